@@ -1,0 +1,79 @@
+//! One filter-and-score pass over all nodes without any cache: prepare, build, pick, drop.
+//!
+//! `cargo bench --bench scan`; the figures in the README come from here.
+
+use berth::cluster::{Cluster, View};
+use berth::framework::{Prepared, Profile, Table, prepare};
+use berth::model::{Image, Node, Pod, PodKey, Taint};
+use berth::plugins::PLUGINS;
+use berth::units::NodeId;
+use criterion::{BenchmarkId, Criterion, criterion_group, criterion_main};
+
+/// `nodes` nodes of 4 cores and 32 GiB with some pods of 100m and 500 MiB on each, as loadgen makes them.
+fn cluster(nodes: i64, tainted: bool, images: bool) -> Cluster {
+    let mut cluster = Cluster::new(1);
+    for at in 0..nodes {
+        let mut node = Node { name: format!("node-{at:05}").into(), ..Node::default() };
+        node.allocatable.milli_cpu = 4000;
+        node.allocatable.memory = 32 << 30;
+        node.allocatable.ephemeral_storage = 100 << 30;
+        node.allocatable_pods = 110;
+        if tainted && at % 3 == 0 {
+            let effect = berth::model::Effect::PreferNoSchedule;
+            node.taints.push(Taint { key: "spot".into(), value: "".into(), effect });
+        }
+        if images && at % 2 == 0 {
+            let names = vec!["registry.example/web:v1".into()];
+            node.images.push(Image { names, size_bytes: 250 << 20 });
+        }
+        cluster.upsert_node(&node, 0);
+        for pod in 0..at % 7 {
+            let mut bound = basic_pod(&format!("bound-{at}-{pod}"));
+            bound.node_name = Some(node.name.clone());
+            cluster.add_pod(&bound, 0);
+        }
+    }
+    cluster
+}
+
+fn basic_pod(name: &str) -> Pod {
+    let key = PodKey { namespace: "default".into(), name: name.into() };
+    let mut pod = Pod { key, uid: name.into(), ..Pod::default() };
+    let requests = &mut pod.requests;
+    for resources in [&mut requests.request, &mut requests.scored, &mut requests.usage] {
+        resources.milli_cpu = 100;
+        resources.memory = 500 << 20;
+    }
+    requests.non_zero_milli_cpu = 100;
+    requests.non_zero_memory = 500 << 20;
+    pod.images = vec!["registry.example/web:v1".into()];
+    pod
+}
+
+fn pass(profile: &Profile, cluster: &Cluster, pod: &Pod) -> Option<NodeId> {
+    let view = View::new(cluster);
+    let Prepared::Ready { evals, .. } = prepare(profile, pod, view) else { return None };
+    Table::build(&evals, &view, None).pick(&evals, &view, 17)
+}
+
+fn scan(criterion: &mut Criterion) {
+    let profile = Profile::new("berth", PLUGINS);
+    let pod = basic_pod("pod");
+    let mut group = criterion.benchmark_group("scan");
+    for (name, nodes, tainted, images) in [
+        ("basic", 1000, false, false),
+        ("basic", 5000, false, false),
+        ("basic", 15000, false, false),
+        ("taints", 5000, true, false),
+        ("taints and images", 5000, true, true),
+    ] {
+        let cluster = cluster(nodes, tainted, images);
+        group.bench_function(BenchmarkId::new(name, nodes), |bencher| {
+            bencher.iter(|| pass(&profile, &cluster, std::hint::black_box(&pod)));
+        });
+    }
+    group.finish();
+}
+
+criterion_group!(benches, scan);
+criterion_main!(benches);

@@ -1,0 +1,155 @@
+//! The command line as clap reads it: one struct a subcommand, values as they were given. What they
+//! mean together is worked out in `options`.
+
+use std::ffi::OsString;
+use std::path::PathBuf;
+
+use clap::builder::{OsStringValueParser, TypedValueParser as _};
+use clap::{Args, CommandFactory as _, Parser, Subcommand, ValueEnum};
+
+use super::go_flags::{normalize, parse_bool, parse_finite, parse_integer};
+use super::version::VERSION;
+use crate::telemetry::LogFormat;
+
+/// The whole command line.
+#[derive(Clone, Debug, PartialEq, Parser)]
+#[command(
+    name = "berth",
+    about = "A Kubernetes-compatible pod scheduler",
+    version = VERSION,
+    disable_version_flag = true,
+    disable_help_subcommand = true,
+    args_override_self = true,
+    arg_required_else_help = true
+)]
+pub struct Cli {
+    /// What to do.
+    #[command(subcommand)]
+    pub command: Command,
+    /// Print the version and the Kubernetes version whose decisions are made.
+    #[arg(long, action = clap::ArgAction::Version)]
+    version: Option<bool>,
+}
+
+/// The subcommands.
+#[derive(Clone, Debug, PartialEq, Subcommand)]
+pub enum Command {
+    /// Schedule the pods of a cluster that name this scheduler.
+    Run(RunArgs),
+    /// Judge every node for the pods of a scenario, read from standard input.
+    Evaluate(EvaluateArgs),
+}
+
+/// The flags of `berth run`, spelled as kube-scheduler's where it has them.
+#[derive(Clone, Debug, Default, PartialEq, Args)]
+pub struct RunArgs {
+    /// Configuration to read (kubescheduler.config.k8s.io/v1, YAML or JSON).
+    #[arg(long, value_name = "FILE", allow_hyphen_values = true, value_parser = path())]
+    pub config: Option<PathBuf>,
+
+    /// Kubeconfig of the cluster, unless the --config file names one. Without either, berth takes the
+    /// service account of the pod that it runs in.
+    #[arg(long, value_name = "FILE", allow_hyphen_values = true, value_parser = path())]
+    pub kubeconfig: Option<PathBuf>,
+
+    /// Schedule the pods with this spec.schedulerName [default: berth, or the name in the --config
+    /// file].
+    #[arg(long, value_name = "NAME", allow_hyphen_values = true)]
+    pub scheduler_name: Option<String>,
+
+    /// Seed of the choice among nodes that are equally good [default: from the time; the start line
+    /// of the log has it].
+    #[arg(long, value_name = "N", allow_hyphen_values = true, value_parser = parse_integer::<u64>)]
+    pub seed: Option<u64>,
+
+    /// Write every decision into this file, one JSON object a line. A file that is there already is
+    /// overwritten.
+    #[arg(long, value_name = "FILE", allow_hyphen_values = true, value_parser = path())]
+    pub decision_log: Option<PathBuf>,
+
+    /// Leader election, which is not there yet: only false is accepted.
+    #[arg(
+        long,
+        value_name = "BOOL",
+        num_args = 0..=1,
+        require_equals = true,
+        default_missing_value = "true",
+        value_parser = parse_bool
+    )]
+    pub leader_elect: Option<bool>,
+
+    /// Requests a second to the API server; negative is no limit. Ignored with --config [default: 50].
+    #[arg(long, value_name = "QPS", allow_hyphen_values = true, value_parser = parse_finite)]
+    pub kube_api_qps: Option<f64>,
+
+    /// Requests at once to the API server. Ignored with --config [default: 100].
+    #[arg(long, value_name = "N", allow_hyphen_values = true, value_parser = parse_integer::<i32>)]
+    pub kube_api_burst: Option<i32>,
+
+    /// The log.
+    #[command(flatten)]
+    pub log: LogArgs,
+}
+
+/// How to log.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Args)]
+pub struct LogArgs {
+    /// How much to log: 0 what a person acts on, 2 details, 5 everything. `RUST_LOG` overrides it.
+    #[arg(
+        short = 'v',
+        long = "v",
+        value_name = "LEVEL",
+        default_value = "0",
+        allow_hyphen_values = true,
+        value_parser = parse_integer::<i32>
+    )]
+    pub verbosity: i32,
+
+    /// How log lines on standard error look.
+    #[arg(
+        long,
+        value_name = "FORMAT",
+        value_enum,
+        default_value = "text",
+        allow_hyphen_values = true
+    )]
+    pub logging_format: LogFormat,
+}
+
+/// The flags of `berth evaluate`.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Args)]
+pub struct EvaluateArgs {
+    /// How to print the answer.
+    #[arg(
+        long,
+        value_name = "FORMAT",
+        value_enum,
+        default_value = "json",
+        allow_hyphen_values = true
+    )]
+    pub output: OutputFormat,
+}
+
+/// How `berth evaluate` prints its answer.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
+pub enum OutputFormat {
+    /// JSON, for programs.
+    #[default]
+    Json,
+    /// A table a pod, for people.
+    Table,
+}
+
+/// Reads a command line, program name first. A question for help or the version is an error too, with
+/// exit code 0.
+pub fn try_parse_from(
+    arguments: impl IntoIterator<Item = impl Into<OsString>>,
+) -> Result<Cli, clap::Error> {
+    let arguments = arguments.into_iter().map(Into::into);
+    Cli::try_parse_from(normalize(&Cli::command(), arguments))
+}
+
+/// A path. One that is empty is read too, and means that none was given, as for kube-scheduler.
+fn path() -> impl clap::builder::TypedValueParser<Value = PathBuf> {
+    OsStringValueParser::new().map(PathBuf::from)
+}

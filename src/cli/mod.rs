@@ -1,0 +1,62 @@
+//! The command line: one file a subcommand. `main` calls [`main`] and does nothing else.
+//!
+//! Whatever is refused before a subcommand starts (flags, files that they name) is said on standard
+//! error, one line a finding, with exit code 2.
+
+pub mod args;
+pub mod decision_log;
+pub mod evaluate;
+pub mod options;
+pub mod run;
+pub mod version;
+
+mod evaluate_table;
+mod go_flags;
+mod scenario;
+
+#[cfg(test)]
+mod tests;
+
+use std::ffi::OsString;
+use std::fmt::Display;
+use std::io;
+use std::process::ExitCode;
+
+use args::Command;
+
+/// Exit code for a command line, a file that it names, or an environment that cannot be used.
+pub const EXIT_USAGE: u8 = 2;
+
+/// Runs the subcommand that the process was called with.
+#[must_use]
+pub fn main() -> ExitCode {
+    dispatch(std::env::args_os())
+}
+
+fn dispatch(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
+    match args::try_parse_from(arguments) {
+        Ok(cli) => match cli.command {
+            Command::Run(args) => run::execute(args),
+            Command::Evaluate(args) => evaluate::execute(args),
+        },
+        Err(error) => {
+            // Help and version go to standard output, errors to standard error; either may be closed.
+            drop(error.print());
+            ExitCode::from(u8::try_from(error.exit_code()).unwrap_or(EXIT_USAGE))
+        }
+    }
+}
+
+/// Says why nothing was started, each line of `error` as one of its own, and gives the exit code.
+#[must_use]
+pub fn refuse(error: &impl Display) -> ExitCode {
+    drop(write_refusal(&mut io::stderr().lock(), error));
+    ExitCode::from(EXIT_USAGE)
+}
+
+fn write_refusal(out: &mut impl io::Write, error: &impl Display) -> io::Result<()> {
+    for line in error.to_string().lines() {
+        writeln!(out, "error: {line}")?;
+    }
+    out.flush()
+}

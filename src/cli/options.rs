@@ -1,0 +1,297 @@
+//! What the flags of `berth run`, the configuration file and the surroundings mean together. Called by
+//! `run`; everything that can be refused before anything is started is refused here.
+
+use std::ffi::OsString;
+use std::path::{Path, PathBuf};
+use std::time::{SystemTime, UNIX_EPOCH};
+
+use super::args::RunArgs;
+use crate::config::{self, ConfigErrors, Configuration, RateLimit};
+use crate::units::mix;
+
+/// Where a pod finds the token of its service account.
+const TOKEN_FILE: &str = "/var/run/secrets/kubernetes.io/serviceaccount/token";
+
+/// What is read from outside the command line, apart from files that it names.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Surroundings {
+    /// This process runs in a pod with a service account.
+    pub in_cluster: bool,
+    /// Nanoseconds since the Unix epoch.
+    pub now_nanos: u64,
+}
+
+impl Surroundings {
+    /// Looks around.
+    #[must_use]
+    pub fn read() -> Self {
+        let given = |name| std::env::var_os(name).is_some_and(|value: OsString| !value.is_empty());
+        let address = given("KUBERNETES_SERVICE_HOST") && given("KUBERNETES_SERVICE_PORT");
+        let elapsed = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+        Self {
+            in_cluster: address && Path::new(TOKEN_FILE).exists(),
+            now_nanos: u64::try_from(elapsed.as_nanos()).unwrap_or(u64::MAX),
+        }
+    }
+}
+
+/// What `berth run` is to do.
+#[derive(Clone, Debug, PartialEq)]
+pub struct RunOptions {
+    /// The configuration with the flags applied. `client.kubeconfig` is `None` only in a cluster.
+    pub configuration: Configuration,
+    /// Seed of the engine; to be said when it starts, so that a run can be repeated.
+    pub seed: u64,
+    /// The decision log, if one is to be written.
+    pub decision_log: Option<PathBuf>,
+    /// Lines to be logged as warnings: flags that have no effect.
+    pub warnings: Vec<String>,
+}
+
+/// Why `berth run` cannot start; the exit code is 2.
+#[derive(Debug, thiserror::Error)]
+pub enum OptionsError {
+    /// The configuration file is refused; several lines.
+    #[error(transparent)]
+    Config(#[from] ConfigErrors),
+    /// A flag is refused.
+    #[error("{flag}: {value}: {message}")]
+    Flag {
+        /// Its name, with the dashes.
+        flag: &'static str,
+        /// The value given.
+        value: String,
+        /// What is wrong with it.
+        message: &'static str,
+    },
+    /// There is nothing to connect to.
+    #[error(
+        "no cluster to connect to: give --kubeconfig FILE (often $HOME/.kube/config), or run in a \
+         pod with a service account (KUBERNETES_SERVICE_HOST, KUBERNETES_SERVICE_PORT and \
+         {TOKEN_FILE} are not all there)"
+    )]
+    NoCluster,
+}
+
+impl RunArgs {
+    /// Works out what to do, reading the `--config` file.
+    pub fn resolve(&self, surroundings: Surroundings) -> Result<RunOptions, OptionsError> {
+        self.check()?;
+        let mut warnings = Vec::new();
+        let mut configuration = match given(self.config.as_ref()) {
+            Some(file) => {
+                self.warn_of_ignored(&mut warnings);
+                config::load(file)?
+            }
+            None => self.without_file(),
+        };
+        self.name_the_profile(&mut configuration);
+        self.choose_cluster(&mut configuration, surroundings.in_cluster, &mut warnings)?;
+        Ok(RunOptions {
+            configuration,
+            seed: self.seed.unwrap_or_else(|| mix(0, surroundings.now_nanos)),
+            decision_log: given(self.decision_log.as_ref()).cloned(),
+            warnings,
+        })
+    }
+
+    /// Refuses values of the right type that mean nothing.
+    fn check(&self) -> Result<(), OptionsError> {
+        let refused =
+            |flag, value: String, message| Err(OptionsError::Flag { flag, value, message });
+        if self.leader_elect == Some(true) {
+            let message = config::LEADER_ELECTION_UNSUPPORTED;
+            return refused("--leader-elect", "true".to_owned(), message);
+        }
+        if self.scheduler_name.as_deref() == Some("") {
+            return refused("--scheduler-name", "\"\"".to_owned(), "must not be empty");
+        }
+        match self.kube_api_burst {
+            Some(burst) if burst < 0 => {
+                refused("--kube-api-burst", burst.to_string(), "must be non-negative")
+            }
+            _ => Ok(()),
+        }
+    }
+
+    /// The configuration that the flags alone make.
+    fn without_file(&self) -> Configuration {
+        let burst = self.kube_api_burst.and_then(|burst| u32::try_from(burst).ok());
+        let mut configuration = Configuration::default_berth();
+        configuration.client.rate = RateLimit::new(self.kube_api_qps, burst);
+        configuration
+    }
+
+    fn warn_of_ignored(&self, warnings: &mut Vec<String>) {
+        let flags = [
+            ("--kube-api-qps", self.kube_api_qps.is_some()),
+            ("--kube-api-burst", self.kube_api_burst.is_some()),
+        ];
+        for (flag, _) in flags.into_iter().filter(|(_, given)| *given) {
+            warnings.push(format!("{flag} is ignored because --config is given"));
+        }
+    }
+
+    /// The flag's name wins over that of the only profile.
+    fn name_the_profile(&self, configuration: &mut Configuration) {
+        if let (Some(name), [profile]) =
+            (&self.scheduler_name, configuration.profiles.as_mut_slice())
+        {
+            profile.scheduler_name.clone_from(name);
+        }
+    }
+
+    /// The file's kubeconfig wins over the flag, and either over the pod's service account.
+    fn choose_cluster(
+        &self,
+        configuration: &mut Configuration,
+        in_cluster: bool,
+        warnings: &mut Vec<String>,
+    ) -> Result<(), OptionsError> {
+        let flag = given(self.kubeconfig.as_ref());
+        match (&configuration.client.kubeconfig, flag) {
+            (Some(of_file), Some(flag)) if of_file != flag => warnings.push(format!(
+                "--kubeconfig is ignored because the --config file names {}",
+                of_file.display()
+            )),
+            (Some(_), _) => {}
+            (None, Some(flag)) => configuration.client.kubeconfig = Some(flag.clone()),
+            (None, None) if in_cluster => {}
+            (None, None) => return Err(OptionsError::NoCluster),
+        }
+        Ok(())
+    }
+}
+
+/// A path that is empty was not given.
+fn given(path: Option<&PathBuf>) -> Option<&PathBuf> {
+    path.filter(|path| !path.as_os_str().is_empty())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::args::{Command, try_parse_from};
+    use super::super::write_refusal;
+    use super::*;
+
+    fn run(line: &str) -> RunArgs {
+        let words = ["berth"].into_iter().chain(line.split_whitespace());
+        match try_parse_from(words).unwrap().command {
+            Command::Run(args) => args,
+            Command::Evaluate(_) => panic!("{line}: evaluate"),
+        }
+    }
+
+    const OUTSIDE: Surroundings = Surroundings { in_cluster: false, now_nanos: 5 };
+    const IN_CLUSTER: Surroundings = Surroundings { in_cluster: true, now_nanos: 5 };
+
+    fn resolved(line: &str, surroundings: Surroundings) -> RunOptions {
+        run(line).resolve(surroundings).unwrap_or_else(|error| panic!("{line}: {error}"))
+    }
+
+    /// A configuration file with this body after the usual head.
+    fn config_file(directory: &Path, body: &str) -> String {
+        let path = directory.join("config.yaml");
+        let head = "apiVersion: kubescheduler.config.k8s.io/v1\nkind: KubeSchedulerConfiguration";
+        std::fs::write(&path, format!("{head}\n{body}\n")).unwrap();
+        path.display().to_string()
+    }
+
+    #[test]
+    fn flags_alone_make_a_configuration() {
+        let options = resolved("run --kubeconfig k --decision-log d --seed 3", OUTSIDE);
+        assert_eq!(options.configuration.profiles[0].scheduler_name, "berth");
+        assert_eq!(options.configuration.client.kubeconfig, Some("k".into()));
+        assert_eq!(options.configuration.client.rate, RateLimit { qps: Some(50.0), burst: 100 });
+        assert_eq!((options.seed, options.decision_log), (3, Some("d".into())));
+        assert_eq!(options.warnings, [""; 0]);
+
+        let line =
+            "run --scheduler-name s --kube-api-qps -1 --kube-api-burst 7 --leader-elect=false";
+        let options = resolved(line, IN_CLUSTER);
+        assert_eq!(options.configuration.profiles[0].scheduler_name, "s");
+        assert_eq!(options.configuration.client.kubeconfig, None);
+        assert_eq!(options.configuration.client.rate, RateLimit { qps: None, burst: 7 });
+    }
+
+    #[test]
+    fn the_seed_comes_from_the_time_unless_given() {
+        let at = |now_nanos| resolved("run", Surroundings { in_cluster: true, now_nanos }).seed;
+        assert_eq!(at(5), at(5));
+        assert_ne!(at(5), at(6));
+        assert_eq!(resolved("run --seed 0", IN_CLUSTER).seed, 0);
+        assert!(Surroundings::read().now_nanos > 0);
+    }
+
+    #[test]
+    fn the_file_is_changed_by_some_flags_and_ignores_others() {
+        let directory = tempfile::tempdir().unwrap();
+        let body =
+            "profiles: [{schedulerName: of-file}]\nclientConnection: {qps: 9, kubeconfig: kf}";
+        let file = config_file(directory.path(), body);
+        let options = resolved(&format!("run --config {file}"), OUTSIDE);
+        assert_eq!(options.configuration.profiles[0].scheduler_name, "of-file");
+        assert_eq!(options.configuration.client.kubeconfig, Some("kf".into()));
+        assert_eq!(options.warnings, [""; 0]);
+
+        let line = format!(
+            "run --config {file} --scheduler-name s --kube-api-qps 1 --kube-api-burst 1 --kubeconfig k"
+        );
+        let options = resolved(&line, OUTSIDE);
+        assert_eq!(options.configuration.profiles[0].scheduler_name, "s");
+        assert_eq!(options.configuration.client.kubeconfig, Some("kf".into()));
+        assert_eq!(options.configuration.client.rate, RateLimit { qps: Some(9.0), burst: 100 });
+        assert_eq!(
+            options.warnings,
+            [
+                "--kube-api-qps is ignored because --config is given",
+                "--kube-api-burst is ignored because --config is given",
+                "--kubeconfig is ignored because the --config file names kf",
+            ]
+        );
+
+        let file = config_file(directory.path(), "");
+        let options = resolved(&format!("run --config {file} --kubeconfig k"), IN_CLUSTER);
+        assert_eq!(options.configuration.profiles[0].scheduler_name, "default-scheduler");
+        assert_eq!(options.configuration.client.kubeconfig, Some("k".into()));
+    }
+
+    #[test]
+    fn what_cannot_be_started_is_said_on_one_line_a_finding() {
+        let directory = tempfile::tempdir().unwrap();
+        let file = config_file(directory.path(), "foo: 1\nprofiles: [{bar: 2}]");
+        let said = |line: &str| {
+            let error = run(line).resolve(OUTSIDE).expect_err(line);
+            let mut out = Vec::new();
+            write_refusal(&mut out, &error).unwrap();
+            String::from_utf8(out).unwrap()
+        };
+        assert_eq!(
+            said(&format!("run --config {file}")),
+            format!(
+                "error: {file}: foo: unknown field\nerror: {file}: profiles[0].bar: unknown field\n"
+            )
+        );
+        assert_eq!(
+            said("run --leader-elect"),
+            "error: --leader-elect: true: leader election is not supported yet; it must be false\n"
+        );
+        assert_eq!(
+            said("run --kube-api-burst=-5"),
+            "error: --kube-api-burst: -5: must be non-negative\n"
+        );
+        assert_eq!(
+            said("run --scheduler-name="),
+            "error: --scheduler-name: \"\": must not be empty\n"
+        );
+        assert!(matches!(run("run").resolve(OUTSIDE), Err(OptionsError::NoCluster)));
+        for line in ["run", "run --kubeconfig=", "run --config="] {
+            let said = said(line);
+            assert!(
+                said.contains("--kubeconfig FILE") && said.contains("service account"),
+                "{said}"
+            );
+            assert_eq!(said.lines().count(), 1, "{said}");
+        }
+    }
+}

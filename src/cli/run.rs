@@ -1,0 +1,99 @@
+//! `berth run`: the scheduler against an API server, until it is told to stop.
+
+use std::io::Write;
+use std::process::ExitCode;
+
+use tracing::{error, warn};
+
+use crate::client::{RateLimit, Source};
+use crate::engine::Decision;
+use crate::plugins::PLUGINS;
+use crate::queue::Backoff;
+use crate::runtime::{self, DecisionSink, Options, StopSignals};
+use crate::telemetry;
+
+use super::args::RunArgs;
+use super::decision_log::DecisionLog;
+use super::options::{RunOptions, Surroundings};
+use super::{EXIT_USAGE, refuse};
+
+/// Runs the scheduler. The exit code is 0 after an ordered stop, 2 where it could not start for a reason
+/// that lies in what it was given, 1 for anything else.
+#[must_use]
+pub fn execute(args: RunArgs) -> ExitCode {
+    if let Err(error) = telemetry::init(args.log.logging_format, args.log.verbosity) {
+        return refuse(&error);
+    }
+    let options = match args.resolve(Surroundings::read()) {
+        Ok(options) => options,
+        Err(error) => return refuse(&error),
+    };
+    let log = match options.decision_log.as_deref().map(DecisionLog::create).transpose() {
+        Ok(log) => log,
+        Err(error) => return refuse(&error),
+    };
+    for warning in &options.warnings {
+        warn!("{warning}");
+    }
+    let runtime = match tokio::runtime::Builder::new_current_thread().enable_all().build() {
+        Ok(runtime) => runtime,
+        Err(error) => return failed(&format!("no runtime could be started: {error}")),
+    };
+    let outcome = runtime.block_on(async {
+        let stop = StopSignals::of_process()?;
+        runtime::run(runtime_options(options, log), stop).await
+    });
+    // Requests that nobody waits for any more must not hold up the end.
+    runtime.shutdown_background();
+    match outcome {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) if error.is::<crate::client::ConnectError>() => {
+            failed(&error.to_string());
+            ExitCode::from(EXIT_USAGE)
+        }
+        Err(error) => failed(&format!("{error:#}")),
+    }
+}
+
+fn failed(message: &str) -> ExitCode {
+    drop(writeln!(std::io::stderr(), "error: {message}"));
+    ExitCode::FAILURE
+}
+
+fn runtime_options(options: RunOptions, log: Option<DecisionLog>) -> Options {
+    let configuration = options.configuration;
+    let profiles = configuration.profiles.into_iter().map(|profile| profile.scheduler_name);
+    let rate = configuration.client.rate;
+    Options {
+        source: match configuration.client.kubeconfig {
+            Some(path) => Source::Kubeconfig(path),
+            None => Source::InCluster,
+        },
+        profiles: profiles.collect(),
+        plugins: PLUGINS,
+        seed: options.seed,
+        rate: RateLimit { qps: rate.qps, burst: rate.burst },
+        backoff: Backoff {
+            initial: configuration.pod_initial_backoff,
+            max: configuration.pod_max_backoff,
+        },
+        decisions: Box::new(Decisions(log)),
+    }
+}
+
+/// The decision log, if there is one. A full disk is said once and ends only the log.
+struct Decisions(Option<DecisionLog>);
+
+impl DecisionSink for Decisions {
+    fn write(&mut self, decision: &Decision) {
+        if let Some(Err(error)) = self.0.as_mut().map(|log| log.write(decision)) {
+            error!("{error}");
+        }
+    }
+
+    fn idle(&mut self) {
+        if let Some(Err(error)) = self.0.as_mut().map(DecisionLog::flush) {
+            error!("{error}");
+        }
+    }
+}

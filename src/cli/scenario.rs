@@ -1,0 +1,94 @@
+//! A scenario of `berth evaluate`, read and checked: what is wrong with one is said with its path.
+
+use serde_json::Value;
+
+use crate::config::{self, Configuration};
+use crate::engine::Event;
+use crate::model::Pod;
+use crate::wire;
+
+use super::evaluate::event;
+
+/// One scenario.
+pub(super) struct Scenario {
+    /// Its configuration; upstream's default profile where it has none.
+    pub(super) configuration: Configuration,
+    /// What builds its cluster.
+    pub(super) events: Vec<Event>,
+    /// The pods that are asked about.
+    pub(super) pods: Vec<Box<Pod>>,
+    /// Answers in brief.
+    pub(super) brief: bool,
+}
+
+const FIELDS: [&str; 7] = ["name", "mode", "config", "objects", "pods", "placements", "brief"];
+
+impl Scenario {
+    /// Reads a scenario; an error begins with the path of what is wrong.
+    pub(super) fn read(value: &Value) -> Result<Self, String> {
+        let fields = value.as_object().ok_or("a scenario is a JSON object")?;
+        if let Some(unknown) = fields.keys().find(|key| !FIELDS.contains(&key.as_str())) {
+            return Err(format!("{unknown}: unknown field; known are {}", FIELDS.join(", ")));
+        }
+        match field(value, "mode").map(|mode| mode.as_str()) {
+            None | Some(Some("evaluate" | "")) => {}
+            Some(Some("replay")) => return Err("mode: \"replay\" is not supported yet".into()),
+            _ => return Err(format!("mode: {}: not \"evaluate\"", value["mode"])),
+        }
+        if field(value, "name").is_some_and(|name| !name.is_string()) {
+            return Err(format!("name: {}: not a string", value["name"]));
+        }
+        let brief = match field(value, "brief") {
+            None => false,
+            Some(brief) => brief.as_bool().ok_or(format!("brief: {brief}: not true or false"))?,
+        };
+        let configuration = match field(value, "config") {
+            None => Configuration::default_berth(),
+            Some(config) => {
+                config::from_value(config, "config").map_err(|errors| errors.to_string())?
+            }
+        };
+        let mut events = Vec::new();
+        for object in objects(value, "objects")? {
+            events.extend(event(object?.1));
+        }
+        let mut pods = Vec::new();
+        for object in objects(value, "pods")? {
+            match object? {
+                (_, wire::Object::Pod(pod)) => pods.push(pod),
+                (path, _) => return Err(format!("{path}.kind: not a Pod")),
+            }
+        }
+        Ok(Self { configuration, events, pods, brief })
+    }
+}
+
+/// A field that is there and not null.
+fn field<'a>(value: &'a Value, name: &str) -> Option<&'a Value> {
+    value.get(name).filter(|field| !field.is_null())
+}
+
+/// The objects of a list, each with its path.
+fn objects<'a>(
+    value: &'a Value,
+    name: &'a str,
+) -> Result<impl Iterator<Item = Result<(String, wire::Object), String>> + 'a, String> {
+    let list = match field(value, name) {
+        None => &[][..],
+        Some(list) => {
+            list.as_array().ok_or(format!("{name}: {}: not a list", short(list)))?.as_slice()
+        }
+    };
+    Ok(list.iter().enumerate().map(move |(at, object)| {
+        let path = format!("{name}[{at}]");
+        match wire::decode(object) {
+            Ok(object) => Ok((path, object)),
+            Err(error) => Err(format!("{path}: {error}")),
+        }
+    }))
+}
+
+/// A value as text that fits a line.
+fn short(value: &Value) -> String {
+    value.to_string().chars().take(60).collect()
+}

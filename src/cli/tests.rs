@@ -1,0 +1,173 @@
+//! Tables of command lines: how flags are spelled, what is refused and how.
+
+use clap::error::ErrorKind;
+
+use super::args::{EvaluateArgs, LogArgs, OutputFormat, RunArgs, try_parse_from};
+use super::*;
+use crate::telemetry::LogFormat;
+
+/// The words of a command line, program name first; `''` is an empty one.
+fn words(line: &str) -> impl Iterator<Item = String> {
+    ["berth"].into_iter().chain(line.split_whitespace()).map(|word| word.replace("''", ""))
+}
+
+fn run(line: &str) -> RunArgs {
+    match try_parse_from(words(line)) {
+        Ok(cli) => match cli.command {
+            Command::Run(args) => args,
+            Command::Evaluate(_) => panic!("{line}: evaluate"),
+        },
+        Err(error) => panic!("{line}: {error}"),
+    }
+}
+
+fn refused(line: &str) -> clap::Error {
+    try_parse_from(words(line)).expect_err(line)
+}
+
+#[test]
+fn every_flag_is_read() {
+    let line = "run --config c.yaml --kubeconfig k --scheduler-name s --seed 7 --decision-log d \
+                --leader-elect=false --kube-api-qps 1.5 --kube-api-burst 3 -v 2 --logging-format json";
+    let expected = RunArgs {
+        config: Some("c.yaml".into()),
+        kubeconfig: Some("k".into()),
+        scheduler_name: Some("s".to_owned()),
+        seed: Some(7),
+        decision_log: Some("d".into()),
+        leader_elect: Some(false),
+        kube_api_qps: Some(1.5),
+        kube_api_burst: Some(3),
+        log: LogArgs { verbosity: 2, logging_format: LogFormat::Json },
+    };
+    assert_eq!(run(line), expected);
+    assert_eq!(run("run"), RunArgs::default());
+}
+
+#[test]
+fn values_follow_a_space_or_an_equals_sign_and_underscores_are_dashes() {
+    let same = [
+        "run --kube-api-qps 5 --config a_b",
+        "run --kube-api-qps=5 --config=a_b",
+        "run --kube_api_qps 5 --config a_b",
+        "run --kube_api-qps=5 --config=a_b",
+    ];
+    for line in same {
+        let args = run(line);
+        assert_eq!((args.kube_api_qps, args.config), (Some(5.0), Some("a_b".into())), "{line}");
+    }
+
+    for line in ["run -v=2", "run -v2", "run -v 2", "run --v=2", "run --v 2", "run -v=1 -v 2"] {
+        assert_eq!(run(line).log.verbosity, 2, "{line}");
+    }
+    for line in ["run -v -1", "run -v=-1", "run -v-1", "run --v -1"] {
+        assert_eq!(run(line).log.verbosity, -1, "{line}");
+    }
+}
+
+#[test]
+fn a_flag_takes_the_next_word_whatever_it_looks_like() {
+    assert_eq!(run("run --config --v --v 3").config, Some("--v".into()));
+    assert_eq!(run("run --config --v --v 3").log.verbosity, 3);
+    assert_eq!(run("run --config --kube_api_qps").config, Some("--kube_api_qps".into()));
+    assert_eq!(run("run --scheduler-name --").scheduler_name.as_deref(), Some("--"));
+    assert_eq!(run("run --scheduler-name a=b=c").scheduler_name.as_deref(), Some("a=b=c"));
+    assert_eq!(run("run --scheduler-name=a=b").scheduler_name.as_deref(), Some("a=b"));
+    assert_eq!(run("run --scheduler-name evaluate").scheduler_name.as_deref(), Some("evaluate"));
+    assert_eq!(run("run --config=").config, Some("".into()));
+    assert_eq!(run("run --config ''").config, Some("".into()));
+    assert_eq!(run("run --kube-api-burst -5").kube_api_burst, Some(-5));
+    assert_eq!(run("run --seed 0xff_ff").seed, Some(65535));
+}
+
+#[test]
+fn the_last_of_several_wins() {
+    assert_eq!(run("run --seed 1 --seed=2").seed, Some(2));
+    assert_eq!(run("run --leader-elect --leader-elect=false").leader_elect, Some(false));
+}
+
+#[test]
+fn a_boolean_takes_its_value_only_after_an_equals_sign() {
+    assert_eq!(run("run --leader-elect").leader_elect, Some(true));
+    assert_eq!(run("run --leader-elect=T").leader_elect, Some(true));
+    assert_eq!(run("run --leader_elect=0").leader_elect, Some(false));
+    assert_eq!(run("run --leader-elect --seed 3").seed, Some(3));
+    assert_eq!(refused("run --leader-elect false").kind(), ErrorKind::UnknownArgument);
+}
+
+#[test]
+fn evaluate_has_two_outputs() {
+    let output = |line| match try_parse_from(words(line)).unwrap().command {
+        Command::Evaluate(EvaluateArgs { output }) => output,
+        Command::Run(_) => panic!("run"),
+    };
+    assert_eq!(output("evaluate"), OutputFormat::Json);
+    assert_eq!(output("evaluate --output json"), OutputFormat::Json);
+    assert_eq!(output("evaluate --output=table"), OutputFormat::Table);
+}
+
+#[test]
+fn bad_input_names_flag_and_value_on_its_first_line_and_exits_with_2() {
+    let table = [
+        ("run --kube-api-qps fast", "'fast' for '--kube-api-qps <QPS>': must be a finite number"),
+        ("run --kube-api-qps=", "for '--kube-api-qps <QPS>'"),
+        ("run --kube-api-burst 1.5", "'1.5' for '--kube-api-burst <N>': must be an integer"),
+        ("run --kube-api-burst 3000000000", "'3000000000' for '--kube-api-burst <N>': is out of"),
+        ("run --seed -1", "'-1' for '--seed <N>': is out of range"),
+        ("run -v loud", "'loud' for '--v <LEVEL>': must be an integer"),
+        (
+            "run --leader-elect=maybe",
+            "'maybe' for '--leader-elect[=<BOOL>]': must be true or false",
+        ),
+        ("run --logging-format xml", "'xml' for '--logging-format <FORMAT>'"),
+        ("evaluate --output yaml", "'yaml' for '--output <FORMAT>'"),
+        ("run --config", "a value is required for '--config <FILE>'"),
+        ("run --no_such=1", "unexpected argument '--no_such' found"),
+        ("run -x", "unexpected argument '-x' found"),
+        ("run pod", "unexpected argument 'pod' found"),
+        ("run -- pod", "unexpected argument 'pod' found"),
+        ("run evaluate", "unexpected argument 'evaluate' found"),
+        ("evaluate --seed 1", "unexpected argument '--seed' found"),
+        ("schedule", "unrecognized subcommand 'schedule'"),
+    ];
+    for (line, expected) in table {
+        let error = refused(line);
+        let text = error.to_string();
+        let first = text.lines().next().unwrap_or_default();
+        assert!(first.starts_with("error: ") && first.contains(expected), "{line}: {first}");
+        assert_eq!(error.exit_code(), 2, "{line}");
+        assert!(error.use_stderr(), "{line}");
+    }
+    assert_eq!(refused("").exit_code(), 2);
+    assert_eq!(dispatch(words("run pod").map(OsString::from)), ExitCode::from(2));
+}
+
+#[test]
+fn help_and_version_are_answers() {
+    let version = refused("--version");
+    assert_eq!(version.to_string(), "berth 0.1.0 (Kubernetes scheduling v1.37)\n");
+    assert_eq!((version.exit_code(), version.use_stderr()), (0, false));
+    for line in ["--help", "-h", "run --help", "run -h", "evaluate --help"] {
+        let help = refused(line);
+        assert_eq!(help.kind(), ErrorKind::DisplayHelp, "{line}");
+        assert_eq!((help.exit_code(), help.use_stderr()), (0, false), "{line}");
+    }
+    let help = refused("run --help").to_string();
+    assert!(help.contains("--kube-api-qps <QPS>") && help.contains("-v, --v <LEVEL>"), "{help}");
+}
+
+#[test]
+#[cfg(unix)]
+fn paths_need_not_be_text() {
+    use std::os::unix::ffi::OsStringExt as _;
+    let odd = || OsString::from_vec(vec![b'a', 0xff]);
+    let config = |arguments: Vec<OsString>| match try_parse_from(arguments).unwrap().command {
+        Command::Run(args) => args.config,
+        Command::Evaluate(_) => panic!("evaluate"),
+    };
+    let arguments = vec!["berth".into(), "run".into(), "--config".into(), odd()];
+    assert_eq!(config(arguments), Some(odd().into()));
+    let mut joined = OsString::from("--config=");
+    joined.push(odd());
+    assert_eq!(config(vec!["berth".into(), "run".into(), joined]), Some(odd().into()));
+}

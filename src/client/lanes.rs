@@ -1,0 +1,192 @@
+//! What waits to be sent, as plain state: three queues, and one lane a pod. Filled by the engine thread
+//! and emptied by the writer, both through [`super::Outbox`]; no IO, no clock.
+//!
+//! A pod has at most one request in flight, a Binding or a condition patch. A Binding drops the patch
+//! that is queued for its pod and waits for the one in flight; a patch waits for every Binding of its
+//! pod. Events are about another object and have no lane.
+
+use std::collections::{BTreeMap, VecDeque};
+use std::sync::Arc;
+
+use crate::units::{Map, Nanos};
+
+use super::Counters;
+use super::bind::Bind;
+use super::condition::Patch;
+use super::report::Job;
+
+/// Patches queued, one a pod at most. At some 1 kB each, 10 MB.
+pub(super) const PATCHES_QUEUED_MAX: usize = 10_000;
+
+/// Events queued. A `FailedScheduling` with a long text has 1 kB, so 10 MB at most.
+pub(super) const EVENTS_QUEUED_MAX: usize = 10_000;
+
+/// A place in a queue: not before this time, then in the order of arrival.
+type Place = (Nanos, u64);
+
+/// What is going on for one pod.
+#[derive(Debug, Default)]
+struct Lane {
+    /// Bindings handed over and not finished: queued, waiting or in flight.
+    bindings: usize,
+    /// A request is in flight.
+    busy: bool,
+    /// Bindings that found the lane busy.
+    waiting: VecDeque<Bind>,
+}
+
+/// The queues and lanes.
+#[derive(Debug)]
+pub(super) struct Lanes {
+    /// Bindings to be sent. The engine's credits bound all bindings together.
+    ready: VecDeque<Bind>,
+    patches: BTreeMap<Place, Patch>,
+    /// Where in `patches` the one of a pod (by UID) is.
+    patch_places: Map<Box<str>, Place>,
+    events: VecDeque<Job>,
+    /// Pods (by UID) with a Binding or with a request in flight.
+    pods: Map<Box<str>, Lane>,
+    arrivals: u64,
+    counters: Arc<Counters>,
+}
+
+impl Lanes {
+    pub(super) fn new(counters: Arc<Counters>) -> Self {
+        Self {
+            ready: VecDeque::new(),
+            patches: BTreeMap::new(),
+            patch_places: Map::default(),
+            events: VecDeque::new(),
+            pods: Map::default(),
+            arrivals: 0,
+            counters,
+        }
+    }
+
+    pub(super) fn push_bind(&mut self, bind: Bind) {
+        if self.remove_patch(&bind.pod.uid) {
+            self.counters.patches_coalesced.add_one();
+        }
+        self.pods.entry(bind.pod.uid.clone()).or_default().bindings += 1;
+        self.ready.push_back(bind);
+    }
+
+    /// Queues `patch`. It takes the place of one that is queued for the same pod; beyond the limit the
+    /// oldest one goes.
+    pub(super) fn push_patch(&mut self, patch: Patch) {
+        if let Some(place) = self.patch_places.get(&patch.pod.uid) {
+            self.counters.patches_coalesced.add_one();
+            // The old one may have been a retry with a wait; the new one keeps to it.
+            self.patches.insert(*place, patch);
+            return;
+        }
+        if self.patches.len() >= PATCHES_QUEUED_MAX
+            && let Some((_, oldest)) = self.patches.pop_first()
+        {
+            self.patch_places.remove(&oldest.pod.uid);
+            self.counters.patches_dropped.add_one();
+        }
+        let place = self.place(patch.not_before);
+        self.patch_places.insert(patch.pod.uid.clone(), place);
+        self.patches.insert(place, patch);
+    }
+
+    /// Queues an event, unless the queue is full.
+    pub(super) fn push_event(&mut self, job: Job) {
+        if self.events.len() >= EVENTS_QUEUED_MAX {
+            self.counters.events_dropped.add_one();
+        } else {
+            self.events.push_back(job);
+        }
+    }
+
+    /// The next Binding that may be sent. Its lane is busy until [`Self::finish_bind`].
+    pub(super) fn take_bind(&mut self) -> Option<Bind> {
+        while let Some(bind) = self.ready.pop_front() {
+            let lane = self.pods.get_mut(&bind.pod.uid);
+            let lane = lane.expect("invariant: a pod with a Binding has a lane");
+            if !lane.busy {
+                lane.busy = true;
+                return Some(bind);
+            }
+            lane.waiting.push_back(bind);
+        }
+        None
+    }
+
+    /// The next patch that may be sent. Its lane is busy until [`Self::finish_patch`].
+    pub(super) fn take_patch(&mut self, now: Nanos) -> Option<Patch> {
+        // Only pods with a Binding or a patch in flight are skipped, so this looks at few.
+        let due = self.patches.range(..=(now, u64::MAX));
+        let (&place, _) = due.into_iter().find(|(_, p)| !self.pods.contains_key(&p.pod.uid))?;
+        let patch = self.patches.remove(&place)?;
+        self.patch_places.remove(&patch.pod.uid);
+        self.pods.entry(patch.pod.uid.clone()).or_default().busy = true;
+        Some(patch)
+    }
+
+    pub(super) fn take_event(&mut self) -> Option<Job> {
+        self.events.pop_front()
+    }
+
+    /// A Binding that was taken has been answered.
+    pub(super) fn finish_bind(&mut self, uid: &str) {
+        if let Some(lane) = self.pods.get_mut(uid) {
+            lane.bindings -= 1;
+        }
+        self.free(uid);
+    }
+
+    /// A patch that was taken has been answered. One to be tried again is dropped where a newer patch
+    /// or a Binding of the pod has come since; says whether it is queued.
+    pub(super) fn finish_patch(&mut self, uid: &str, again: Option<Patch>) -> bool {
+        self.free(uid);
+        let Some(patch) = again else { return false };
+        if self.pods.contains_key(uid) || self.patch_places.contains_key(uid) {
+            self.counters.patches_coalesced.add_one();
+            return false;
+        }
+        self.push_patch(patch);
+        true
+    }
+
+    /// When the next patch that waits for a time is due, later than `now`.
+    pub(super) fn next_due(&self, now: Nanos) -> Option<Nanos> {
+        self.patches.range((now, u64::MAX)..).next().map(|(place, _)| place.0)
+    }
+
+    /// Bindings that are queued or waiting; those in flight are the writer's.
+    pub(super) fn bindings_queued(&self) -> usize {
+        let waiting: usize = self.pods.values().map(|lane| lane.waiting.len()).sum();
+        self.ready.len() + waiting
+    }
+
+    pub(super) fn patches_queued(&self) -> usize {
+        self.patches.len()
+    }
+
+    pub(super) fn events_queued(&self) -> usize {
+        self.events.len()
+    }
+
+    fn free(&mut self, uid: &str) {
+        let Some(lane) = self.pods.get_mut(uid) else { return };
+        lane.busy = false;
+        if let Some(bind) = lane.waiting.pop_front() {
+            self.ready.push_front(bind);
+        } else if lane.bindings == 0 {
+            self.pods.remove(uid);
+        }
+    }
+
+    fn remove_patch(&mut self, uid: &str) -> bool {
+        let Some(place) = self.patch_places.remove(uid) else { return false };
+        self.patches.remove(&place);
+        true
+    }
+
+    fn place(&mut self, not_before: Nanos) -> Place {
+        self.arrivals += 1;
+        (not_before, self.arrivals)
+    }
+}

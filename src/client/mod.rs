@@ -1,0 +1,44 @@
+//! The edge to the API server: a connection, three watches, one writer.
+//!
+//! A watch turns what it reads into [`Event`]s and puts them into the engine's channel; it may wait for
+//! the engine, never for a write. The engine thread hands effects to the [`Outbox`], which never blocks;
+//! the [`Writer`]'s task carries them out, with queues and limits of their own for bindings, conditions
+//! and events, but one lane a pod. Outcomes of bindings go back as [`Event::BindResult`]. What was
+//! dropped, merged or unreadable is in [`Counters`].
+//!
+//! Nothing here decides anything about scheduling. `runtime` starts all of it.
+
+mod api;
+mod bind;
+mod condition;
+mod connect;
+mod counters;
+mod json;
+mod lanes;
+mod limit;
+mod outbox;
+mod repeat;
+mod report;
+mod series;
+mod watch;
+mod watch_log;
+mod writer;
+
+#[cfg(test)]
+mod tests;
+
+use std::sync::Arc;
+
+pub use connect::{ConnectError, Source, connect, user_agent};
+pub use counters::{Counter, Counters};
+pub use limit::RateLimit;
+pub use outbox::Outbox;
+pub use watch::watch;
+pub use writer::{Left, Writer, WriterOptions};
+
+#[cfg(doc)]
+use crate::engine::Event;
+use crate::units::Nanos;
+
+/// Tells the time: nanoseconds since the Unix epoch, never backwards, as fast as tokio's clock.
+pub type Clock = Arc<dyn Fn() -> Nanos + Send + Sync>;

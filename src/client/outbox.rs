@@ -1,0 +1,97 @@
+//! Where the engine thread puts what is to be written. Never blocks: the lock is held for a few
+//! instructions by either side, and no queue makes anyone wait.
+
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use tokio::sync::Notify;
+
+use crate::engine::Effect;
+use crate::units::Nanos;
+
+use super::bind::Bind;
+use super::condition::Patch;
+use super::lanes::Lanes;
+use super::report::Job;
+use super::{Clock, Counters};
+
+/// The queues between the engine thread and the writer.
+pub struct Outbox {
+    // A std mutex: it is never held over an await, and the engine thread is not a task.
+    lanes: Mutex<Lanes>,
+    /// Wakes the writer.
+    pub(super) changed: Notify,
+    /// When the writer is to end at the latest; set once, at the stop.
+    drain_until: Mutex<Option<Nanos>>,
+    clock: Clock,
+    counters: Arc<Counters>,
+}
+
+impl Outbox {
+    pub(super) fn new(clock: Clock, counters: Arc<Counters>) -> Self {
+        Self {
+            lanes: Mutex::new(Lanes::new(Arc::clone(&counters))),
+            changed: Notify::new(),
+            drain_until: Mutex::new(None),
+            clock,
+            counters,
+        }
+    }
+
+    /// Takes the effects that are requests to the API server out of `effects` and queues them. What
+    /// remains, in its order, is for others: decisions and notices.
+    pub fn push(&self, effects: &mut Vec<Effect>) {
+        let mut pushed = false;
+        let now = self.now();
+        let mut lanes = self.lanes();
+        for effect in effects.extract_if(.., |effect| is_request(effect)) {
+            pushed = true;
+            match effect {
+                Effect::Bind { attempt, pod, node } => {
+                    lanes.push_bind(Bind { attempt, pod, node });
+                }
+                Effect::PatchCondition { pod, condition } => {
+                    let not_before = Nanos::default();
+                    lanes.push_patch(Patch { pod, condition, tries: 0, not_before });
+                }
+                Effect::Report { pod, profile, report } => {
+                    lanes.push_event(Job::new(pod, profile, report, now));
+                }
+                Effect::Decision(_) | Effect::Notice { .. } => {}
+            }
+        }
+        drop(lanes);
+        if pushed {
+            self.changed.notify_one();
+        }
+    }
+
+    /// What the client dropped, merged or could not read.
+    #[must_use]
+    pub fn counters(&self) -> &Arc<Counters> {
+        &self.counters
+    }
+
+    pub(super) fn now(&self) -> Nanos {
+        (self.clock)()
+    }
+
+    pub(super) fn lanes(&self) -> MutexGuard<'_, Lanes> {
+        self.lanes.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    pub(super) fn drain_until(&self) -> Option<Nanos> {
+        *self.drain_until.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    pub(super) fn set_drain_until(&self, until: Nanos) {
+        *self.drain_until.lock().unwrap_or_else(PoisonError::into_inner) = Some(until);
+        self.changed.notify_one();
+    }
+}
+
+fn is_request(effect: &Effect) -> bool {
+    match effect {
+        Effect::Bind { .. } | Effect::PatchCondition { .. } | Effect::Report { .. } => true,
+        Effect::Decision(_) | Effect::Notice { .. } => false,
+    }
+}

@@ -1,0 +1,77 @@
+//! What must always hold of a cluster, for tests: every column equals what the pods and nodes say.
+
+use crate::model::Pod;
+
+use super::row::count_usage;
+use super::{Cluster, Row, ScalarUse};
+
+impl Cluster {
+    /// Panics where a column disagrees with the pods that are counted in it.
+    pub(crate) fn sanity_check(&self) {
+        for (node, row) in self.rows.iter() {
+            let mut want = *row;
+            let (pods, requested) = (&self.node_pods[node], Row::vacant());
+            want.requested_milli_cpu = requested.requested_milli_cpu;
+            want.requested_memory = 0;
+            want.requested_ephemeral_storage = 0;
+            want.non_zero_milli_cpu = 0;
+            want.non_zero_memory = 0;
+            want.pods = 0;
+            want.lowest_priority = i32::MAX;
+            let allocatable = |s: &ScalarUse| ScalarUse { requested: 0, ..*s };
+            let mut scalars: Vec<_> = self.scalars[node].iter().map(allocatable).collect();
+            for pod in pods {
+                let entry = self.pod(*pod).expect("a pod on a node is known");
+                assert_eq!(entry.place.node(), Some(node), "{}", entry.key);
+                count_usage(&mut want, &mut scalars, &entry.usage, 1);
+                want.lowest_priority = want.lowest_priority.min(entry.priority);
+            }
+            assert_eq!(*row, want, "row of {}", self.node_name(node));
+            scalars.sort_by_key(|s| s.name);
+            let mut column = self.scalars[node].clone();
+            column.sort_by_key(|s| s.name);
+            assert_eq!(column, scalars, "countable resources of {}", self.node_name(node));
+            if row.is_present() || !pods.is_empty() {
+                assert_eq!(self.node_at(self.position(node)), Some(node));
+                assert_eq!(self.node_by_name.get(self.node_name(node)), Some(&node));
+            } else {
+                assert!(self.free_nodes.contains(&node), "a vacant row is free");
+            }
+        }
+        let present = self.rows.iter().filter(|(_, row)| row.is_present()).count();
+        assert_eq!(self.present_nodes as usize, present);
+        for (id, entry) in self.pods.iter() {
+            let Some(entry) = entry else { continue };
+            assert_eq!(self.find_pod(&entry.key), Some(id));
+            if let Some(node) = entry.place.node() {
+                assert!(self.node_pods[node].contains(&id), "{} is on its node", entry.key);
+            }
+        }
+    }
+
+    /// What a pod that lists nothing else sees as different of two clusters: rows by node name.
+    pub(crate) fn rows_by_name(&self) -> Vec<(Box<str>, Row, Vec<(Box<str>, i64, i64)>)> {
+        let mut all: Vec<_> = self
+            .rows
+            .iter()
+            .filter(|(id, row)| row.is_present() || !self.node_pods[*id].is_empty())
+            .map(|(id, row)| {
+                let name = |s: &ScalarUse| self.resource_names.get(s.name).cloned();
+                let mut scalars: Vec<_> = self.scalars[id]
+                    .iter()
+                    .filter_map(|s| Some((name(s)?, s.allocatable, s.requested)))
+                    .collect();
+                scalars.sort();
+                // Numbers of sets of taints depend on history; their contents do not.
+                (Box::<str>::from(self.node_name(id)), Row { taints: 0, ..*row }, scalars)
+            })
+            .collect();
+        all.sort_by(|a, b| a.0.cmp(&b.0));
+        all
+    }
+
+    /// Whether two clusters repel the same pods.
+    pub(crate) fn repels(&self, pods: &[Pod]) -> Vec<bool> {
+        pods.iter().map(|pod| self.repelled_by_existing(pod)).collect()
+    }
+}

@@ -1,0 +1,162 @@
+//! The cached state of the cluster in rows and columns: nodes, the pods on them, images, namespaces.
+//! Written by `engine` alone, read by plugins through a [`View`].
+
+#[cfg(test)]
+mod check;
+mod images;
+mod interner;
+mod namespaces;
+mod nodes;
+mod permutation;
+mod pods;
+mod row;
+#[cfg(test)]
+mod tests;
+mod view;
+
+pub use images::ImageOn;
+pub use nodes::{NodeChange, NodeEntry};
+pub use permutation::Permutation;
+pub use pods::{Place, PodEntry};
+pub use row::{Row, ScalarUse};
+pub use view::{Overlay, View};
+
+use crate::model::{AffinityTerm, PodKey, Taint};
+use crate::units::{IndexVec, Map, NodeId, PodId};
+
+use images::Images;
+use interner::Interner;
+use namespaces::Namespaces;
+
+/// Everything that is known of the cluster.
+#[derive(Clone, Debug)]
+pub struct Cluster {
+    // One entry a node id in each of these columns.
+    rows: IndexVec<NodeId, Row>,
+    scalars: IndexVec<NodeId, Vec<ScalarUse>>,
+    entries: IndexVec<NodeId, NodeEntry>,
+    node_pods: IndexVec<NodeId, Vec<PodId>>,
+    positions: IndexVec<NodeId, u32>,
+    /// The node of each position; `None` where no node has it.
+    at_position: Vec<Option<NodeId>>,
+    permutation: Permutation,
+    free_nodes: Vec<NodeId>,
+    node_by_name: Map<Box<str>, NodeId>,
+    present_nodes: u32,
+
+    pods: IndexVec<PodId, Option<PodEntry>>,
+    free_pods: Vec<PodId>,
+    pod_by_key: Map<PodKey, PodId>,
+
+    resource_names: Interner<Box<str>>,
+    taint_sets: Interner<Vec<Taint>>,
+    images: Images,
+    namespaces: Namespaces,
+    /// Required anti-affinity terms of pods, with the namespace of their owners.
+    anti_affinity: Interner<(Box<str>, AffinityTerm)>,
+    /// How many pods that are on a node own each term.
+    anti_affinity_owners: Vec<i64>,
+}
+
+impl Cluster {
+    /// An empty cluster whose ties are broken by `seed`.
+    #[must_use]
+    pub fn new(seed: u64) -> Self {
+        let mut taint_sets = Interner::default();
+        // The empty set is number 0 and never goes.
+        taint_sets.acquire(&Vec::new());
+        let permutation = Permutation::new(seed);
+        Self {
+            rows: IndexVec::default(),
+            scalars: IndexVec::default(),
+            entries: IndexVec::default(),
+            node_pods: IndexVec::default(),
+            positions: IndexVec::default(),
+            at_position: vec![None; permutation.len() as usize],
+            permutation,
+            free_nodes: Vec::new(),
+            node_by_name: Map::default(),
+            present_nodes: 0,
+            pods: IndexVec::default(),
+            free_pods: Vec::new(),
+            pod_by_key: Map::default(),
+            resource_names: Interner::default(),
+            taint_sets,
+            images: Images::default(),
+            namespaces: Namespaces::default(),
+            anti_affinity: Interner::default(),
+            anti_affinity_owners: Vec::new(),
+        }
+    }
+
+    /// Number of nodes that exist.
+    #[must_use]
+    pub fn node_count(&self) -> u32 {
+        self.present_nodes
+    }
+
+    /// The nodes that exist, in the order of their ids.
+    pub fn nodes(&self) -> impl Iterator<Item = NodeId> + '_ {
+        self.rows.iter().filter(|(_, row)| row.is_present()).map(|(id, _)| id)
+    }
+
+    /// The node called `name`, if it exists.
+    #[must_use]
+    pub fn find_node(&self, name: &str) -> Option<NodeId> {
+        let id = *self.node_by_name.get(name)?;
+        self.rows[id].is_present().then_some(id)
+    }
+
+    /// The name of node `id`.
+    #[must_use]
+    pub fn node_name(&self, id: NodeId) -> &str {
+        &self.entries[id].name
+    }
+
+    /// The position of `node` in the order in which ties are broken.
+    #[must_use]
+    pub fn position(&self, node: NodeId) -> u32 {
+        self.positions[node]
+    }
+
+    /// The node at `position`, if there is one.
+    #[must_use]
+    pub fn node_at(&self, position: u32) -> Option<NodeId> {
+        *self.at_position.get(position as usize)?
+    }
+
+    /// Number of positions, a power of two.
+    #[must_use]
+    pub fn positions(&self) -> u32 {
+        self.permutation.len()
+    }
+
+    /// The pods on `node`, in no particular order.
+    #[must_use]
+    pub fn pods_on(&self, node: NodeId) -> &[PodId] {
+        &self.node_pods[node]
+    }
+
+    /// The number of a countable resource's name, if any node or pod names it.
+    #[must_use]
+    pub fn resource_name(&self, name: &str) -> Option<u32> {
+        self.resource_names.find(name)
+    }
+
+    /// The image `name`, if a node has it.
+    #[must_use]
+    pub fn image(&self, name: &str) -> Option<ImageOn<'_>> {
+        self.images.find(name)
+    }
+
+    /// All sets of taints that nodes have, with their numbers (`Row::taints`), and the empty one.
+    pub fn taint_sets(&self) -> impl Iterator<Item = (u32, &[Taint])> {
+        self.taint_sets.iter().map(|(id, set)| (id, set.as_slice()))
+    }
+
+    /// One more than the largest number of a set of taints.
+    #[must_use]
+    pub fn taint_sets_bound(&self) -> usize {
+        self.taint_sets.bound()
+    }
+}

@@ -1,0 +1,227 @@
+//! Pods come, are assumed, confirmed, forgotten, change and go.
+
+use crate::model::{Pod, PodKey};
+use crate::units::{NodeId, PodId};
+
+use super::Cluster;
+use super::row::{Usage, count_usage};
+
+/// Where a pod counts.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Place {
+    /// Nowhere: it waits.
+    #[default]
+    Pending,
+    /// On a node for which a Binding is under way.
+    Assumed(NodeId),
+    /// On a node, as the API server says.
+    Bound(NodeId),
+}
+
+impl Place {
+    /// The node it counts on.
+    #[must_use]
+    pub fn node(self) -> Option<NodeId> {
+        match self {
+            Self::Pending => None,
+            Self::Assumed(node) | Self::Bound(node) => Some(node),
+        }
+    }
+}
+
+/// A pod that is on a node, or waits for one of our profiles.
+#[derive(Clone, Debug, Default)]
+pub struct PodEntry {
+    /// Namespace and name.
+    pub key: PodKey,
+    /// Its UID.
+    pub uid: Box<str>,
+    /// Its priority.
+    pub priority: i32,
+    /// Where it counts.
+    pub place: Place,
+    /// What it takes from its node.
+    pub(crate) usage: Usage,
+    /// Numbers of its required anti-affinity terms.
+    terms: Vec<u32>,
+    /// Number of the list that named it last.
+    pub(crate) seen: u32,
+}
+
+impl Cluster {
+    /// The pod of this namespace and name.
+    #[must_use]
+    pub fn find_pod(&self, key: &PodKey) -> Option<PodId> {
+        self.pod_by_key.get(key).copied()
+    }
+
+    /// The pod `id`, while it is known.
+    #[must_use]
+    pub fn pod(&self, id: PodId) -> Option<&PodEntry> {
+        self.pods.get(id)?.as_ref()
+    }
+
+    /// Records a pod under a key that is not in use: on its node if it has one, else pending.
+    pub fn add_pod(&mut self, pod: &Pod, list: u32) -> PodId {
+        let mut entry = PodEntry { key: pod.key.clone(), ..PodEntry::default() };
+        self.fill(&mut entry, pod, list);
+        let id = if let Some(id) = self.free_pods.pop() {
+            self.pods[id] = Some(entry);
+            id
+        } else {
+            self.pods.push(Some(entry))
+        };
+        self.pod_by_key.insert(pod.key.clone(), id);
+        if let Some(name) = &pod.node_name {
+            let node = self.node_id(name);
+            self.put(id, Place::Bound(node));
+        }
+        id
+    }
+
+    /// Records what changed of a pod: what it uses, its priority, its node if it has one now.
+    pub fn update_pod(&mut self, id: PodId, pod: &Pod, list: u32) {
+        let place = match &pod.node_name {
+            Some(name) => Place::Bound(self.node_id(name)),
+            None => self.pod(id).map_or(Place::Pending, |entry| entry.place),
+        };
+        let before = self.put(id, Place::Pending);
+        if let Some(mut entry) = self.pods[id].take() {
+            self.drain(&mut entry);
+            self.fill(&mut entry, pod, list);
+            self.pods[id] = Some(entry);
+        }
+        self.put(id, place);
+        self.free_if_vacant(before);
+    }
+
+    /// Forgets a pod and frees what it used.
+    pub fn remove_pod(&mut self, id: PodId) {
+        let before = self.put(id, Place::Pending);
+        self.free_if_vacant(before);
+        if let Some(mut entry) = self.pods[id].take() {
+            self.drain(&mut entry);
+            self.pod_by_key.remove(&entry.key);
+            self.free_pods.push(id);
+        }
+    }
+
+    /// Counts a pending pod on `node` before the API server has agreed.
+    pub fn assume(&mut self, id: PodId, node: NodeId) {
+        debug_assert!(self.pod(id).is_some_and(|p| p.place == Place::Pending), "assumed twice");
+        self.put(id, Place::Assumed(node));
+    }
+
+    /// Takes an assumption back.
+    pub fn forget(&mut self, id: PodId) {
+        debug_assert!(matches!(self.pod(id).map(|p| p.place), Some(Place::Assumed(_))));
+        let before = self.put(id, Place::Pending);
+        self.free_if_vacant(before);
+    }
+
+    /// Whether `pod` uses less of something than is counted for it.
+    #[must_use]
+    pub fn asks_less(&self, id: PodId, pod: &Pod) -> bool {
+        let Some(PodEntry { usage, .. }) = self.pod(id) else { return false };
+        let new = &pod.requests.usage;
+        let scalar = |(number, amount): &(u32, i64)| {
+            self.resource_names.get(*number).is_some_and(|name| new.scalar(name) < *amount)
+        };
+        new.milli_cpu < usage.milli_cpu
+            || new.memory < usage.memory
+            || new.ephemeral_storage < usage.ephemeral_storage
+            || usage.scalars.iter().any(scalar)
+    }
+
+    /// The pods that the list `list` did not name.
+    #[must_use]
+    pub fn pods_not_seen(&self, list: u32) -> Vec<PodId> {
+        let unseen = |(id, entry): (PodId, &Option<PodEntry>)| {
+            entry.as_ref().is_some_and(|e| e.seen != list).then_some(id)
+        };
+        self.pods.iter().filter_map(unseen).collect()
+    }
+
+    /// Number of pods that count on a node, and of those only assumed.
+    #[must_use]
+    pub fn placed_pods(&self) -> (usize, usize) {
+        let placed = || self.pods.as_slice().iter().flatten();
+        let assumed = placed().filter(|p| matches!(p.place, Place::Assumed(_))).count();
+        (placed().filter(|p| p.place != Place::Pending).count(), assumed)
+    }
+
+    fn fill(&mut self, entry: &mut PodEntry, pod: &Pod, list: u32) {
+        let usage = &pod.requests.usage;
+        let names = &mut self.resource_names;
+        entry.uid.clone_from(&pod.uid);
+        entry.priority = pod.priority;
+        entry.seen = list;
+        entry.usage = Usage {
+            milli_cpu: usage.milli_cpu,
+            memory: usage.memory,
+            ephemeral_storage: usage.ephemeral_storage,
+            non_zero_milli_cpu: pod.requests.non_zero_milli_cpu,
+            non_zero_memory: pod.requests.non_zero_memory,
+            scalars: usage.scalars.iter().map(|(n, amount)| (names.acquire(n), *amount)).collect(),
+        };
+        let owned = |term: &_| (pod.key.namespace.clone(), Clone::clone(term));
+        let terms = pod.required_anti_affinity.iter().map(owned);
+        entry.terms = terms.map(|term| self.anti_affinity.acquire(&term)).collect();
+    }
+
+    fn drain(&mut self, entry: &mut PodEntry) {
+        for (name, _) in std::mem::take(&mut entry.usage.scalars) {
+            self.resource_names.release(name);
+        }
+        for term in std::mem::take(&mut entry.terms) {
+            self.anti_affinity.release(term);
+        }
+    }
+
+    /// Moves the pod to `place` in every column; returns where it was.
+    fn put(&mut self, id: PodId, place: Place) -> Place {
+        let Some(entry) = self.pods[id].as_mut() else { return Place::Pending };
+        let before = std::mem::replace(&mut entry.place, place);
+        if before.node() == place.node() {
+            return before;
+        }
+        if let Some(node) = before.node() {
+            self.count(id, node, -1);
+            let pods = &mut self.node_pods[node];
+            if let Some(at) = pods.iter().position(|other| *other == id) {
+                pods.swap_remove(at);
+            }
+            self.rows[node].lowest_priority = self.lowest_priority(node);
+        }
+        if let Some(node) = place.node() {
+            self.count(id, node, 1);
+            self.node_pods[node].push(id);
+            self.rows[node].lowest_priority = self.lowest_priority(node);
+        }
+        before
+    }
+
+    /// Adds (`sign` 1) or takes away (-1) what the pod uses of `node`, and its terms.
+    fn count(&mut self, id: PodId, node: NodeId, sign: i64) {
+        let Some(entry) = &self.pods[id] else { return };
+        count_usage(&mut self.rows[node], &mut self.scalars[node], &entry.usage, sign);
+        for &term in &entry.terms {
+            let term = term as usize;
+            if self.anti_affinity_owners.len() <= term {
+                self.anti_affinity_owners.resize(term + 1, 0);
+            }
+            self.anti_affinity_owners[term] += sign;
+        }
+    }
+
+    fn free_if_vacant(&mut self, place: Place) {
+        if let Some(node) = place.node() {
+            self.free_node_if_vacant(node);
+        }
+    }
+
+    fn lowest_priority(&self, node: NodeId) -> i32 {
+        let pods = self.node_pods[node].iter();
+        pods.filter_map(|id| Some(self.pod(*id)?.priority)).min().unwrap_or(i32::MAX)
+    }
+}

@@ -1,0 +1,224 @@
+//! From an assumed pod to a bound one: the Binding's answer, the watch's confirmation, and everything
+//! that can come in between.
+
+use crate::framework::{Action, Resource};
+use crate::model::Pod;
+use crate::queue::QueuedPod;
+use crate::units::{Nanos, PodId};
+
+use super::cycle::pod_ref;
+use super::{AttemptId, BindOutcome, DecisionVerdict, Effect, Engine, NoticeLevel, Report};
+
+/// The first wait before a Binding whose fate is unknown is sent again; it doubles each time.
+pub(super) const RETRY_INITIAL: Nanos = Nanos(100 * Nanos::MILLISECOND.0);
+/// The longest such wait, whatever the server asks for.
+pub(super) const RETRY_MAX: Nanos = Nanos::from_secs(30);
+/// After so many tries without a definite answer the operator is told, and again at each multiple.
+const TRIES_BEFORE_NOTICE: u32 = 4;
+
+/// A pod that is assumed on a node.
+pub(super) struct Attempt {
+    pub(super) pod: PodId,
+    pub(super) queued: QueuedPod,
+    pub(super) node: Box<str>,
+    /// How often the Binding was sent.
+    tries: u32,
+    state: BindingState,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum BindingState {
+    /// A writer has it.
+    InFlight,
+    /// It is sent again at this time.
+    Waiting(Nanos),
+    /// The API server said yes; the watch has not shown it yet.
+    Acknowledged,
+}
+
+impl Engine {
+    /// Asks for the Binding of a pod that was just assumed.
+    pub(super) fn start_binding(
+        &mut self,
+        pod: PodId,
+        queued: QueuedPod,
+        node: Box<str>,
+        out: &mut Vec<Effect>,
+    ) {
+        self.last_attempt += 1;
+        let id = AttemptId(self.last_attempt);
+        let state = BindingState::InFlight;
+        let attempt = Attempt { pod, queued, node, tries: 0, state };
+        self.attempts.insert(id, attempt);
+        self.attempt_of.insert(pod, id);
+        self.send(id, out);
+    }
+
+    fn send(&mut self, id: AttemptId, out: &mut Vec<Effect>) {
+        let Some(attempt) = self.attempts.get_mut(&id) else { return };
+        attempt.state = BindingState::InFlight;
+        attempt.tries = attempt.tries.saturating_add(1);
+        self.in_flight += 1;
+        let pod = pod_ref(&attempt.queued.pod);
+        out.push(Effect::Bind { attempt: id, pod, node: attempt.node.clone() });
+    }
+
+    /// A Binding was answered, or is known not to be.
+    pub(super) fn bind_result(
+        &mut self,
+        id: AttemptId,
+        outcome: BindOutcome,
+        now: Nanos,
+        out: &mut Vec<Effect>,
+    ) {
+        self.in_flight = self.in_flight.saturating_sub(1);
+        // The watch may have been faster, or the pod may be gone: then nobody waits for this answer.
+        let Some(attempt) = self.attempts.get_mut(&id) else { return };
+        match outcome {
+            BindOutcome::Bound => {
+                attempt.state = BindingState::Acknowledged;
+                let node = attempt.node.clone();
+                let attempt = &self.attempts[&id];
+                out.push(self.report(&attempt.queued, Report::Scheduled { node }));
+            }
+            BindOutcome::Unknown { message, retry_after } => {
+                self.wait_to_send(id, &message, retry_after, now, out);
+            }
+            BindOutcome::BoundElsewhere { node } => {
+                self.abandon(id, &format!("bound to {node} by somebody else"), now, out);
+            }
+            BindOutcome::Gone => self.abandon(id, "the pod is gone", now, out),
+            BindOutcome::NotNow { message } => self.abandon(id, &message, now, out),
+            BindOutcome::Refused { message } => {
+                let text = format!("running Bind plugin \"DefaultBinder\": {message}");
+                let queued = attempt.queued.clone();
+                self.say_failed(&queued, "SchedulerError", text, out);
+                self.abandon(id, &message, now, out);
+            }
+        }
+    }
+
+    /// Keeps the assumption and sends the same Binding again later: whether the pod is bound is not
+    /// known, and binding it elsewhere could use two nodes for one pod.
+    fn wait_to_send(
+        &mut self,
+        id: AttemptId,
+        message: &str,
+        retry_after: Option<Nanos>,
+        now: Nanos,
+        out: &mut Vec<Effect>,
+    ) {
+        let Some(attempt) = self.attempts.get_mut(&id) else { return };
+        let doublings = attempt.tries.saturating_sub(1).min(16);
+        let own = Nanos(RETRY_INITIAL.0 << doublings);
+        let at = now + own.max(retry_after.unwrap_or_default()).min(RETRY_MAX);
+        attempt.state = BindingState::Waiting(at);
+        if attempt.tries % TRIES_BEFORE_NOTICE == 0 {
+            let text = format!(
+                "binding to {} got no definite answer in {} tries, still trying: {message}",
+                attempt.node, attempt.tries
+            );
+            Self::notice(NoticeLevel::Warn, &attempt.queued.pod, text, out);
+        }
+        self.retries.insert((at, id));
+    }
+
+    /// Sends the Bindings whose wait is over.
+    pub(super) fn send_retries(&mut self, now: Nanos, out: &mut Vec<Effect>) {
+        while let Some(&(at, id)) = self.retries.first() {
+            if at > now || self.in_flight >= self.config.bindings_in_flight_max {
+                break;
+            }
+            self.retries.pop_first();
+            self.send(id, out);
+        }
+    }
+
+    /// A node is gone: pods whose Binding to it waits to be sent again go back to the queue.
+    pub(super) fn forget_retries_on(&mut self, node: &str, now: Nanos, out: &mut Vec<Effect>) {
+        let waiting = self.retries.iter().map(|(_, id)| *id);
+        let here = waiting.filter(|id| self.attempts.get(id).is_some_and(|a| &*a.node == node));
+        for id in here.collect::<Vec<_>>() {
+            self.abandon(id, "the node is gone", now, out);
+        }
+    }
+
+    /// Takes the assumption back and puts the pod into error backoff.
+    fn abandon(&mut self, id: AttemptId, why: &str, now: Nanos, out: &mut Vec<Effect>) {
+        let Some(attempt) = self.take_attempt(id) else { return };
+        self.cluster.forget(attempt.pod);
+        let reason = why.to_owned();
+        let verdict = DecisionVerdict::Forgotten { node: attempt.node, reason };
+        self.decide(&attempt.queued.pod, verdict, out);
+        let text = format!("binding failed, the pod is tried again: {why}");
+        Self::notice(NoticeLevel::Info, &attempt.queued.pod, text, out);
+        self.cluster_event(Resource::AssignedPod, Action::DELETE, now);
+        self.queue.put_back(attempt.pod, attempt.queued, 0, now);
+    }
+
+    /// The pod is gone, or may not be bound any more: nothing is to be put back.
+    pub(super) fn drop_attempt(&mut self, pod: PodId, why: &str, out: &mut Vec<Effect>) {
+        let Some(id) = self.attempt_of.get(&pod).copied() else { return };
+        if let Some(attempt) = self.take_attempt(id) {
+            let reason = why.to_owned();
+            let verdict = DecisionVerdict::Forgotten { node: attempt.node, reason };
+            self.decide(&attempt.queued.pod, verdict, out);
+        }
+    }
+
+    /// The watch shows the pod on `node`: the attempt is over, well or not.
+    pub(super) fn confirm_attempt(
+        &mut self,
+        id: PodId,
+        pod: &Pod,
+        node: &str,
+        out: &mut Vec<Effect>,
+    ) {
+        let Some(attempt) = self.attempt_of.get(&id).copied() else { return };
+        let Some(attempt) = self.take_attempt(attempt) else { return };
+        if *attempt.node != *node {
+            let reason = format!("bound to {node} by somebody else");
+            let text = format!("meant for {}, but {reason}", attempt.node);
+            Self::notice(NoticeLevel::Warn, pod, text, out);
+            let verdict = DecisionVerdict::Forgotten { node: attempt.node, reason };
+            self.decide(pod, verdict, out);
+        } else if attempt.state != BindingState::Acknowledged {
+            // The watch was faster than the answer, or the answer was lost.
+            let node = attempt.node.clone();
+            out.push(self.report(&attempt.queued, Report::Scheduled { node }));
+        }
+    }
+
+    /// An assumed pod changed without being on a node yet.
+    ///
+    /// Upstream: only a deletion matters then, since a pod that is being deleted is never bound.
+    pub(super) fn assumed_changed(
+        &mut self,
+        id: PodId,
+        pod: Box<Pod>,
+        now: Nanos,
+        out: &mut Vec<Effect>,
+    ) {
+        let list = self.lists[super::Kind::Pod as usize].number;
+        if pod.terminating {
+            self.drop_attempt(id, "the pod is being deleted", out);
+            self.cluster.forget(id);
+            self.cluster.update_pod(id, &pod, list);
+            self.cluster_event(Resource::AssignedPod, Action::DELETE, now);
+            return;
+        }
+        self.cluster.update_pod(id, &pod, list);
+        if let Some(attempt) = self.attempt_of.get(&id).and_then(|at| self.attempts.get_mut(at)) {
+            attempt.queued.pod = pod;
+        }
+    }
+
+    fn take_attempt(&mut self, id: AttemptId) -> Option<Attempt> {
+        let attempt = self.attempts.remove(&id)?;
+        self.attempt_of.remove(&attempt.pod);
+        if let BindingState::Waiting(at) = attempt.state {
+            self.retries.remove(&(at, id));
+        }
+        Some(attempt)
+    }
+}

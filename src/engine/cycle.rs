@@ -1,0 +1,196 @@
+//! The scheduling cycle: take the next pod, judge the nodes, assume it on one of the best, or say why
+//! there is none.
+
+use crate::cluster::{Cluster, View};
+use crate::framework::{
+    Diagnosis, Evals, Histogram, NO_NODES_AVAILABLE, PluginMask, PodRejection, Prepared, Profile,
+    Table, prepare, start_position,
+};
+use crate::model::Pod;
+use crate::preemption::post_filter;
+use crate::queue::QueuedPod;
+use crate::units::{Nanos, NodeId, PodId};
+
+use super::{
+    Decision, DecisionVerdict, Effect, Engine, FailedCondition, NoticeLevel, PodRef, Report,
+};
+
+/// What was found out about a pod.
+pub(super) enum Judged {
+    /// PreFilter turned it away.
+    Rejected { plugin: u16, rejection: PodRejection, message: String, rejectors: PluginMask },
+    /// The nodes were judged.
+    Nodes {
+        evals: Evals,
+        table: Table,
+        /// The only nodes in question, where plugins narrowed them.
+        over: Option<Vec<NodeId>>,
+        /// The plugins that rejected a node or narrowed the nodes.
+        rejectors: PluginMask,
+        /// Why no node is feasible, where none is.
+        message: Option<String>,
+    },
+}
+
+/// Judges `pod` with the plugins of `profile` against `cluster`.
+pub(super) fn judge(profile: &Profile, cluster: &Cluster, pod: &Pod) -> Judged {
+    let view = View::new(cluster);
+    let mut diagnosis = Diagnosis { nodes: cluster.node_count(), ..Diagnosis::default() };
+    let (evals, narrowed) = match prepare(profile, pod, view) {
+        Prepared::Ready { evals, narrowed } => (evals, narrowed),
+        Prepared::Rejected { plugin, rejection, rejectors } => {
+            diagnosis.pre_filter = Some(rejection.reasons.join(", "));
+            if preempts(profile) {
+                diagnosis.post_filter = post_filter(pod, &view, None);
+            }
+            let message = diagnosis.message();
+            return Judged::Rejected { plugin, rejection, message, rejectors };
+        }
+    };
+    let (over, narrowing) = match narrowed {
+        Some((nodes, plugins)) => (Some(nodes), plugins),
+        None => (None, 0),
+    };
+    let table = Table::build(&evals, &view, over.as_deref());
+    let rejectors = table.failed().rejectors() | narrowing;
+    let mut message = None;
+    if table.feasible() == 0 {
+        diagnosis.histogram = Histogram::of(table.failed(), &evals, &view);
+        if let Some(nodes) = &over {
+            let left_out = diagnosis.nodes - u32::try_from(nodes.len()).unwrap_or(u32::MAX);
+            let names = profile.names(narrowing).join(" ");
+            let reason = format!("node(s) didn't satisfy plugin(s) [{names}]");
+            if left_out > 0 {
+                diagnosis.histogram.add(reason, left_out);
+            }
+        }
+        if preempts(profile) {
+            diagnosis.post_filter = post_filter(pod, &view, Some((&evals, table.failed())));
+        }
+        message = Some(diagnosis.message());
+    }
+    Judged::Nodes { evals, table, over, rejectors, message }
+}
+
+fn preempts(profile: &Profile) -> bool {
+    profile.plugins.iter().any(|entry| entry.plugin.preempts())
+}
+
+impl Engine {
+    /// Tries the next pod.
+    pub(super) fn attempt(&mut self, now: Nanos, out: &mut Vec<Effect>) {
+        let Some((id, queued)) = self.queue.pop(now) else { return };
+        if queued.pod.terminating {
+            let message = format!("skip schedule deleting pod: {}", queued.pod.key);
+            out.push(self.report(&queued, Report::FailedScheduling { message }));
+            return;
+        }
+        if self.cluster.node_count() == 0 {
+            self.reject(id, queued, NO_NODES_AVAILABLE.into(), 0, now, out);
+            return;
+        }
+        let profile = &self.config.profiles[queued.profile];
+        match judge(profile, &self.cluster, &queued.pod) {
+            Judged::Rejected { message, rejectors, .. } => {
+                self.reject(id, queued, message, rejectors, now, out);
+            }
+            Judged::Nodes { rejectors, message: Some(message), .. } => {
+                self.reject(id, queued, message, rejectors, now, out);
+            }
+            Judged::Nodes { evals, table, .. } => {
+                let (seed, positions) = (self.config.seed, self.cluster.positions());
+                let attempt = u64::from(queued.attempts);
+                let start = start_position(seed, &queued.pod.uid, attempt, positions);
+                let view = View::new(&self.cluster);
+                if let Some(node) = table.pick(&evals, &view, start) {
+                    self.place(id, queued, node, out);
+                }
+            }
+        }
+    }
+
+    /// Assumes the pod on `node` and asks for its Binding.
+    fn place(&mut self, id: PodId, queued: QueuedPod, node: NodeId, out: &mut Vec<Effect>) {
+        let name: Box<str> = self.cluster.node_name(node).into();
+        self.cluster.assume(id, node);
+        self.decide(&queued.pod, DecisionVerdict::Node(name.clone()), out);
+        self.start_binding(id, queued, name, out);
+    }
+
+    /// Puts back a pod that fits nowhere, and says why.
+    ///
+    /// Upstream: handleSchedulingFailure, v1.37: back in the queue first, then the Event and the patch.
+    fn reject(
+        &mut self,
+        id: PodId,
+        queued: QueuedPod,
+        message: String,
+        rejectors: PluginMask,
+        now: Nanos,
+        out: &mut Vec<Effect>,
+    ) {
+        self.decide(&queued.pod, DecisionVerdict::Message(message.clone()), out);
+        self.say_failed(&queued, "Unschedulable", message, out);
+        self.queue.put_back(id, queued, rejectors, now);
+    }
+
+    /// The Event and the condition of a failed attempt.
+    pub(super) fn say_failed(
+        &self,
+        queued: &QueuedPod,
+        reason: &'static str,
+        message: String,
+        out: &mut Vec<Effect>,
+    ) {
+        let pod = &queued.pod;
+        let report = Report::FailedScheduling { message: message.clone() };
+        out.push(self.report(queued, report));
+        let before = pod.scheduled_condition.as_ref();
+        let same = |c: &crate::model::ScheduledCondition| {
+            &*c.status == "False" && &*c.reason == reason && *c.message == *message
+        };
+        if before.is_some_and(same) {
+            return;
+        }
+        let unflipped = before.filter(|condition| &*condition.status == "False");
+        out.push(Effect::PatchCondition {
+            pod: pod_ref(pod),
+            condition: FailedCondition {
+                reason,
+                message,
+                observed_generation: pod.generation,
+                last_transition_time: unflipped.and_then(|c| c.last_transition_time.clone()),
+            },
+        });
+    }
+
+    pub(super) fn report(&self, queued: &QueuedPod, report: Report) -> Effect {
+        let profile = self.config.profiles[queued.profile].name.clone();
+        Effect::Report { pod: pod_ref(&queued.pod), profile, report }
+    }
+
+    /// A line of the decision log.
+    pub(super) fn decide(&mut self, pod: &Pod, verdict: DecisionVerdict, out: &mut Vec<Effect>) {
+        self.last_decision += 1;
+        out.push(Effect::Decision(Decision {
+            number: self.last_decision,
+            pod: pod.key.clone(),
+            uid: pod.uid.clone(),
+            verdict,
+        }));
+    }
+
+    /// A line for the operator.
+    pub(super) fn notice(level: NoticeLevel, pod: &Pod, message: String, out: &mut Vec<Effect>) {
+        out.push(Effect::Notice { level, pod: Some(pod.key.clone()), message });
+    }
+}
+
+/// What writers need to know of a pod.
+pub(super) fn pod_ref(pod: &Pod) -> PodRef {
+    PodRef {
+        key: pod.key.clone(),
+        uid: pod.uid.clone(),
+        resource_version: pod.resource_version.clone(),
+    }
+}

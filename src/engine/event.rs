@@ -1,0 +1,210 @@
+//! What goes into the engine and what comes out. Events are made by `client`, effects are carried out
+//! there; both are plain owned values.
+
+use crate::model::{Namespace, Node, Pod, PodKey};
+use crate::units::Nanos;
+
+/// Something that happened. A closed list: nothing else makes the engine do anything.
+#[derive(Clone, Debug)]
+pub enum Event {
+    /// A node was added or changed.
+    NodeUpsert(Box<Node>),
+    /// A node is gone.
+    NodeDelete(Box<str>),
+    /// A pod was added or changed, whoever schedules it.
+    PodUpsert(Box<Pod>),
+    /// A pod is gone, or left the watched set because it finished. An empty UID means any.
+    PodDelete {
+        /// Which pod.
+        key: PodKey,
+        /// Its UID.
+        uid: Box<str>,
+    },
+    /// A namespace was added or changed.
+    NamespaceUpsert(Box<Namespace>),
+    /// A namespace is gone.
+    NamespaceDelete(Box<str>),
+    /// A list of all objects of `Kind` begins; what it does not name by its end is gone.
+    ListBegin(Kind),
+    /// The list that began is complete.
+    ListEnd(Kind),
+    /// A Binding was answered, or its answer never came.
+    BindResult {
+        /// The attempt that the Binding belongs to.
+        attempt: AttemptId,
+        /// What came of it.
+        outcome: BindOutcome,
+    },
+    /// Judge the next pod, if there is one and a writer is free.
+    Attempt,
+    /// Time has passed: backoffs, flushes, retries.
+    Tick,
+    /// No new attempts from here on; bindings in flight may finish.
+    Stop,
+}
+
+/// The kinds that are listed and watched.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Kind {
+    /// Nodes.
+    Node,
+    /// Pods that are not finished.
+    Pod,
+    /// Namespaces.
+    Namespace,
+}
+
+/// Number of a scheduling attempt; counts up from 1 and is never used again.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct AttemptId(pub u64);
+
+/// What came of a Binding, classified once by the client.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum BindOutcome {
+    /// The API server accepted it, or our pod's UID is on our node.
+    Bound,
+    /// The pod is on another node (409, then read).
+    BoundElsewhere {
+        /// The node it is on.
+        node: Box<str>,
+    },
+    /// The pod is gone, or the name belongs to another UID (404, or 409 then read).
+    Gone,
+    /// The pod is there and unbound, but may not be bound now: it is being deleted or is gated.
+    NotNow {
+        /// The API server's words.
+        message: String,
+    },
+    /// A definite no, such as 403 or 422; the same request would be refused again.
+    Refused {
+        /// The API server's words.
+        message: String,
+    },
+    /// Whether it was bound is not known: no answer, 5xx, 429. The same node is tried again.
+    Unknown {
+        /// What is known.
+        message: String,
+        /// How long the server asks to wait, if it does.
+        retry_after: Option<Nanos>,
+    },
+}
+
+/// What pod an effect is about.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct PodRef {
+    /// Namespace and name.
+    pub key: PodKey,
+    /// Its UID.
+    pub uid: Box<str>,
+    /// The resource version it was last seen with.
+    pub resource_version: Box<str>,
+}
+
+/// Something to be done outside the engine.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Effect {
+    /// POST a Binding. Never dropped; answered by [`Event::BindResult`].
+    Bind {
+        /// The attempt it belongs to.
+        attempt: AttemptId,
+        /// The pod.
+        pod: PodRef,
+        /// The node.
+        node: Box<str>,
+    },
+    /// Write an Event.
+    Report {
+        /// The pod it is about.
+        pod: PodRef,
+        /// Name of the profile, which reports.
+        profile: Box<str>,
+        /// What happened.
+        report: Report,
+    },
+    /// Set the condition PodScheduled to False.
+    PatchCondition {
+        /// The pod.
+        pod: PodRef,
+        /// Reason, message, and what else stands in it.
+        condition: FailedCondition,
+    },
+    /// A decision was made; for the decision log.
+    Decision(Decision),
+    /// One line for the operator.
+    Notice {
+        /// How loud.
+        level: NoticeLevel,
+        /// The pod it is about, if it is about one.
+        pod: Option<PodKey>,
+        /// The text.
+        message: String,
+    },
+}
+
+/// How loud a notice is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum NoticeLevel {
+    /// Something an operator should look at.
+    Warn,
+    /// A state change that a person acts on.
+    Info,
+    /// Details (`-v=2` and above).
+    Debug,
+}
+
+/// An Event to be written about a pod.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Report {
+    /// Normal, reason Scheduled, action Binding.
+    Scheduled {
+        /// The node.
+        node: Box<str>,
+    },
+    /// Warning, reason FailedScheduling, action Scheduling.
+    FailedScheduling {
+        /// The full text; the writer cuts it at the API's limit.
+        message: String,
+    },
+}
+
+/// The condition PodScheduled=False.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct FailedCondition {
+    /// `Unschedulable` or `SchedulerError`.
+    pub reason: &'static str,
+    /// The full text.
+    pub message: String,
+    /// The pod's generation; zero where it has none.
+    pub observed_generation: i64,
+    /// When the status flipped; `None` means now.
+    pub last_transition_time: Option<Box<str>>,
+}
+
+/// A line of the decision log.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Decision {
+    /// Counts up from 1 in the order in which decisions were made.
+    pub number: u64,
+    /// The pod.
+    pub pod: PodKey,
+    /// Its UID.
+    pub uid: Box<str>,
+    /// What was decided.
+    pub verdict: DecisionVerdict,
+}
+
+/// What was decided.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum DecisionVerdict {
+    /// The pod goes to this node.
+    Node(Box<str>),
+    /// It goes nowhere, and why.
+    Message(String),
+    /// A placement that was decided before did not come true; the pod no longer counts on that node.
+    Forgotten {
+        /// The node it was meant for.
+        node: Box<str>,
+        /// Why.
+        reason: String,
+    },
+}

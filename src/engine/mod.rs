@@ -1,0 +1,219 @@
+//! The scheduler as one state machine: `step(event, now) -> effects`, and `query`. Owned by one thread
+//! of `runtime`, by tests, and by `berth evaluate`; does no IO and reads no clock.
+
+mod binding;
+mod cycle;
+mod event;
+mod pods;
+mod query;
+#[cfg(test)]
+mod tests;
+
+pub use event::{
+    AttemptId, BindOutcome, Decision, DecisionVerdict, Effect, Event, FailedCondition, Kind,
+    NoticeLevel, PodRef, Report,
+};
+pub use query::{NodeVerdict, PodAnswer};
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use crate::cluster::{Cluster, NodeChange};
+use crate::framework::{Action, ClusterEvent, Profile, Resource};
+use crate::model::Node;
+use crate::queue::{Backoff, Queue, QueueLengths};
+use crate::units::{Map, Nanos, PodId};
+
+use binding::Attempt;
+
+/// What an engine is made of.
+pub struct EngineConfig {
+    /// Where the order among equals comes from.
+    pub seed: u64,
+    /// The profiles, at least one.
+    pub profiles: Vec<Profile>,
+    /// How many bindings may be under way; no pod is taken while that many are.
+    pub bindings_in_flight_max: usize,
+    /// How long failed pods wait.
+    pub backoff: Backoff,
+}
+
+/// What the caller should do after a step.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Next {
+    /// [`Event::Attempt`] would try a pod now.
+    pub attempt: bool,
+    /// [`Event::Tick`] has something to do at this time.
+    pub deadline: Option<Nanos>,
+}
+
+/// The state machine.
+pub struct Engine {
+    config: EngineConfig,
+    cluster: Cluster,
+    queue: Queue,
+    /// Placements that the watch has not confirmed yet.
+    attempts: BTreeMap<AttemptId, Attempt>,
+    attempt_of: Map<PodId, AttemptId>,
+    /// Bindings to be sent again, and when.
+    retries: BTreeSet<(Nanos, AttemptId)>,
+    in_flight: usize,
+    last_attempt: u64,
+    last_decision: u64,
+    lists: [ListState; 3],
+    stopped: bool,
+}
+
+/// How far the list of one kind is.
+#[derive(Clone, Copy, Debug, Default)]
+struct ListState {
+    /// Number of the list being read, or read last; objects remember it.
+    number: u32,
+    /// It was complete once.
+    complete: bool,
+}
+
+impl Engine {
+    /// An engine that knows nothing yet.
+    #[must_use]
+    pub fn new(config: EngineConfig) -> Self {
+        Self {
+            cluster: Cluster::new(config.seed),
+            queue: Queue::new(config.backoff),
+            attempts: BTreeMap::new(),
+            attempt_of: Map::default(),
+            retries: BTreeSet::new(),
+            in_flight: 0,
+            last_attempt: 0,
+            last_decision: 0,
+            lists: [ListState::default(); 3],
+            stopped: false,
+            config,
+        }
+    }
+
+    /// Takes `event` in at time `now` and appends what is to be done to `out`.
+    pub fn step(&mut self, event: Event, now: Nanos, out: &mut Vec<Effect>) -> Next {
+        match event {
+            Event::NodeUpsert(node) => self.node_upsert(&node, now),
+            Event::NodeDelete(name) => self.node_delete(&name, now, out),
+            Event::PodUpsert(pod) => self.pod_upsert(pod, now, out),
+            Event::PodDelete { key, uid } => self.pod_delete(&key, &uid, now, out),
+            Event::NamespaceUpsert(namespace) => {
+                self.cluster.upsert_namespace(&namespace);
+            }
+            Event::NamespaceDelete(name) => self.cluster.delete_namespace(&name),
+            Event::ListBegin(kind) => self.list_begin(kind),
+            Event::ListEnd(kind) => self.list_end(kind, now, out),
+            Event::BindResult { attempt, outcome } => {
+                self.bind_result(attempt, outcome, now, out);
+            }
+            Event::Attempt => {
+                if self.may_attempt() {
+                    self.attempt(now, out);
+                }
+            }
+            Event::Tick => {
+                self.queue.tick(&self.config.profiles, now);
+                self.send_retries(now, out);
+            }
+            Event::Stop => self.stopped = true,
+        }
+        self.next()
+    }
+
+    /// Whether every kind was listed once, so that pods can be judged.
+    #[must_use]
+    pub fn is_synced(&self) -> bool {
+        self.lists.iter().all(|list| list.complete)
+    }
+
+    /// Number of bindings whose answer is awaited.
+    #[must_use]
+    pub fn bindings_in_flight(&self) -> usize {
+        self.in_flight
+    }
+
+    /// How many pods wait where.
+    #[must_use]
+    pub fn queue_lengths(&self) -> QueueLengths {
+        self.queue.lengths()
+    }
+
+    /// The cached state, to look at.
+    #[must_use]
+    pub fn cluster(&self) -> &Cluster {
+        &self.cluster
+    }
+
+    fn next(&self) -> Next {
+        let retry = self.retries.first().map(|(at, _)| *at);
+        Next {
+            attempt: self.may_attempt(),
+            deadline: [self.queue.next_deadline(), retry].into_iter().flatten().min(),
+        }
+    }
+
+    fn may_attempt(&self) -> bool {
+        let free = self.in_flight < self.config.bindings_in_flight_max;
+        free && !self.stopped && self.is_synced() && self.queue.has_next()
+    }
+
+    fn cluster_event(&mut self, resource: Resource, action: Action, now: Nanos) {
+        self.queue.on_event(ClusterEvent::new(resource, action), &self.config.profiles, now);
+    }
+
+    fn node_upsert(&mut self, node: &Node, now: Nanos) {
+        let change = self.cluster.upsert_node(node, self.lists[Kind::Node as usize].number);
+        for action in node_actions(change) {
+            self.cluster_event(Resource::Node, action, now);
+        }
+    }
+
+    fn node_delete(&mut self, name: &str, now: Nanos, out: &mut Vec<Effect>) {
+        if self.cluster.delete_node(name) {
+            self.cluster_event(Resource::Node, Action::DELETE, now);
+            self.forget_retries_on(name, now, out);
+        }
+    }
+
+    fn list_begin(&mut self, kind: Kind) {
+        self.lists[kind as usize].number += 1;
+        if kind == Kind::Namespace {
+            self.cluster.begin_namespace_list();
+        }
+    }
+
+    /// Takes away what the list did not name.
+    fn list_end(&mut self, kind: Kind, now: Nanos, out: &mut Vec<Effect>) {
+        let number = self.lists[kind as usize].number;
+        match kind {
+            Kind::Node => {
+                for name in self.cluster.nodes_not_seen(number) {
+                    self.node_delete(&name, now, out);
+                }
+            }
+            Kind::Pod => {
+                for id in self.cluster.pods_not_seen(number) {
+                    self.pod_gone(id, now, out);
+                }
+            }
+            Kind::Namespace => self.cluster.end_namespace_list(),
+        }
+        self.lists[kind as usize].complete = true;
+    }
+}
+
+/// The events that a changed node means.
+///
+/// Upstream: nodeSchedulingPropertiesChange, v1.37; a heartbeat means none.
+fn node_actions(change: NodeChange) -> impl Iterator<Item = Action> {
+    let update = |changed: bool, action| (changed && !change.added).then_some(action);
+    [
+        change.added.then_some(Action::ADD),
+        update(change.taints, Action::UPDATE_NODE_TAINT),
+        update(change.allocatable, Action::UPDATE_NODE_ALLOCATABLE),
+        update(change.labels, Action::UPDATE_NODE_LABEL),
+    ]
+    .into_iter()
+    .flatten()
+}

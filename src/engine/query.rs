@@ -1,0 +1,111 @@
+//! Questions that change nothing: what would become of a pod, node by node and plugin by plugin.
+
+use std::collections::BTreeMap;
+
+use crate::cluster::View;
+use crate::framework::{Code, Profile, explain};
+use crate::model::Pod;
+
+use super::Engine;
+use super::cycle::{Judged, judge};
+
+/// A rejection with its author.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct NodeVerdict {
+    /// The plugin.
+    pub plugin: &'static str,
+    /// The code.
+    pub code: Code,
+    /// Its reasons.
+    pub reasons: Vec<String>,
+}
+
+/// Scores by node and plugin.
+type Scores = BTreeMap<Box<str>, BTreeMap<&'static str, i64>>;
+
+/// Everything that would be decided about one pod.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct PodAnswer {
+    /// PreEnqueue holds it.
+    pub pre_enqueue: Option<NodeVerdict>,
+    /// PreFilter turned it away.
+    pub pre_filter: Option<NodeVerdict>,
+    /// Each node that Filter rejected, with the first plugin that did.
+    pub rejected: BTreeMap<Box<str>, NodeVerdict>,
+    /// Number of feasible nodes.
+    pub feasible: u32,
+    /// Scores before normalising.
+    pub raw: Scores,
+    /// Scores after normalising and weighing.
+    pub scores: Scores,
+    /// Sums of scores.
+    pub totals: BTreeMap<Box<str>, i64>,
+    /// All nodes with the highest sum, sorted by name.
+    pub best: Vec<Box<str>>,
+    /// Why there is no feasible node.
+    pub message: Option<String>,
+    /// The plugins that rejected something, sorted by name.
+    pub unschedulable_plugins: Vec<&'static str>,
+}
+
+impl Engine {
+    /// What would become of `pod` now, if it were in the queue. `None` where no profile is its.
+    ///
+    /// With a single profile that one answers, whatever name the pod gives.
+    #[must_use]
+    pub fn evaluate(&self, pod: &Pod) -> Option<PodAnswer> {
+        let single = (self.config.profiles.len() == 1).then_some(0);
+        let profile = &self.config.profiles[single.or_else(|| self.profile_of(pod))?];
+        let mut answer = PodAnswer::default();
+        for entry in &profile.plugins {
+            if let Some(rejection) = entry.plugin.pre_enqueue(pod) {
+                let (code, reasons) = (rejection.code, rejection.reasons);
+                answer.pre_enqueue = Some(NodeVerdict { plugin: entry.name, code, reasons });
+                return Some(answer);
+            }
+        }
+        self.fill(&mut answer, profile, pod);
+        Some(answer)
+    }
+
+    fn fill(&self, answer: &mut PodAnswer, profile: &Profile, pod: &Pod) {
+        let name = |position: u16| profile.plugins[usize::from(position)].name;
+        let judged = judge(profile, &self.cluster, pod);
+        let (evals, table, over) = match judged {
+            Judged::Rejected { plugin, rejection, message, rejectors } => {
+                let (code, reasons) = (rejection.code, rejection.reasons);
+                answer.pre_filter = Some(NodeVerdict { plugin: name(plugin), code, reasons });
+                answer.message = Some(message);
+                answer.unschedulable_plugins = profile.names(rejectors);
+                return;
+            }
+            Judged::Nodes { evals, table, over, rejectors, message } => {
+                answer.message = message;
+                answer.unschedulable_plugins = profile.names(rejectors);
+                (evals, table, over)
+            }
+        };
+        let view = View::new(&self.cluster);
+        answer.feasible = table.feasible();
+        for report in explain(&evals, &view, &table, over.as_deref()) {
+            let node: Box<str> = self.cluster.node_name(report.node).into();
+            if !report.verdict.is_pass() {
+                let reasons = evals.reasons(&view, report.node, report.verdict);
+                let (plugin, code) = (name(report.verdict.plugin), report.verdict.code);
+                answer.rejected.insert(node, NodeVerdict { plugin, code, reasons });
+                continue;
+            }
+            let scores = || report.scores.iter();
+            let raw = scores().map(|(position, raw, _)| (name(*position), *raw)).collect();
+            let weighted = scores().map(|(position, _, points)| (name(*position), *points));
+            answer.raw.insert(node.clone(), raw);
+            answer.scores.insert(node.clone(), weighted.collect());
+            answer.totals.insert(node, report.total);
+        }
+        if let Some((_, best)) = table.best(&evals, &view) {
+            let best = best.into_iter().map(|node| self.cluster.node_name(node).into());
+            answer.best = best.collect();
+            answer.best.sort_unstable();
+        }
+    }
+}

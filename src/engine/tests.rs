@@ -1,0 +1,185 @@
+//! The engine on a virtual clock: events in, effects out, and the cluster checked after every step.
+
+mod bad_days;
+mod kit;
+mod property;
+mod waiting;
+
+use kit::{Kit, node, pod};
+
+use super::{BindOutcome, DecisionVerdict, Effect, Event, Report};
+
+#[test]
+fn a_pod_is_assumed_bound_and_confirmed() {
+    let mut kit = Kit::with_nodes([node("n1").cpu(4000)]);
+    kit.put(pod("a").cpu(1000));
+    let bind = kit.attempt_binds("n1");
+    assert_eq!(kit.row("n1").requested_milli_cpu, 1000);
+    assert_eq!(kit.engine.cluster().placed_pods(), (1, 1));
+    let effects = kit.answer(bind, BindOutcome::Bound);
+    assert_eq!(kit::reports(&effects), [Report::Scheduled { node: "n1".into() }]);
+    let effects = kit.put(pod("a").cpu(1000).on("n1"));
+    assert_eq!(effects, []);
+    assert_eq!(kit.engine.cluster().placed_pods(), (1, 0));
+    assert_eq!(kit.engine.bindings_in_flight(), 0);
+}
+
+#[test]
+fn the_watch_may_be_faster_than_the_answer_and_says_it_once() {
+    let mut kit = Kit::with_nodes([node("n1").cpu(4000)]);
+    kit.put(pod("a"));
+    let bind = kit.attempt_binds("n1");
+    let effects = kit.put(pod("a").on("n1"));
+    assert_eq!(kit::reports(&effects), [Report::Scheduled { node: "n1".into() }]);
+    assert_eq!(kit.engine.bindings_in_flight(), 1);
+    assert_eq!(kit.answer(bind, BindOutcome::Bound), []);
+    assert_eq!(kit.engine.bindings_in_flight(), 0);
+}
+
+#[test]
+fn nothing_is_judged_before_everything_was_listed() {
+    let mut kit = Kit::unsynced();
+    kit.step(Event::ListBegin(super::Kind::Node));
+    kit.put_node(&node("n1").cpu(4000));
+    kit.put(pod("a"));
+    assert!(!kit.next.attempt);
+    assert_eq!(kit.step(Event::Attempt), []);
+    kit.sync();
+    assert!(kit.next.attempt);
+}
+
+#[test]
+fn the_emptier_node_wins_and_pods_of_others_count() {
+    let mut kit = Kit::with_nodes([node("n1").cpu(4000), node("n2").cpu(4000)]);
+    kit.put(pod("other").scheduler("default-scheduler").cpu(1000).on("n1"));
+    kit.put(pod("a").cpu(500));
+    kit.attempt_binds("n2");
+    kit.put(pod("stranger").scheduler("default-scheduler"));
+    assert!(!kit.next.attempt, "a pod that names another scheduler is not ours");
+}
+
+#[test]
+fn no_more_bindings_than_writers() {
+    let mut kit = Kit::with_nodes([node("n1").cpu(64_000)]);
+    for at in 0..kit::BINDINGS_MAX + 1 {
+        kit.put(pod(&format!("p{at}")));
+    }
+    let mut last = None;
+    for _ in 0..kit::BINDINGS_MAX {
+        last = Some(kit.attempt_binds("n1"));
+    }
+    assert!(!kit.next.attempt);
+    assert_eq!(kit.step(Event::Attempt), []);
+    kit.answer(last.unwrap(), BindOutcome::Bound);
+    assert!(kit.next.attempt);
+}
+
+#[test]
+fn after_stop_nothing_new_begins() {
+    let mut kit = Kit::with_nodes([node("n1").cpu(4000)]);
+    kit.put(pod("a"));
+    let bind = kit.attempt_binds("n1");
+    kit.put(pod("b"));
+    kit.step(Event::Stop);
+    assert!(!kit.next.attempt);
+    assert_eq!(kit.step(Event::Attempt), []);
+    let effects = kit.answer(bind, BindOutcome::Bound);
+    assert_eq!(kit::reports(&effects).len(), 1);
+}
+
+#[test]
+fn a_rejected_pod_says_why_in_upstreams_words() {
+    let mut kit = Kit::with_nodes([node("n1").cpu(1000), node("n2").cpu(500).cordoned()]);
+    kit.put(pod("a").cpu(2000).generation(3));
+    let effects = kit.step(Event::Attempt);
+    let want = "0/2 nodes are available: 1 Insufficient cpu, 1 node(s) were unschedulable. \
+                preemption: 0/2 nodes are available: 2 Preemption is not helpful for scheduling.";
+    let message = want.to_owned();
+    assert_eq!(kit::reports(&effects), [Report::FailedScheduling { message: message.clone() }]);
+    let conditions: Vec<_> = effects.iter().filter_map(kit::condition).collect();
+    assert_eq!(conditions.len(), 1);
+    assert_eq!((conditions[0].reason, conditions[0].message.as_str()), ("Unschedulable", want));
+    assert_eq!(conditions[0].observed_generation, 3);
+    assert_eq!(kit::decisions(&effects), [DecisionVerdict::Message(message)]);
+}
+
+#[test]
+fn a_condition_that_stands_already_is_not_written_again() {
+    let mut kit = Kit::with_nodes([node("n1").cpu(1000)]);
+    let text = "0/1 nodes are available: 1 Insufficient cpu. preemption: 0/1 nodes are available: \
+                1 Preemption is not helpful for scheduling.";
+    kit.put(pod("a").cpu(2000).condition("False", "Unschedulable", text));
+    let effects = kit.step(Event::Attempt);
+    assert_eq!(effects.iter().filter_map(kit::condition).count(), 0);
+    kit.put(pod("b").cpu(2000).condition("False", "Unschedulable", "older"));
+    let effects = kit.step(Event::Attempt);
+    let written: Vec<_> = effects.iter().filter_map(kit::condition).collect();
+    assert_eq!(written[0].last_transition_time.as_deref(), Some("then"), "it did not flip");
+}
+
+#[test]
+fn preemption_says_where_it_would_help_and_that_it_cannot_yet() {
+    let mut kit = Kit::with_nodes([node("n1").cpu(1000)]);
+    kit.put(pod("low").cpu(800).priority(1).on("n1"));
+    kit.put(pod("high").cpu(900).priority(5));
+    let effects = kit.step(Event::Attempt);
+    let [Report::FailedScheduling { message }] = &kit::reports(&effects)[..] else {
+        panic!("{effects:?}")
+    };
+    assert!(message.contains("preemption: not supported yet"), "{message}");
+    kit.put(pod("equal").cpu(900).priority(1));
+    let effects = kit.step(Event::Attempt);
+    let [Report::FailedScheduling { message }] = &kit::reports(&effects)[..] else {
+        panic!("{effects:?}")
+    };
+    assert!(message.ends_with("1 No preemption victims found for incoming pod."), "{message}");
+}
+
+#[test]
+fn a_pod_with_a_constraint_that_is_missing_is_held_by_name() {
+    let mut kit = Kit::with_nodes([node("n1").cpu(1000)]);
+    kit.put(pod("a").unsupported(crate::model::UnsupportedFeature::NodeAffinity, "spec.x"));
+    let effects = kit.step(Event::Attempt);
+    let [Report::FailedScheduling { message }] = &kit::reports(&effects)[..] else {
+        panic!("{effects:?}")
+    };
+    assert!(message.contains("berth does not support node affinity yet (spec.x)"), "{message}");
+}
+
+#[test]
+fn an_existing_pods_anti_affinity_holds_what_it_matches_until_it_goes() {
+    let mut kit = Kit::with_nodes([node("n1").cpu(1000)]);
+    kit.put(pod("guard").scheduler("x").repels("app", "web").on("n1"));
+    kit.put(pod("web").label("app", "web"));
+    let effects = kit.step(Event::Attempt);
+    let [Report::FailedScheduling { message }] = &kit::reports(&effects)[..] else {
+        panic!("{effects:?}")
+    };
+    assert!(message.contains("existing pods' required anti-affinity"), "{message}");
+    kit.put(pod("db").label("app", "db"));
+    kit.attempt_binds("n1");
+    kit.delete("guard");
+    assert!(kit.next.attempt, "the guard is gone");
+    kit.attempt_binds("n1");
+}
+
+#[test]
+fn without_nodes_the_pod_waits_as_after_an_error() {
+    let mut kit = Kit::with_nodes([]);
+    kit.put(pod("a"));
+    let effects = kit.step(Event::Attempt);
+    let message = "no nodes available to schedule pods".to_owned();
+    assert_eq!(kit::reports(&effects), [Report::FailedScheduling { message }]);
+    assert_eq!(kit.engine.queue_lengths().backoff, 1);
+}
+
+#[test]
+fn a_terminating_pod_is_skipped() {
+    let mut kit = Kit::with_nodes([node("n1").cpu(1000)]);
+    kit.put(pod("a").terminating());
+    let effects = kit.step(Event::Attempt);
+    let message = "skip schedule deleting pod: default/a".to_owned();
+    assert_eq!(kit::reports(&effects), [Report::FailedScheduling { message }]);
+    assert!(!effects.iter().any(|effect| matches!(effect, Effect::Bind { .. })));
+    assert!(!kit.next.attempt);
+}

@@ -1,0 +1,74 @@
+//! Changes of the cluster that can help a pod that failed, as upstream names them.
+
+/// The resource that changed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Resource {
+    /// A node.
+    Node,
+    /// A pod that is on a node.
+    AssignedPod,
+    /// The very pod that waits.
+    TargetPod,
+}
+
+/// What changed of it; a set of bits.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct Action(u16);
+
+impl Action {
+    /// It came.
+    pub const ADD: Self = Self(1);
+    /// It went.
+    pub const DELETE: Self = Self(1 << 1);
+    /// A node's allocatable amounts.
+    pub const UPDATE_NODE_ALLOCATABLE: Self = Self(1 << 2);
+    /// A node's labels.
+    pub const UPDATE_NODE_LABEL: Self = Self(1 << 3);
+    /// A node's taints, or it was uncordoned.
+    pub const UPDATE_NODE_TAINT: Self = Self(1 << 4);
+    /// A pod's labels.
+    pub const UPDATE_POD_LABEL: Self = Self(1 << 5);
+    /// A pod asks for less.
+    pub const UPDATE_POD_SCALE_DOWN: Self = Self(1 << 6);
+    /// The number of a pod's tolerations.
+    pub const UPDATE_POD_TOLERATION: Self = Self(1 << 7);
+    /// A pod's last scheduling gate went.
+    pub const UPDATE_POD_GATES_ELIMINATED: Self = Self(1 << 8);
+    /// Something else of a pod.
+    pub const UPDATE_POD_OTHER: Self = Self(1 << 9);
+
+    /// All bits of both.
+    #[must_use]
+    pub const fn or(self, other: Self) -> Self {
+        Self(self.0 | other.0)
+    }
+
+    /// Whether they share a bit.
+    #[must_use]
+    pub const fn meets(self, other: Self) -> bool {
+        self.0 & other.0 != 0
+    }
+}
+
+/// A change of the cluster; also what a plugin registers for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct ClusterEvent {
+    /// The resource.
+    pub resource: Resource,
+    /// The change.
+    pub action: Action,
+}
+
+impl ClusterEvent {
+    /// `action` on `resource`.
+    #[must_use]
+    pub const fn new(resource: Resource, action: Action) -> Self {
+        Self { resource, action }
+    }
+
+    /// Whether a plugin that registered for `self` wants to know of `happened`.
+    #[must_use]
+    pub fn covers(self, happened: Self) -> bool {
+        self.resource == happened.resource && self.action.meets(happened.action)
+    }
+}

@@ -1,0 +1,166 @@
+//! A pod prepared by all plugins of a profile: PreFilter and PreScore, and the judging of slices.
+
+use crate::cluster::View;
+use crate::model::Pod;
+use crate::units::NodeId;
+
+use super::profile::PluginMask;
+use super::{Code, Eval, KeyOut, Parts, PluginEval, PrepareCx, Profile, Verdict};
+
+/// Why a pod as a whole is turned away.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct PodRejection {
+    /// The code.
+    pub code: Code,
+    /// The reasons.
+    pub reasons: Vec<String>,
+}
+
+/// What came of preparing a pod.
+pub enum Prepared {
+    /// It fits nowhere, whatever the nodes are like.
+    Rejected {
+        /// Position of the plugin that said so.
+        plugin: u16,
+        /// What it said.
+        rejection: PodRejection,
+        /// All plugins that had a part in it.
+        rejectors: PluginMask,
+    },
+    /// Nodes can be judged.
+    Ready {
+        /// The evals.
+        evals: Evals,
+        /// The only nodes in question, where plugins narrowed them, and which plugins did.
+        narrowed: Option<(Vec<NodeId>, PluginMask)>,
+    },
+}
+
+/// The evals of one pod.
+pub struct Evals {
+    items: Vec<PreparedEval>,
+    stride: usize,
+    points_max: i64,
+}
+
+/// One plugin's eval with its place in the profile.
+pub(super) struct PreparedEval {
+    pub(super) position: u16,
+    pub(super) weight: i64,
+    pub(super) parts: Parts,
+    /// Where its key words begin.
+    pub(super) offset: usize,
+    pub(super) eval: Box<dyn Eval>,
+}
+
+/// Lets all plugins of `profile` prepare `pod`.
+///
+/// Upstream: RunPreFilterPlugins, v1.37: an UnschedulableAndUnresolvable ends it at once, an
+/// Unschedulable is remembered while the others still run.
+#[must_use]
+pub fn prepare(profile: &Profile, pod: &Pod, view: View<'_>) -> Prepared {
+    let mut items = Vec::with_capacity(profile.plugins.len());
+    let mut names: Option<Vec<Box<str>>> = None;
+    let (mut narrowing, mut offset): (PluginMask, usize) = (0, 0);
+    let mut rejected = None;
+    for (position, entry) in (0u16..).zip(&profile.plugins) {
+        let (eval, only) = match entry.plugin.prepare(pod, &PrepareCx { view, position }) {
+            PluginEval::Skip => continue,
+            PluginEval::Reject(code, reasons) => {
+                let resolvable = code == Code::Unschedulable;
+                rejected = Some((position, PodRejection { code, reasons }));
+                if resolvable {
+                    continue;
+                }
+                break;
+            }
+            PluginEval::Run(eval) => (Some(eval), None),
+            PluginEval::Narrow(eval, only) => (eval, Some(only)),
+        };
+        if let Some(only) = only {
+            narrowing |= 1 << position;
+            names = Some(match names.take() {
+                None => only,
+                Some(before) => before.into_iter().filter(|name| only.contains(name)).collect(),
+            });
+        }
+        if let Some(eval) = eval {
+            let parts = eval.parts();
+            items.push(PreparedEval { position, weight: entry.weight, parts, offset, eval });
+            offset += parts.key_words;
+        }
+    }
+    if let Some((plugin, rejection)) = rejected {
+        return Prepared::Rejected { plugin, rejection, rejectors: 1 << plugin };
+    }
+    let scoring = items.iter().filter(|item| item.parts.score);
+    let points_max = scoring.map(|item| item.weight * super::MAX_NODE_SCORE).sum();
+    let find = |name: Box<str>| view.cluster.find_node(&name);
+    Prepared::Ready {
+        evals: Evals { items, stride: offset, points_max },
+        narrowed: names.map(|only| (only.into_iter().filter_map(find).collect(), narrowing)),
+    }
+}
+
+impl Evals {
+    /// Judges `nodes`, in the order of the profile; the first rejection of a node stands.
+    pub(crate) fn filter(&self, view: &View<'_>, nodes: &[NodeId], out: &mut [Verdict]) {
+        for item in self.items.iter().filter(|item| item.parts.filter) {
+            item.eval.filter(view, nodes, out);
+        }
+    }
+
+    /// Judges one node.
+    #[must_use]
+    pub fn filter_one(&self, view: &View<'_>, node: NodeId) -> Verdict {
+        let mut out = [Verdict::PASS];
+        self.filter(view, &[node], &mut out);
+        out[0]
+    }
+
+    /// The words behind a rejection of `node`.
+    #[must_use]
+    pub fn reasons(&self, view: &View<'_>, node: NodeId, verdict: Verdict) -> Vec<String> {
+        let item = self.items.iter().find(|item| item.position == verdict.plugin);
+        item.map_or_else(Vec::new, |item| item.eval.reasons(view, node, verdict))
+    }
+
+    /// Adds the weighted node-local points of `nodes` to `out`; `scratch` is as long as `nodes`.
+    pub(super) fn score(
+        &self,
+        view: &View<'_>,
+        nodes: &[NodeId],
+        scratch: &mut [i64],
+        out: &mut [i64],
+    ) {
+        for item in self.items.iter().filter(|item| item.parts.score) {
+            item.eval.score(view, nodes, scratch);
+            for (total, points) in out.iter_mut().zip(scratch.iter()) {
+                *total += points * item.weight;
+            }
+        }
+    }
+
+    /// Writes the key words of `nodes`, [`Evals::stride`] a node.
+    pub(super) fn key(&self, view: &View<'_>, nodes: &[NodeId], words: &mut [u32]) {
+        for item in self.items.iter().filter(|item| item.parts.key_words > 0) {
+            let mut out = KeyOut::new(words, self.stride, item.offset);
+            item.eval.key(view, nodes, &mut out);
+        }
+    }
+
+    /// Key words a node.
+    pub(super) fn stride(&self) -> usize {
+        self.stride
+    }
+
+    /// The most weighted node-local points that a node can get.
+    pub(super) fn points_max(&self) -> i64 {
+        self.points_max
+    }
+
+    /// All evals, in order.
+    pub(super) fn items(&self) -> &[PreparedEval] {
+        &self.items
+    }
+}

@@ -1,0 +1,25 @@
+//! What plugins implement and how a profile runs them: extension points, verdicts, tables, diagnosis.
+//! Driven by `engine`; implemented by `plugins`.
+
+mod cluster_event;
+mod diagnosis;
+mod evals;
+mod explain;
+mod node_set;
+mod plugin;
+mod profile;
+mod table;
+mod verdict;
+
+pub use cluster_event::{Action, ClusterEvent, Resource};
+pub use diagnosis::{Diagnosis, Histogram, NO_NODES_AVAILABLE};
+pub use evals::{Evals, PodRejection, Prepared, prepare};
+pub use explain::{NodeReport, explain};
+pub(crate) use plugin::default_normalise;
+pub use plugin::{Cells, Eval, KeyOut, Parts, Plugin, PluginEval, PluginInfo, PrepareCx};
+pub use profile::{PluginMask, Profile, ProfilePlugin};
+pub use table::{FailedNodes, Table, start_position};
+pub use verdict::{Code, Verdict};
+
+/// The highest score a plugin gives, before its weight.
+pub const MAX_NODE_SCORE: i64 = 100;

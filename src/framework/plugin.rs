@@ -1,0 +1,197 @@
+//! The door for plugins: one prepared [`Eval`] a plugin and pod, working on slices of nodes.
+
+use crate::cluster::View;
+use crate::model::Pod;
+use crate::units::NodeId;
+
+use super::evals::PodRejection;
+use super::{ClusterEvent, Code, Verdict};
+
+/// What a plugin is called and what it does, for the static table.
+#[derive(Clone, Copy, Debug)]
+pub struct PluginInfo {
+    /// Its name, as upstream names it.
+    pub name: &'static str,
+    /// Its weight in the default profile; zero where it gives no score.
+    pub default_weight: i64,
+    /// One line for people.
+    pub summary: &'static str,
+    /// Makes it for a profile.
+    pub make: fn() -> Box<dyn Plugin>,
+}
+
+/// A plugin of a profile.
+pub trait Plugin: Send + Sync {
+    /// PreEnqueue: why the pod may not even wait its turn. `None` lets it in.
+    fn pre_enqueue(&self, _pod: &Pod) -> Option<PodRejection> {
+        None
+    }
+
+    /// PreFilter and the pod's half of PreScore.
+    fn prepare(&self, pod: &Pod, cx: &PrepareCx<'_>) -> PluginEval;
+
+    /// The changes that can help a pod which this plugin rejected.
+    ///
+    /// Upstream: EventsToRegister, without the queueing hints.
+    fn events(&self) -> &'static [ClusterEvent] {
+        &[]
+    }
+
+    /// Whether this plugin speaks at PostFilter, as preemption does.
+    fn preempts(&self) -> bool {
+        false
+    }
+}
+
+/// What a plugin may look at while it prepares.
+#[derive(Clone, Copy, Debug)]
+pub struct PrepareCx<'a> {
+    /// The cluster.
+    pub view: View<'a>,
+    /// The plugin's position in its profile, for its verdicts.
+    pub position: u16,
+}
+
+/// What a plugin has to say about a pod.
+pub enum PluginEval {
+    /// Nothing: it is skipped for this pod.
+    Skip,
+    /// The pod fits nowhere.
+    Reject(Code, Vec<String>),
+    /// It judges nodes.
+    Run(Box<dyn Eval>),
+    /// It judges nodes, and only those with these names come into question.
+    Narrow(Option<Box<dyn Eval>>, Vec<Box<str>>),
+}
+
+/// Which parts an eval has; the others are not called.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Parts {
+    /// [`Eval::filter`].
+    pub filter: bool,
+    /// [`Eval::score`].
+    pub score: bool,
+    /// Number of key words; with more than none, [`Eval::key`], [`Eval::raw`], [`Eval::normalise`].
+    pub key_words: usize,
+    /// It scores by its cell part. Without key words every node is in the one cell.
+    pub cell_score: bool,
+}
+
+/// One plugin and one pod; pure in the view and its arguments; slices in, slices out.
+pub trait Eval: Send {
+    /// Which of the parts below there are.
+    fn parts(&self) -> Parts;
+
+    /// Node-local: judges the nodes whose verdict still is a pass.
+    fn filter(&self, _view: &View<'_>, _nodes: &[NodeId], _out: &mut [Verdict]) {}
+
+    /// The reasons behind a rejection by [`Eval::filter`], in upstream's words and order.
+    fn reasons(&self, _view: &View<'_>, _node: NodeId, _verdict: Verdict) -> Vec<String> {
+        Vec::new()
+    }
+
+    /// Node-local: final points from 0 to 100 that no other node can change.
+    fn score(&self, _view: &View<'_>, _nodes: &[NodeId], _out: &mut [i64]) {}
+
+    /// The words that make nodes alike to the cell part.
+    fn key(&self, _view: &View<'_>, _nodes: &[NodeId], _out: &mut KeyOut<'_>) {}
+
+    /// Cell part: the raw score of each cell.
+    fn raw(&self, _view: &View<'_>, _cells: Cells<'_>, _out: &mut [i64]) {}
+
+    /// Cell part: raw scores of all cells, which are all feasible nodes, to points from 0 to 100.
+    fn normalise(&self, _cells: Cells<'_>, _raw: &mut [i64]) {}
+}
+
+/// Where an eval writes the key words of a slice of nodes.
+#[derive(Debug)]
+pub struct KeyOut<'a> {
+    words: &'a mut [u32],
+    stride: usize,
+    offset: usize,
+}
+
+impl<'a> KeyOut<'a> {
+    /// Words of `stride` a node, of which an eval's begin at `offset`.
+    pub(super) fn new(words: &'a mut [u32], stride: usize, offset: usize) -> Self {
+        Self { words, stride, offset }
+    }
+
+    /// Sets key word `word` of the `index`th node of the slice.
+    pub fn set(&mut self, index: usize, word: usize, value: u32) {
+        self.words[index * self.stride + self.offset + word] = value;
+    }
+}
+
+/// The cells with feasible nodes, as one eval sees them.
+#[derive(Clone, Copy, Debug)]
+pub struct Cells<'a> {
+    words: &'a [u32],
+    stride: usize,
+    offset: usize,
+    feasible: &'a [u32],
+}
+
+impl<'a> Cells<'a> {
+    pub(super) fn new(words: &'a [u32], stride: usize, offset: usize, feasible: &'a [u32]) -> Self {
+        Self { words, stride, offset, feasible }
+    }
+
+    /// Number of cells.
+    #[must_use]
+    pub fn len(&self) -> usize {
+        self.feasible.len()
+    }
+
+    /// Whether there is none.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.feasible.is_empty()
+    }
+
+    /// Key word `word` of cell `cell`.
+    #[must_use]
+    pub fn word(&self, cell: usize, word: usize) -> u32 {
+        self.words[cell * self.stride + self.offset + word]
+    }
+
+    /// Number of feasible nodes in cell `cell`.
+    #[must_use]
+    pub fn feasible(&self, cell: usize) -> u32 {
+        self.feasible[cell]
+    }
+}
+
+/// Upstream: helper.DefaultNormalizeScore with the highest score 100, v1.37.
+pub(crate) fn default_normalise(raw: &mut [i64], reverse: bool) {
+    use super::MAX_NODE_SCORE as MAX;
+    let highest = raw.iter().copied().max().unwrap_or_default();
+    for score in raw {
+        *score = match (highest, reverse) {
+            (0, true) => MAX,
+            (0, false) => *score,
+            (_, true) => MAX - MAX * *score / highest,
+            (_, false) => MAX * *score / highest,
+        };
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn normalising_as_upstream() {
+        let rows: [(&[i64], bool, &[i64]); 4] = [
+            (&[0, 0], true, &[100, 100]),
+            (&[0, 0], false, &[0, 0]),
+            (&[1, 3, 0], true, &[67, 0, 100]),
+            (&[1, 3, 0], false, &[33, 100, 0]),
+        ];
+        for (raw, reverse, want) in rows {
+            let mut got = raw.to_vec();
+            default_normalise(&mut got, reverse);
+            assert_eq!(got, want, "{raw:?} {reverse}");
+        }
+    }
+}

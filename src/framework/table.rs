@@ -1,0 +1,298 @@
+//! Nodes sorted for one pod: into cells of nodes that are alike to every cell part, and in a cell by
+//! points. The full scan is build, pick, drop.
+
+use crate::cluster::{Cluster, View};
+use crate::units::{Map, NodeId, hash_bytes, mix};
+
+use super::node_set::NodeSet;
+use super::profile::PluginMask;
+use super::{Cells, Code, Evals, Verdict};
+
+/// Nodes judged in one go: their verdicts, points and keys stay in the first-level cache.
+const SLICE: usize = 256;
+/// Up to this many points a level is found by index, above it by search.
+const DIRECT_POINTS_MAX: i64 = 4096;
+
+/// The nodes of one pod, judged.
+#[derive(Debug)]
+pub struct Table {
+    cells: Vec<Cell>,
+    /// Key words of all cells, one after the other.
+    words: Vec<u32>,
+    feasible: Vec<u32>,
+    by_key: Map<Box<[u32]>, usize>,
+    failed: FailedNodes,
+}
+
+/// Nodes that are alike to every cell part.
+#[derive(Debug, Default)]
+struct Cell {
+    /// Sets of nodes with equal points.
+    levels: Vec<(i64, NodeSet)>,
+    /// Index into `levels` plus one, by points, where there are few enough of them.
+    direct: Vec<u32>,
+    /// Index of the level with the most points.
+    top: usize,
+}
+
+/// The nodes that were rejected, by verdict.
+#[derive(Clone, Debug, Default)]
+pub struct FailedNodes {
+    counts: Vec<(Verdict, u32, NodeId)>,
+    /// Nodes rejected with exactly [`Code::Unschedulable`]: the ones that preemption looks at.
+    pub unschedulable: Vec<NodeId>,
+    last: usize,
+}
+
+/// Raw and normalised scores of every cell, one entry an eval with a cell score.
+pub(super) struct CellScores {
+    /// Position in the evals, raw scores, points after normalising.
+    pub(super) by_eval: Vec<(usize, Vec<i64>, Vec<i64>)>,
+    /// Weighted sum a cell.
+    pub(super) totals: Vec<i64>,
+}
+
+impl Table {
+    /// Judges all nodes, or only those in `over`.
+    #[must_use]
+    pub fn build(evals: &Evals, view: &View<'_>, over: Option<&[NodeId]>) -> Self {
+        let mut table = Self {
+            cells: Vec::new(),
+            words: Vec::new(),
+            feasible: Vec::new(),
+            by_key: Map::default(),
+            failed: FailedNodes::default(),
+        };
+        let mut build = Build::new(evals, &mut table);
+        match over {
+            Some(nodes) => nodes.iter().for_each(|node| build.push(view, *node)),
+            None => view.cluster.nodes().for_each(|node| build.push(view, node)),
+        }
+        build.flush(view);
+        table
+    }
+
+    /// Number of feasible nodes.
+    #[must_use]
+    pub fn feasible(&self) -> u32 {
+        self.feasible.iter().sum()
+    }
+
+    /// The nodes that were rejected.
+    #[must_use]
+    pub fn failed(&self) -> &FailedNodes {
+        &self.failed
+    }
+
+    /// One of the best nodes: the first at or after `start` in the permutation, cyclic.
+    #[must_use]
+    pub fn pick(&self, evals: &Evals, view: &View<'_>, start: u32) -> Option<NodeId> {
+        let (_, sets) = self.best_sets(evals, view)?;
+        let after = sets.iter().filter_map(|set| set.first_from(start)).min();
+        let position = after.or_else(|| sets.iter().filter_map(|s| s.first_from(0)).min())?;
+        view.cluster.node_at(position)
+    }
+
+    /// The best total and all nodes that have it, in the order of the permutation.
+    #[must_use]
+    pub fn best(&self, evals: &Evals, view: &View<'_>) -> Option<(i64, Vec<NodeId>)> {
+        let (total, sets) = self.best_sets(evals, view)?;
+        let positions = sets.iter().flat_map(|set| set.iter());
+        Some((total, positions.filter_map(|p| view.cluster.node_at(p)).collect()))
+    }
+
+    fn best_sets(&self, evals: &Evals, view: &View<'_>) -> Option<(i64, Vec<&NodeSet>)> {
+        let scores = self.score_cells(evals, view);
+        let tops = self.cells.iter().zip(&scores.totals).map(|(cell, total)| {
+            let (points, set) = &cell.levels[cell.top];
+            (total + points, set)
+        });
+        let best = tops.clone().map(|(total, _)| total).max()?;
+        let sets: Vec<_> = tops.filter(|(total, _)| *total == best).map(|(_, set)| set).collect();
+        debug_assert!(sets.iter().all(|set| set.len() > 0), "a level is never empty");
+        Some((best, sets))
+    }
+
+    /// Scores and normalises every cell afresh.
+    pub(super) fn score_cells(&self, evals: &Evals, view: &View<'_>) -> CellScores {
+        let mut totals = vec![0; self.cells.len()];
+        let mut by_eval = Vec::new();
+        for (at, item) in evals.items().iter().enumerate().filter(|(_, i)| i.parts.cell_score) {
+            let cells = Cells::new(&self.words, evals.stride(), item.offset, &self.feasible);
+            let mut raw = vec![0; self.cells.len()];
+            item.eval.raw(view, cells, &mut raw);
+            let mut points = raw.clone();
+            item.eval.normalise(cells, &mut points);
+            for (total, points) in totals.iter_mut().zip(&points) {
+                *total += points * item.weight;
+            }
+            by_eval.push((at, raw, points));
+        }
+        CellScores { by_eval, totals }
+    }
+
+    /// The cell with these key words.
+    pub(super) fn cell_of(&self, words: &[u32]) -> Option<usize> {
+        self.by_key.get(words).copied()
+    }
+
+    fn cell(&mut self, words: &[u32]) -> usize {
+        if let Some(&cell) = self.by_key.get(words) {
+            return cell;
+        }
+        let cell = self.cells.len();
+        self.cells.push(Cell::default());
+        self.feasible.push(0);
+        self.words.extend_from_slice(words);
+        self.by_key.insert(words.into(), cell);
+        cell
+    }
+}
+
+impl Cell {
+    /// The set of nodes with `points`, made if there is none.
+    fn level(&mut self, points: i64, points_max: i64) -> &mut NodeSet {
+        let direct = usize::try_from(points).ok().filter(|_| points_max <= DIRECT_POINTS_MAX);
+        let at = match direct {
+            Some(slot) => {
+                if self.direct.len() <= slot {
+                    self.direct.resize(slot + 1, 0);
+                }
+                self.direct[slot] as usize
+            }
+            None => self.levels.iter().position(|(p, _)| *p == points).map_or(0, |at| at + 1),
+        };
+        if at > 0 {
+            return &mut self.levels[at - 1].1;
+        }
+        self.levels.push((points, NodeSet::default()));
+        let new = self.levels.len() - 1;
+        if points > self.levels[self.top].0 {
+            self.top = new;
+        }
+        if let Some(slot) = direct {
+            self.direct[slot] = u32::try_from(new + 1).expect("invariant: few levels");
+        }
+        &mut self.levels[new].1
+    }
+}
+
+/// The state of a build: one slice of nodes and its columns.
+struct Build<'t> {
+    evals: &'t Evals,
+    table: &'t mut Table,
+    nodes: Vec<NodeId>,
+    verdicts: Vec<Verdict>,
+    scratch: Vec<i64>,
+    points: Vec<i64>,
+    words: Vec<u32>,
+    last_cell: Option<usize>,
+}
+
+impl<'t> Build<'t> {
+    fn new(evals: &'t Evals, table: &'t mut Table) -> Self {
+        Self {
+            evals,
+            table,
+            nodes: Vec::with_capacity(SLICE),
+            verdicts: Vec::with_capacity(SLICE),
+            scratch: vec![0; SLICE],
+            points: Vec::with_capacity(SLICE),
+            words: Vec::new(),
+            last_cell: None,
+        }
+    }
+
+    fn push(&mut self, view: &View<'_>, node: NodeId) {
+        self.nodes.push(node);
+        if self.nodes.len() == SLICE {
+            self.flush(view);
+        }
+    }
+
+    /// Judges the slice and files its nodes.
+    fn flush(&mut self, view: &View<'_>) {
+        let evals = self.evals;
+        self.verdicts.clear();
+        self.verdicts.resize(self.nodes.len(), Verdict::PASS);
+        evals.filter(view, &self.nodes, &mut self.verdicts);
+        self.drop_rejected();
+        let count = self.nodes.len();
+        self.points.clear();
+        self.points.resize(count, 0);
+        self.words.clear();
+        self.words.resize(count * evals.stride(), 0);
+        evals.score(view, &self.nodes, &mut self.scratch[..count], &mut self.points);
+        evals.key(view, &self.nodes, &mut self.words);
+        for index in 0..count {
+            self.file(view.cluster, index);
+        }
+        self.nodes.clear();
+    }
+
+    /// Counts the rejected nodes and leaves the feasible ones in the slice.
+    fn drop_rejected(&mut self) {
+        if self.verdicts.iter().all(|verdict| verdict.is_pass()) {
+            return;
+        }
+        for (node, verdict) in self.nodes.iter().zip(&self.verdicts) {
+            if !verdict.is_pass() {
+                self.table.failed.count(*verdict, *node);
+            }
+        }
+        let mut at = 0;
+        let verdicts = &self.verdicts;
+        self.nodes.retain(|_| {
+            at += 1;
+            verdicts[at - 1].is_pass()
+        });
+    }
+
+    fn file(&mut self, cluster: &Cluster, index: usize) {
+        let stride = self.evals.stride();
+        let words = &self.words[index * stride..(index + 1) * stride];
+        let same = |cell: &usize| &self.table.words[cell * stride..(cell + 1) * stride] == words;
+        let cell = match self.last_cell.filter(same) {
+            Some(cell) => cell,
+            None => self.table.cell(words),
+        };
+        self.last_cell = Some(cell);
+        self.table.feasible[cell] += 1;
+        let level = self.table.cells[cell].level(self.points[index], self.evals.points_max());
+        level.insert(cluster.position(self.nodes[index]));
+    }
+}
+
+impl FailedNodes {
+    fn count(&mut self, verdict: Verdict, node: NodeId) {
+        if verdict.code == Code::Unschedulable {
+            self.unschedulable.push(node);
+        }
+        if self.counts.get(self.last).is_none_or(|(v, ..)| *v != verdict) {
+            let found = self.counts.iter().position(|(v, ..)| *v == verdict);
+            self.last = found.unwrap_or_else(|| {
+                self.counts.push((verdict, 0, node));
+                self.counts.len() - 1
+            });
+        }
+        self.counts[self.last].1 += 1;
+    }
+
+    /// Each distinct verdict, how many nodes got it, and one of them.
+    pub fn iter(&self) -> impl Iterator<Item = (Verdict, u32, NodeId)> + '_ {
+        self.counts.iter().copied()
+    }
+
+    /// The plugins that rejected at least one node.
+    #[must_use]
+    pub fn rejectors(&self) -> PluginMask {
+        self.counts.iter().fold(0, |mask, (verdict, ..)| mask | 1 << verdict.plugin)
+    }
+}
+
+/// Where the search for a tied node begins: by seed, pod and attempt.
+#[must_use]
+pub fn start_position(seed: u64, uid: &str, attempt: u64, positions: u32) -> u32 {
+    let hash = mix(hash_bytes(seed, uid.as_bytes()), attempt);
+    u32::try_from(hash % u64::from(positions)).unwrap_or_default()
+}

@@ -1,0 +1,19 @@
+//! Our own Pod, Node and Namespace: plain owned values with what a scheduler reads of them, and the pure
+//! rules on such values. Made by `wire`, interned by `cluster`; no Kubernetes types here.
+
+mod labels;
+mod node;
+mod pod;
+mod requests;
+mod selector;
+mod taints;
+
+pub use labels::{Labels, Namespace};
+pub use node::{Image, Node, normalized_image_name};
+pub use pod::{AffinityTerm, Pod, PodKey, ScheduledCondition, Unsupported, UnsupportedFeature};
+pub use requests::{
+    Container, DEFAULT_MEMORY_BYTES, DEFAULT_MILLI_CPU, PodRequests, PodResources, ResourceList,
+    StatusResources, is_pod_level_resource,
+};
+pub use selector::{LabelOperator, LabelRequirement, LabelSelector};
+pub use taints::{Effect, Taint, Toleration, TolerationOperator, UNSCHEDULABLE_TAINT_KEY};

@@ -1,0 +1,114 @@
+//! A pod as the scheduler sees it.
+
+use super::{LabelSelector, Labels, PodRequests, Toleration};
+
+/// Namespace and name of a pod, as people write it: `namespace/name`.
+#[derive(Clone, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct PodKey {
+    /// The namespace.
+    pub namespace: Box<str>,
+    /// The name.
+    pub name: Box<str>,
+}
+
+impl std::fmt::Display for PodKey {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "{}/{}", self.namespace, self.name)
+    }
+}
+
+/// A pod, without what nobody here reads.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Pod {
+    /// Namespace and name.
+    pub key: PodKey,
+    /// Its UID: another pod of the same name is another pod.
+    pub uid: Box<str>,
+    /// `metadata.resourceVersion`, opaque; events refer to it.
+    pub resource_version: Box<str>,
+    /// `metadata.generation`; zero where unset.
+    pub generation: i64,
+    /// Its labels.
+    pub labels: Labels,
+    /// It has a deletionTimestamp.
+    pub terminating: bool,
+    /// Its phase is Succeeded or Failed: it uses nothing any more.
+    pub finished: bool,
+    /// The scheduler it asks for.
+    pub scheduler_name: Box<str>,
+    /// Its priority; zero where unset.
+    pub priority: i32,
+    /// `preemptionPolicy: Never`.
+    pub never_preempts: bool,
+    /// The node it is bound to, or asks for by name.
+    pub node_name: Option<Box<str>>,
+    /// Names of its scheduling gates.
+    pub scheduling_gates: Vec<Box<str>>,
+    /// Its tolerations.
+    pub tolerations: Vec<Toleration>,
+    /// What it needs, worked out.
+    pub requests: PodRequests,
+    /// Normalised names of the images of init containers, containers and image volumes, repetitions
+    /// included.
+    pub images: Vec<Box<str>>,
+    /// Its required pod anti-affinity.
+    pub required_anti_affinity: Vec<AffinityTerm>,
+    /// Constraints that berth cannot honour yet; such a pod is held, never placed wrongly.
+    pub unsupported: Vec<Unsupported>,
+    /// Its condition PodScheduled, if it has one.
+    pub scheduled_condition: Option<ScheduledCondition>,
+}
+
+/// A term of pod (anti-)affinity.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct AffinityTerm {
+    /// The pods meant; `None` matches none.
+    pub selector: Option<LabelSelector>,
+    /// Namespaces named; empty together with no selector means the owner's own.
+    pub namespaces: Vec<Box<str>>,
+    /// Namespaces selected by their labels.
+    pub namespace_selector: Option<LabelSelector>,
+    /// The node label whose equal values are one place.
+    pub topology_key: Box<str>,
+}
+
+/// A part of a pod that berth cannot judge yet.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct Unsupported {
+    /// What it is.
+    pub feature: UnsupportedFeature,
+    /// Where in the pod it stands, such as `spec.affinity.nodeAffinity`.
+    pub path: Box<str>,
+}
+
+/// What berth cannot judge yet, by the upstream plugin that does.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum UnsupportedFeature {
+    /// NodeAffinity: nodeSelector and node affinity.
+    NodeAffinity,
+    /// NodePorts: host ports.
+    HostPorts,
+    /// VolumeRestrictions, NodeVolumeLimits, VolumeBinding, VolumeZone: volumes that they judge.
+    Volumes,
+    /// PodTopologySpread: spread constraints.
+    TopologySpread,
+    /// InterPodAffinity: the pod's own affinity and anti-affinity.
+    PodAffinity,
+    /// DynamicResources: resource claims.
+    ResourceClaims,
+    /// NodeDeclaredFeatures: features that the node must declare.
+    DeclaredFeatures,
+}
+
+/// The condition PodScheduled, as far as a writer must know it.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct ScheduledCondition {
+    /// `True`, `False` or `Unknown`.
+    pub status: Box<str>,
+    /// Its reason.
+    pub reason: Box<str>,
+    /// Its message.
+    pub message: Box<str>,
+    /// When its status last flipped, as the API writes it.
+    pub last_transition_time: Option<Box<str>>,
+}

@@ -1,0 +1,24 @@
+//! DefaultPreemption: asks, where no node is feasible, what evicting pods of lower priority would bring.
+//! The search itself is in `preemption`.
+
+use crate::framework::{Plugin, PluginEval, PluginInfo, PrepareCx};
+use crate::model::Pod;
+
+pub(super) const INFO: PluginInfo = PluginInfo {
+    name: "DefaultPreemption",
+    default_weight: 0,
+    summary: "says what evicting pods of lower priority would bring; does not evict yet",
+    make: || Box::new(DefaultPreemption),
+};
+
+struct DefaultPreemption;
+
+impl Plugin for DefaultPreemption {
+    fn prepare(&self, _pod: &Pod, _cx: &PrepareCx<'_>) -> PluginEval {
+        PluginEval::Skip
+    }
+
+    fn preempts(&self) -> bool {
+        true
+    }
+}

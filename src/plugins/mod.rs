@@ -1,0 +1,20 @@
+//! The built-in plugins: one file each, named as upstream names them; [`PLUGINS`] is the only list.
+//! Profiles are made from that list; the rules and texts are upstream's, v1.37.
+
+mod default_binder;
+mod default_preemption;
+mod image_locality;
+mod node_name;
+mod node_resources_balanced_allocation;
+mod node_resources_fit;
+mod node_unschedulable;
+mod not_yet;
+pub mod priority_sort;
+mod scheduling_gates;
+mod table;
+mod taint_toleration;
+#[cfg(test)]
+mod tests;
+
+pub use not_yet::NOT_YET;
+pub use table::PLUGINS;

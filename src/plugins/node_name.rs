@@ -1,0 +1,56 @@
+//! NodeName: a pod that asks for a node by name gets that one or none.
+
+use crate::cluster::View;
+use crate::framework::{
+    Action, ClusterEvent, Code, Eval, Parts, Plugin, PluginEval, PluginInfo, PrepareCx, Resource,
+    Verdict,
+};
+use crate::model::Pod;
+use crate::units::NodeId;
+
+pub(super) const INFO: PluginInfo = PluginInfo {
+    name: "NodeName",
+    default_weight: 0,
+    summary: "honours spec.nodeName",
+    make: || Box::new(NodeName),
+};
+
+const REASON: &str = "node(s) didn't match the requested node name";
+
+struct NodeName;
+
+impl Plugin for NodeName {
+    fn prepare(&self, pod: &Pod, cx: &PrepareCx<'_>) -> PluginEval {
+        let Some(name) = &pod.node_name else { return PluginEval::Skip };
+        let eval = NodeNameEval { position: cx.position, name: name.clone() };
+        PluginEval::Narrow(Some(Box::new(eval)), vec![name.clone()])
+    }
+
+    fn events(&self) -> &'static [ClusterEvent] {
+        const { &[ClusterEvent::new(Resource::Node, Action::ADD)] }
+    }
+}
+
+struct NodeNameEval {
+    position: u16,
+    name: Box<str>,
+}
+
+impl Eval for NodeNameEval {
+    fn parts(&self) -> Parts {
+        Parts { filter: true, ..Parts::default() }
+    }
+
+    fn filter(&self, view: &View<'_>, nodes: &[NodeId], out: &mut [Verdict]) {
+        let rejected = Verdict::reject(self.position, Code::UnschedulableAndUnresolvable, 0);
+        for (node, verdict) in nodes.iter().zip(out).filter(|(_, verdict)| verdict.is_pass()) {
+            if *view.cluster.node_name(*node) != *self.name {
+                *verdict = rejected;
+            }
+        }
+    }
+
+    fn reasons(&self, _view: &View<'_>, _node: NodeId, _verdict: Verdict) -> Vec<String> {
+        vec![REASON.into()]
+    }
+}

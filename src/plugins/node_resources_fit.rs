@@ -1,0 +1,210 @@
+//! NodeResourcesFit: the pod's requests fit what is left of the node; emptier nodes score higher
+//! (LeastAllocated over CPU and memory, upstream's default strategy).
+
+use crate::cluster::{Row, View};
+use crate::framework::{
+    Action, ClusterEvent, Code, Eval, MAX_NODE_SCORE, Parts, Plugin, PluginEval, PluginInfo,
+    PrepareCx, Resource, Verdict,
+};
+use crate::model::Pod;
+use crate::units::{NodeId, Resources};
+
+pub(super) const INFO: PluginInfo = PluginInfo {
+    name: "NodeResourcesFit",
+    default_weight: 1,
+    summary: "the pod's requests fit; emptier nodes score higher",
+    make: || Box::new(NodeResourcesFit),
+};
+
+/// How many countable resources one pod may ask for: each has a bit in a verdict, behind the first four.
+///
+/// Differs from upstream: there is no limit there; a pod with more is held with a message that says so.
+const SCALARS_MAX: usize = 28;
+
+const TOO_MANY_PODS: u32 = 1;
+const CPU: u32 = 1 << 1;
+const MEMORY: u32 = 1 << 2;
+const EPHEMERAL_STORAGE: u32 = 1 << 3;
+const FIRST_SCALAR: usize = 4;
+
+struct NodeResourcesFit;
+
+impl Plugin for NodeResourcesFit {
+    fn prepare(&self, pod: &Pod, cx: &PrepareCx<'_>) -> PluginEval {
+        let Resources { milli_cpu, memory, ephemeral_storage, .. } = pod.requests.request;
+        let asked = pod.requests.request.scalars.iter().filter(|(_, amount)| *amount > 0);
+        let scalar = |(name, amount): &(Box<str>, i64)| Scalar {
+            name: name.clone(),
+            number: cx.view.cluster.resource_name(name),
+            amount: *amount,
+        };
+        let scalars: Vec<_> = asked.map(scalar).collect();
+        if scalars.len() > SCALARS_MAX {
+            let reason = format!(
+                "berth does not support more than {SCALARS_MAX} extended resources in one pod, \
+                 this one asks for {}",
+                scalars.len()
+            );
+            return PluginEval::Reject(Code::UnschedulableAndUnresolvable, vec![reason]);
+        }
+        PluginEval::Run(Box::new(FitEval {
+            position: cx.position,
+            milli_cpu,
+            memory,
+            ephemeral_storage,
+            scalars,
+            scored_milli_cpu: pod.requests.scored.milli_cpu,
+            scored_memory: pod.requests.scored.memory,
+        }))
+    }
+
+    fn events(&self) -> &'static [ClusterEvent] {
+        const {
+            let node = Action::ADD.or(Action::UPDATE_NODE_ALLOCATABLE);
+            let assigned = Action::DELETE.or(Action::UPDATE_POD_SCALE_DOWN);
+            &[
+                ClusterEvent::new(Resource::AssignedPod, assigned),
+                ClusterEvent::new(Resource::Node, node),
+                ClusterEvent::new(Resource::TargetPod, Action::UPDATE_POD_SCALE_DOWN),
+            ]
+        }
+    }
+}
+
+/// A countable resource that the pod asks for.
+struct Scalar {
+    name: Box<str>,
+    /// Its interned name; `None` where no node and no pod on one names it.
+    number: Option<u32>,
+    amount: i64,
+}
+
+struct FitEval {
+    position: u16,
+    milli_cpu: i64,
+    memory: i64,
+    ephemeral_storage: i64,
+    scalars: Vec<Scalar>,
+    scored_milli_cpu: i64,
+    scored_memory: i64,
+}
+
+/// Whether `asked` is more than what is left; sums wrap as upstream's.
+fn lacks(asked: i64, allocatable: i64, requested: i64) -> bool {
+    asked > 0 && asked > allocatable.wrapping_sub(requested)
+}
+
+impl FitEval {
+    /// The bits of everything that does not fit, and whether some of it never would.
+    ///
+    /// Upstream: fitsRequest, v1.37. Too many pods never makes a node unresolvable.
+    fn judge(&self, view: &View<'_>, node: NodeId, row: &Row) -> (u32, bool) {
+        let mut lacking = 0;
+        let mut never = false;
+        let mut check = |bit: u32, asked: i64, allocatable: i64, requested: i64| {
+            if lacks(asked, allocatable, requested) {
+                lacking |= bit;
+                never |= asked > allocatable;
+            }
+        };
+        check(CPU, self.milli_cpu, row.allocatable_milli_cpu, row.requested_milli_cpu);
+        check(MEMORY, self.memory, row.allocatable_memory, row.requested_memory);
+        check(
+            EPHEMERAL_STORAGE,
+            self.ephemeral_storage,
+            row.allocatable_ephemeral_storage,
+            row.requested_ephemeral_storage,
+        );
+        for (at, scalar) in self.scalars.iter().enumerate() {
+            let column = view.scalars(node);
+            let used = column.iter().find(|s| Some(s.name) == scalar.number).copied();
+            let used = used.unwrap_or_default();
+            let bit = 1 << (FIRST_SCALAR + at);
+            check(bit, scalar.amount, used.allocatable, used.requested);
+        }
+        if row.pods + 1 > row.allocatable_pods {
+            lacking |= TOO_MANY_PODS;
+        }
+        (lacking, never)
+    }
+}
+
+impl Eval for FitEval {
+    fn parts(&self) -> Parts {
+        Parts { filter: true, score: true, ..Parts::default() }
+    }
+
+    fn filter(&self, view: &View<'_>, nodes: &[NodeId], out: &mut [Verdict]) {
+        for (node, verdict) in nodes.iter().zip(out) {
+            if !verdict.is_pass() {
+                continue;
+            }
+            let (lacking, never) = self.judge(view, *node, view.row(*node));
+            if lacking != 0 {
+                let code =
+                    if never { Code::UnschedulableAndUnresolvable } else { Code::Unschedulable };
+                *verdict = Verdict::reject(self.position, code, lacking);
+            }
+        }
+    }
+
+    fn reasons(&self, _view: &View<'_>, _node: NodeId, verdict: Verdict) -> Vec<String> {
+        let lacks = |bit: u32| verdict.detail & bit != 0;
+        let mut reasons = Vec::new();
+        let fixed = [
+            (TOO_MANY_PODS, "Too many pods"),
+            (CPU, "Insufficient cpu"),
+            (MEMORY, "Insufficient memory"),
+            (EPHEMERAL_STORAGE, "Insufficient ephemeral-storage"),
+        ];
+        for (bit, text) in fixed {
+            if lacks(bit) {
+                reasons.push(text.to_owned());
+            }
+        }
+        for (at, scalar) in self.scalars.iter().enumerate() {
+            if lacks(1 << (FIRST_SCALAR + at)) {
+                reasons.push(format!("Insufficient {}", scalar.name));
+            }
+        }
+        reasons
+    }
+
+    fn score(&self, view: &View<'_>, nodes: &[NodeId], out: &mut [i64]) {
+        for (node, points) in nodes.iter().zip(out) {
+            let row = view.row(*node);
+            let cpu = row.non_zero_milli_cpu.wrapping_add(self.scored_milli_cpu);
+            let memory = row.non_zero_memory.wrapping_add(self.scored_memory);
+            let of_cpu = least_allocated(cpu, row.allocatable_milli_cpu);
+            let of_memory = least_allocated(memory, row.allocatable_memory);
+            *points = match (row.allocatable_milli_cpu, row.allocatable_memory) {
+                (0, _) => of_memory,
+                (_, 0) => of_cpu,
+                _ => i64::midpoint(of_cpu, of_memory),
+            };
+        }
+    }
+}
+
+/// How much of `capacity` is left, from 0 to 100; zero where there is none.
+///
+/// Upstream: leastRequestedScore, v1.37.
+fn least_allocated(requested: i64, capacity: i64) -> i64 {
+    if capacity == 0 || requested > capacity {
+        return 0;
+    }
+    capacity.wrapping_sub(requested).wrapping_mul(MAX_NODE_SCORE).wrapping_div(capacity)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_left_in_hundredths() {
+        let rows = [((0, 0), 0), ((5, 4), 0), ((1, 3), 66), ((0, 7), 100), ((3, 4), 25)];
+        for ((requested, capacity), want) in rows {
+            assert_eq!(least_allocated(requested, capacity), want, "{requested} of {capacity}");
+        }
+    }
+}

@@ -1,0 +1,37 @@
+//! SchedulingGates: a pod with gates does not even wait its turn.
+
+use crate::framework::{
+    Action, ClusterEvent, Code, Plugin, PluginEval, PluginInfo, PodRejection, PrepareCx, Resource,
+};
+use crate::model::Pod;
+
+pub(super) const INFO: PluginInfo = PluginInfo {
+    name: "SchedulingGates",
+    default_weight: 0,
+    summary: "holds pods back while they have scheduling gates",
+    make: || Box::new(SchedulingGates),
+};
+
+struct SchedulingGates;
+
+impl Plugin for SchedulingGates {
+    /// Upstream: SchedulingGates.PreEnqueue, v1.37; the gates are printed as Go prints a slice.
+    fn pre_enqueue(&self, pod: &Pod) -> Option<PodRejection> {
+        if pod.scheduling_gates.is_empty() {
+            return None;
+        }
+        let gates = pod.scheduling_gates.join(" ");
+        Some(PodRejection {
+            code: Code::UnschedulableAndUnresolvable,
+            reasons: vec![format!("waiting for scheduling gates: [{gates}]")],
+        })
+    }
+
+    fn prepare(&self, _pod: &Pod, _cx: &PrepareCx<'_>) -> PluginEval {
+        PluginEval::Skip
+    }
+
+    fn events(&self) -> &'static [ClusterEvent] {
+        const { &[ClusterEvent::new(Resource::TargetPod, Action::UPDATE_POD_GATES_ELIMINATED)] }
+    }
+}

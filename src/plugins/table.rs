@@ -1,0 +1,30 @@
+//! The static list of built-in plugins, in the order of upstream's default profile.
+
+use crate::framework::PluginInfo;
+
+use super::{
+    default_binder, default_preemption, image_locality, node_name,
+    node_resources_balanced_allocation, node_resources_fit, node_unschedulable, not_yet,
+    priority_sort, scheduling_gates, taint_toleration,
+};
+
+/// All built-in plugins. This order is the order in which a node's first rejection is found.
+pub static PLUGINS: &[PluginInfo] = &[
+    scheduling_gates::INFO,
+    priority_sort::INFO,
+    node_name::INFO,
+    node_unschedulable::INFO,
+    taint_toleration::INFO,
+    not_yet::NODE_AFFINITY,
+    not_yet::NODE_PORTS,
+    node_resources_fit::INFO,
+    not_yet::VOLUME_BINDING,
+    not_yet::POD_TOPOLOGY_SPREAD,
+    not_yet::INTER_POD_AFFINITY,
+    not_yet::DYNAMIC_RESOURCES,
+    default_preemption::INFO,
+    node_resources_balanced_allocation::INFO,
+    image_locality::INFO,
+    default_binder::INFO,
+    not_yet::NODE_DECLARED_FEATURES,
+];

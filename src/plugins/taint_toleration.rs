@@ -1,0 +1,103 @@
+//! TaintToleration: untolerated taints keep pods away, or make other nodes better.
+
+use crate::cluster::View;
+use crate::framework::{
+    Action, Cells, ClusterEvent, Code, Eval, KeyOut, Parts, Plugin, PluginEval, PluginInfo,
+    PrepareCx, Resource, Verdict, default_normalise,
+};
+use crate::model::{Effect, Pod, Taint, Toleration};
+use crate::units::NodeId;
+
+pub(super) const INFO: PluginInfo = PluginInfo {
+    name: "TaintToleration",
+    default_weight: 3,
+    summary: "honours taints and tolerations",
+    make: || Box::new(TaintToleration),
+};
+
+const REASON: &str = "node(s) had untolerated taint(s)";
+
+struct TaintToleration;
+
+impl Plugin for TaintToleration {
+    fn prepare(&self, pod: &Pod, cx: &PrepareCx<'_>) -> PluginEval {
+        let mut sets = vec![SetVerdict::default(); cx.view.cluster.taint_sets_bound()];
+        for (set, taints) in cx.view.cluster.taint_sets() {
+            sets[set as usize] = SetVerdict::of(taints, &pod.tolerations);
+        }
+        PluginEval::Run(Box::new(TaintTolerationEval { position: cx.position, sets }))
+    }
+
+    fn events(&self) -> &'static [ClusterEvent] {
+        const {
+            &[
+                ClusterEvent::new(Resource::Node, Action::ADD.or(Action::UPDATE_NODE_TAINT)),
+                ClusterEvent::new(Resource::TargetPod, Action::UPDATE_POD_TOLERATION),
+            ]
+        }
+    }
+}
+
+/// What one set of taints means to the pod.
+#[derive(Clone, Copy, Default)]
+struct SetVerdict {
+    rejects: bool,
+    /// Number of PreferNoSchedule taints that the pod does not tolerate.
+    not_preferred: u32,
+}
+
+impl SetVerdict {
+    fn of(taints: &[Taint], tolerations: &[Toleration]) -> Self {
+        let mut out = Self::default();
+        for taint in taints {
+            let tolerated = tolerations.iter().any(|toleration| toleration.tolerates(taint));
+            match taint.effect {
+                _ if tolerated => {}
+                Effect::NoSchedule | Effect::NoExecute => out.rejects = true,
+                Effect::PreferNoSchedule => out.not_preferred += 1,
+                Effect::Unknown => {}
+            }
+        }
+        out
+    }
+}
+
+struct TaintTolerationEval {
+    position: u16,
+    sets: Vec<SetVerdict>,
+}
+
+impl Eval for TaintTolerationEval {
+    fn parts(&self) -> Parts {
+        Parts { filter: true, key_words: 1, cell_score: true, ..Parts::default() }
+    }
+
+    fn filter(&self, view: &View<'_>, nodes: &[NodeId], out: &mut [Verdict]) {
+        let rejected = Verdict::reject(self.position, Code::UnschedulableAndUnresolvable, 0);
+        for (node, verdict) in nodes.iter().zip(out) {
+            if self.sets[view.row(*node).taints as usize].rejects && verdict.is_pass() {
+                *verdict = rejected;
+            }
+        }
+    }
+
+    fn reasons(&self, _view: &View<'_>, _node: NodeId, _verdict: Verdict) -> Vec<String> {
+        vec![REASON.into()]
+    }
+
+    fn key(&self, view: &View<'_>, nodes: &[NodeId], out: &mut KeyOut<'_>) {
+        for (index, node) in nodes.iter().enumerate() {
+            out.set(index, 0, self.sets[view.row(*node).taints as usize].not_preferred);
+        }
+    }
+
+    fn raw(&self, _view: &View<'_>, cells: Cells<'_>, out: &mut [i64]) {
+        for (cell, score) in out.iter_mut().enumerate() {
+            *score = i64::from(cells.word(cell, 0));
+        }
+    }
+
+    fn normalise(&self, _cells: Cells<'_>, raw: &mut [i64]) {
+        default_normalise(raw, true);
+    }
+}

@@ -1,0 +1,182 @@
+//! The one thread that owns the engine: takes events, hands effects over, never waits for a write.
+
+use std::sync::Arc;
+use std::thread::{Builder, JoinHandle};
+use std::time::Duration;
+
+use tokio::runtime::Handle;
+use tokio::sync::mpsc::Receiver;
+use tokio::sync::mpsc::error::TryRecvError;
+use tokio::sync::oneshot;
+use tracing::{debug, info, warn};
+
+use crate::client::{Clock, Outbox};
+use crate::engine::{Decision, Effect, Engine, Event, Next, NoticeLevel};
+
+/// Events taken in before a pod is judged, at most: a flood must not keep pods waiting for ever.
+const EVENTS_BEFORE_ATTEMPT_MAX: usize = 256;
+/// Attempts before effects are handed over, at most: one wake-up of the writer serves several pods.
+const ATTEMPTS_BEFORE_HAND_OVER_MAX: usize = 16;
+
+/// Takes decisions in the order in which they were made.
+pub trait DecisionSink: Send {
+    /// A decision was made.
+    fn write(&mut self, decision: &Decision);
+    /// Nothing else is to do right now.
+    fn idle(&mut self);
+}
+
+/// The engine with everything that its thread needs.
+pub(super) struct EngineThread {
+    engine: Engine,
+    incoming: Receiver<Event>,
+    outbox: Arc<Outbox>,
+    clock: Clock,
+    decisions: Box<dyn DecisionSink>,
+    next: Next,
+    synced: bool,
+    effects: Vec<Effect>,
+}
+
+/// There will be no more events.
+struct Closed;
+
+impl EngineThread {
+    pub(super) fn new(
+        engine: Engine,
+        incoming: Receiver<Event>,
+        outbox: Arc<Outbox>,
+        clock: Clock,
+        decisions: Box<dyn DecisionSink>,
+    ) -> Self {
+        let next = Next::default();
+        let effects = Vec::new();
+        Self { engine, incoming, outbox, clock, decisions, next, synced: false, effects }
+    }
+
+    /// Starts the thread; it ends with the last sender of events. `stopped` is told once
+    /// [`Event::Stop`] was taken in.
+    pub(super) fn start(self, stopped: oneshot::Sender<()>) -> std::io::Result<JoinHandle<()>> {
+        let handle = Handle::current();
+        let body = move || self.run(&handle, Some(stopped));
+        Builder::new().name("engine".into()).spawn(body)
+    }
+
+    fn run(mut self, handle: &Handle, mut stopped: Option<oneshot::Sender<()>>) {
+        while self.round(handle, &mut stopped).is_ok() {}
+        self.hand_over();
+        self.decisions.idle();
+    }
+
+    /// Takes in what waits, tries some pods, hands over; waits where there is nothing to do.
+    fn round(
+        &mut self,
+        handle: &Handle,
+        stopped: &mut Option<oneshot::Sender<()>>,
+    ) -> Result<(), Closed> {
+        for _ in 0..ATTEMPTS_BEFORE_HAND_OVER_MAX {
+            self.drain(stopped)?;
+            let now = (self.clock)();
+            if self.next.deadline.is_some_and(|deadline| deadline <= now) {
+                self.step(Event::Tick);
+            }
+            if !self.next.attempt {
+                break;
+            }
+            self.step(Event::Attempt);
+        }
+        self.hand_over();
+        if !self.next.attempt && self.incoming.is_empty() {
+            self.decisions.idle();
+            self.wait(handle, stopped)?;
+        }
+        Ok(())
+    }
+
+    fn drain(&mut self, stopped: &mut Option<oneshot::Sender<()>>) -> Result<(), Closed> {
+        for _ in 0..EVENTS_BEFORE_ATTEMPT_MAX {
+            match self.incoming.try_recv() {
+                Ok(event) => self.take_in(event, stopped),
+                Err(TryRecvError::Empty) => break,
+                Err(TryRecvError::Disconnected) => return Err(Closed),
+            }
+        }
+        Ok(())
+    }
+
+    /// Waits for an event or for the engine's next deadline.
+    fn wait(
+        &mut self,
+        handle: &Handle,
+        stopped: &mut Option<oneshot::Sender<()>>,
+    ) -> Result<(), Closed> {
+        let now = (self.clock)();
+        let event = match self.next.deadline {
+            None => self.incoming.blocking_recv().ok_or(Closed)?,
+            Some(deadline) => {
+                let time = Duration::from_nanos(deadline.since(now).0);
+                let next = async { tokio::time::timeout(time, self.incoming.recv()).await };
+                match handle.block_on(next) {
+                    Ok(event) => event.ok_or(Closed)?,
+                    Err(_) => Event::Tick,
+                }
+            }
+        };
+        self.take_in(event, stopped);
+        Ok(())
+    }
+
+    fn take_in(&mut self, event: Event, stopped: &mut Option<oneshot::Sender<()>>) {
+        let stop = matches!(event, Event::Stop);
+        self.step(event);
+        if stop {
+            self.hand_over();
+            if let Some(stopped) = stopped.take() {
+                // Whoever asked may have been stopped at once meanwhile.
+                let _ = stopped.send(());
+            }
+        }
+    }
+
+    fn step(&mut self, event: Event) {
+        self.next = self.engine.step(event, (self.clock)(), &mut self.effects);
+        if !self.synced && self.engine.is_synced() {
+            self.synced = true;
+            let (cluster, queue) = (self.engine.cluster(), self.engine.queue_lengths());
+            info!(
+                nodes = cluster.node_count(),
+                placed_pods = cluster.placed_pods().0,
+                waiting_pods = queue.active + queue.gated,
+                "all nodes, pods and namespaces are listed; scheduling begins"
+            );
+        }
+    }
+
+    /// Gives requests to the writer, decisions to their log, notices to the operator.
+    fn hand_over(&mut self) {
+        if self.effects.is_empty() {
+            return;
+        }
+        self.outbox.push(&mut self.effects);
+        for effect in self.effects.drain(..) {
+            match effect {
+                Effect::Decision(decision) => {
+                    debug!(pod = %decision.pod, verdict = ?decision.verdict, "decided");
+                    self.decisions.write(&decision);
+                }
+                Effect::Notice { level, pod, message } => say(level, pod.as_ref(), &message),
+                // The outbox took these.
+                Effect::Bind { .. } | Effect::Report { .. } | Effect::PatchCondition { .. } => {}
+            }
+        }
+    }
+}
+
+fn say(level: NoticeLevel, pod: Option<&crate::model::PodKey>, message: &str) {
+    let pod = pod.map(ToString::to_string).unwrap_or_default();
+    match level {
+        NoticeLevel::Warn => warn!(pod, "{message}"),
+        NoticeLevel::Info => info!(pod, "{message}"),
+        NoticeLevel::Debug => debug!(pod, "{message}"),
+    }
+}

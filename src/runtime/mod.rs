@@ -1,0 +1,131 @@
+//! The wiring of `berth run`: watches -> engine thread -> writer, the order of start and shutdown.
+//! Called by `cli`.
+
+mod engine_thread;
+mod stop;
+
+use std::sync::Arc;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+use tokio::sync::{mpsc, oneshot};
+use tokio::task::JoinSet;
+use tokio::time::Instant;
+use tracing::{info, warn};
+
+use crate::client::{self, Clock, Counters, Source, Writer, WriterOptions};
+use crate::engine::{Engine, EngineConfig, Event, Kind};
+use crate::framework::PluginInfo;
+use crate::framework::Profile;
+use crate::queue::Backoff;
+use crate::units::Nanos;
+
+pub use engine_thread::DecisionSink;
+use engine_thread::EngineThread;
+pub use stop::{StopSignals, Wish};
+
+/// Events between the watches and the engine: some 2 MB of pods. A full channel makes the watches wait.
+const EVENTS_MAX: usize = 4096;
+
+/// Bindings decided and not answered. Twice the writer's slots, so that it never runs dry, and few
+/// enough that decisions are not made long before they are sent.
+const BINDINGS_IN_FLIGHT_MAX: usize = 64;
+
+/// How long bindings in flight, and after them conditions and events, may take after a stop.
+const DRAIN_MAX: Duration = Duration::from_secs(10);
+
+/// What a scheduler is run with.
+pub struct Options {
+    /// Where the API server is.
+    pub source: Source,
+    /// Names of its profiles.
+    pub profiles: Vec<String>,
+    /// The plugins of every profile.
+    pub plugins: &'static [PluginInfo],
+    /// Where the order among equals comes from.
+    pub seed: u64,
+    /// Limit of bindings and conditions, and the same again for events.
+    pub rate: client::RateLimit,
+    /// How long failed pods wait.
+    pub backoff: Backoff,
+    /// Takes the decisions.
+    pub decisions: Box<dyn DecisionSink>,
+}
+
+/// Schedules until a stop is asked for, then ends in order.
+pub async fn run(options: Options, mut stop: StopSignals) -> anyhow::Result<()> {
+    let (client, server) = client::connect(&options.source).await?;
+    info!(
+        server,
+        profiles = options.profiles.join(","),
+        seed = options.seed,
+        "berth {} is starting",
+        env!("CARGO_PKG_VERSION")
+    );
+    warn!("{}", crate::plugins::NOT_YET);
+    let clock = clock();
+    let counters = Arc::new(Counters::default());
+    let (events, incoming) = mpsc::channel(EVENTS_MAX);
+    let writer_options =
+        WriterOptions { hostname: hostname(), requests: options.rate, events: options.rate };
+    let writer = Writer::start(
+        client.clone(),
+        writer_options,
+        Arc::clone(&clock),
+        events.clone(),
+        Arc::clone(&counters),
+    );
+    let profiles = options.profiles.iter().map(|name| Profile::new(name, options.plugins));
+    let engine = Engine::new(EngineConfig {
+        seed: options.seed,
+        profiles: profiles.collect(),
+        bindings_in_flight_max: BINDINGS_IN_FLIGHT_MAX,
+        backoff: options.backoff,
+    });
+    let (stopped, has_stopped) = oneshot::channel();
+    let engine = EngineThread::new(engine, incoming, writer.outbox(), clock, options.decisions);
+    let engine = engine.start(stopped)?;
+    let mut watches = JoinSet::new();
+    for kind in [Kind::Namespace, Kind::Node, Kind::Pod] {
+        let (client, events) = (client.clone(), events.clone());
+        watches.spawn(client::watch(client, kind, events, Arc::clone(&counters)));
+    }
+    stop.first().await;
+    info!("stopping: no new attempts, bindings in flight finish");
+    let drained = async {
+        // The engine lives for as long as there is a sender, and this is one.
+        drop(events.send(Event::Stop).await);
+        drop(has_stopped.await);
+        writer.drain(DRAIN_MAX).await
+    };
+    let left = tokio::select! {
+        biased;
+        () = stop.second() => anyhow::bail!("stopped at once, as asked for a second time"),
+        left = drained => left,
+    };
+    watches.abort_all();
+    while watches.join_next().await.is_some() {}
+    drop(events);
+    drop(tokio::task::spawn_blocking(move || engine.join()).await);
+    if left == client::Left::default() {
+        info!("stopped");
+    } else {
+        warn!("stopped; not written after {DRAIN_MAX:?}: {left:?}");
+    }
+    Ok(())
+}
+
+/// The time of this host at the start, and from there on a clock that never runs backwards.
+fn clock() -> Clock {
+    let epoch = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+    let start = Instant::now();
+    let nanos = |time: Duration| u64::try_from(time.as_nanos()).unwrap_or(u64::MAX);
+    Arc::new(move || Nanos(nanos(epoch + start.elapsed())))
+}
+
+/// The host's name, for events.
+fn hostname() -> String {
+    let from_kernel = std::fs::read_to_string("/proc/sys/kernel/hostname");
+    let name = from_kernel.or_else(|_| std::env::var("HOSTNAME")).unwrap_or_default();
+    let name = name.trim();
+    if name.is_empty() { "unknown".into() } else { name.into() }
+}

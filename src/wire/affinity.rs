@@ -1,0 +1,182 @@
+//! Affinity: whether there is any, and the required pod anti-affinity that other pods must respect.
+
+use std::collections::BTreeMap;
+
+use serde::Deserialize;
+use serde::de::IgnoredAny;
+
+use crate::model::{self, LabelOperator, LabelRequirement};
+
+use super::json::{List, string_map};
+
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(default, rename_all = "camelCase")]
+pub(super) struct Affinity {
+    pub(super) node_affinity: Option<NodeAffinity>,
+    pub(super) pod_affinity: Option<PodAffinity<IgnoredAny>>,
+    pub(super) pod_anti_affinity: Option<PodAffinity<Term>>,
+}
+
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(default)]
+pub(super) struct NodeAffinity {
+    #[serde(rename = "requiredDuringSchedulingIgnoredDuringExecution")]
+    required: Option<IgnoredAny>,
+    #[serde(rename = "preferredDuringSchedulingIgnoredDuringExecution")]
+    preferred: List<IgnoredAny>,
+}
+
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(default)]
+pub(super) struct PodAffinity<T> {
+    #[serde(rename = "requiredDuringSchedulingIgnoredDuringExecution")]
+    required: List<T>,
+    #[serde(rename = "preferredDuringSchedulingIgnoredDuringExecution")]
+    preferred: List<IgnoredAny>,
+}
+
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(default, rename_all = "camelCase")]
+pub(super) struct Term {
+    label_selector: Option<LabelSelector>,
+    namespaces: List<Box<str>>,
+    namespace_selector: Option<LabelSelector>,
+    topology_key: Option<Box<str>>,
+}
+
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(default, rename_all = "camelCase")]
+struct LabelSelector {
+    #[serde(deserialize_with = "string_map")]
+    match_labels: Option<BTreeMap<String, String>>,
+    match_expressions: List<Requirement>,
+}
+
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(default)]
+struct Requirement {
+    key: Option<Box<str>>,
+    operator: Option<Box<str>>,
+    values: List<Box<str>>,
+}
+
+impl NodeAffinity {
+    /// A required part without terms selects no node at all, so it counts.
+    pub(super) fn has_terms(&self) -> bool {
+        self.required.is_some() || !self.preferred.is_empty()
+    }
+}
+
+impl<T> PodAffinity<T> {
+    pub(super) fn has_terms(&self) -> bool {
+        !self.required.is_empty() || !self.preferred.is_empty()
+    }
+}
+
+impl PodAffinity<Term> {
+    /// The required terms.
+    ///
+    /// A selector that cannot be read must not lose the pod, which uses its node all the same. Upstream
+    /// then goes on with none of the terms of this list and says nothing, and so does this. A pod that is
+    /// not bound yet is not placed without them: its affinity stands in `unsupported` too.
+    ///
+    /// `matchLabelKeys` are not looked at: the API server writes them into the selectors when the pod is
+    /// created.
+    ///
+    /// Upstream: framework.NewPodInfo and GetAffinityTerms, v1.37.
+    pub(super) fn required_terms(&self) -> Vec<model::AffinityTerm> {
+        let terms = self.required.iter().map(Term::to_model);
+        terms.collect::<Option<_>>().unwrap_or_default()
+    }
+}
+
+impl Term {
+    fn to_model(&self) -> Option<model::AffinityTerm> {
+        let compile = |selector: &Option<LabelSelector>| match selector {
+            None => Some(None),
+            Some(selector) => selector.to_model().map(Some),
+        };
+        Some(model::AffinityTerm {
+            selector: compile(&self.label_selector)?,
+            namespaces: self.namespaces.to_vec(),
+            namespace_selector: compile(&self.namespace_selector)?,
+            topology_key: self.topology_key.clone().unwrap_or_default(),
+        })
+    }
+}
+
+impl LabelSelector {
+    /// The selector, its requirements by key; `None` where upstream finds it wrong.
+    ///
+    /// Upstream: metav1.LabelSelectorAsSelector, v1.37.
+    fn to_model(&self) -> Option<model::LabelSelector> {
+        let labels = self.match_labels.iter().flatten();
+        let equal = labels.map(|(key, value)| LabelRequirement {
+            key: key.as_str().into(),
+            operator: LabelOperator::In,
+            values: vec![value.as_str().into()],
+        });
+        let listed = self.match_expressions.iter().map(Requirement::to_model);
+        let all = equal.map(Some).chain(listed);
+        let all = all.map(|requirement| requirement.filter(is_valid));
+        let mut requirements = all.collect::<Option<Vec<_>>>()?;
+        requirements.sort_by(|a, b| a.key.cmp(&b.key));
+        Some(model::LabelSelector { requirements })
+    }
+}
+
+impl Requirement {
+    fn to_model(&self) -> Option<LabelRequirement> {
+        let operator = match self.operator.as_deref().unwrap_or_default() {
+            "In" => LabelOperator::In,
+            "NotIn" => LabelOperator::NotIn,
+            "Exists" => LabelOperator::Exists,
+            "DoesNotExist" => LabelOperator::DoesNotExist,
+            _ => return None,
+        };
+        Some(LabelRequirement {
+            key: self.key.clone().unwrap_or_default(),
+            operator,
+            values: self.values.to_vec(),
+        })
+    }
+}
+
+/// Upstream: labels.NewRequirement, v1.37.
+fn is_valid(requirement: &LabelRequirement) -> bool {
+    let named = match requirement.operator {
+        LabelOperator::In | LabelOperator::NotIn => !requirement.values.is_empty(),
+        LabelOperator::Exists | LabelOperator::DoesNotExist => requirement.values.is_empty(),
+    };
+    let is_value = |value: &str| value.is_empty() || is_label_word(value);
+    named && is_label_key(&requirement.key) && requirement.values.iter().all(|v| is_value(v))
+}
+
+/// A word, after a DNS subdomain and a slash where it has a prefix.
+fn is_label_key(key: &str) -> bool {
+    match key.split_once('/') {
+        None => is_label_word(key),
+        Some((prefix, word)) => is_label_word(word) && is_subdomain(prefix),
+    }
+}
+
+/// 1 to 63 letters, digits, `-`, `_` and `.`, with a letter or digit at both ends.
+fn is_label_word(word: &str) -> bool {
+    let bytes = word.as_bytes();
+    let ends = [bytes.first(), bytes.last()];
+    bytes.len() <= 63
+        && ends.iter().all(|end| end.is_some_and(u8::is_ascii_alphanumeric))
+        && bytes.iter().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'-' | b'_' | b'.'))
+}
+
+/// At most 253 characters: labels of small letters, digits and `-`, joined by points.
+fn is_subdomain(name: &str) -> bool {
+    let inner = |b: u8| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'-';
+    name.len() <= 253
+        && name.split('.').all(|label| {
+            !label.is_empty()
+                && label.bytes().all(inner)
+                && !label.starts_with('-')
+                && !label.ends_with('-')
+        })
+}

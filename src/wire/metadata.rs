@@ -1,0 +1,101 @@
+//! Metadata without what makes most of it: managed fields, annotations, owners.
+
+use std::collections::BTreeMap;
+
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
+use kube::core::ObjectMeta;
+use serde::{Deserialize, Deserializer};
+
+use crate::model::Labels;
+
+use super::error::FieldError;
+use super::json::string_map;
+
+/// The fields that are kept.
+#[derive(Default, Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct Trimmed {
+    name: Option<String>,
+    namespace: Option<String>,
+    uid: Option<String>,
+    resource_version: Option<String>,
+    generation: Option<i64>,
+    #[serde(default, deserialize_with = "string_map")]
+    labels: Option<BTreeMap<String, String>>,
+    deletion_timestamp: Option<Time>,
+}
+
+/// Decodes metadata; every field that is not named above stays empty. To be used with
+/// `deserialize_with`.
+pub(super) fn trimmed<'de, D>(deserializer: D) -> Result<ObjectMeta, D::Error>
+where
+    D: Deserializer<'de>,
+{
+    let kept = Option::<Trimmed>::deserialize(deserializer)?.unwrap_or_default();
+    Ok(ObjectMeta {
+        name: kept.name,
+        namespace: kept.namespace,
+        uid: kept.uid,
+        resource_version: kept.resource_version,
+        generation: kept.generation,
+        labels: kept.labels,
+        deletion_timestamp: kept.deletion_timestamp,
+        ..ObjectMeta::default()
+    })
+}
+
+/// The name, which every object must have.
+pub(super) fn name(metadata: &ObjectMeta) -> Result<&str, FieldError> {
+    let name = text(metadata.name.as_ref());
+    if name.is_empty() {
+        return Err(FieldError::new("metadata.name", "missing"));
+    }
+    Ok(name)
+}
+
+/// `field`, or nothing at all.
+pub(super) fn text(field: Option<&String>) -> &str {
+    field.map_or("", String::as_str)
+}
+
+/// The labels.
+pub(super) fn labels(metadata: &ObjectMeta) -> Labels {
+    let all = metadata.labels.iter().flatten();
+    all.map(|(key, value)| (key.as_str(), value.as_str())).collect()
+}
+
+/// Makes a type with a field `metadata` known to `kube` as a kind of the core group, v1.
+macro_rules! core_kind {
+    ($type:ident, $plural:literal, $scope:ty) => {
+        impl kube::Resource for $type {
+            type DynamicType = ();
+            type Scope = $scope;
+
+            fn kind((): &()) -> std::borrow::Cow<'_, str> {
+                stringify!($type).into()
+            }
+
+            fn group((): &()) -> std::borrow::Cow<'_, str> {
+                "".into()
+            }
+
+            fn version((): &()) -> std::borrow::Cow<'_, str> {
+                "v1".into()
+            }
+
+            fn plural((): &()) -> std::borrow::Cow<'_, str> {
+                $plural.into()
+            }
+
+            fn meta(&self) -> &kube::core::ObjectMeta {
+                &self.metadata
+            }
+
+            fn meta_mut(&mut self) -> &mut kube::core::ObjectMeta {
+                &mut self.metadata
+            }
+        }
+    };
+}
+
+pub(super) use core_kind;

@@ -1,0 +1,30 @@
+//! What Kubernetes objects look like to us: structs with only the fields that a scheduler reads, the API
+//! server's defaults, and the conversion to [`crate::model`]. `client` decodes watches into these types,
+//! `berth evaluate` hands whole JSON documents to [`decode`]. Pure: no IO, no clock.
+//!
+//! Fields that are not named here are skipped without being kept, and a `null` is a field that is not
+//! there, as in Go. A wrong type fails the decoding; a value that cannot be read, such as a quantity,
+//! fails the conversion of its object with an [`ObjectError`] that says where it stands.
+
+mod affinity;
+mod amounts;
+mod error;
+mod json;
+mod metadata;
+mod namespace;
+mod node;
+mod object;
+mod pod;
+mod pod_requests;
+mod pod_to_model;
+mod status;
+mod unsupported;
+
+#[cfg(test)]
+mod tests;
+
+pub use error::ObjectError;
+pub use namespace::Namespace;
+pub use node::Node;
+pub use object::{Object, decode};
+pub use pod::Pod;

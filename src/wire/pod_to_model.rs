@@ -1,0 +1,86 @@
+//! From the trimmed pod to the scheduler's. The part with rules of its own, what a pod needs, is in
+//! `pod_requests`, and what berth cannot judge yet in `unsupported`.
+
+use crate::model::{self, PodKey, normalized_image_name};
+
+use super::error::{FieldError, ObjectError};
+use super::metadata::{self, text};
+use super::pod::{Pod, PodSpec};
+use super::pod_requests::pod_resources;
+use super::unsupported::unsupported;
+
+const DEFAULT_NAMESPACE: &str = "default";
+const DEFAULT_SCHEDULER: &str = "default-scheduler";
+
+impl Pod {
+    /// Converts it, with the API server's defaults. What only a file can lack is made up: the namespace
+    /// is `default`, the UID is `namespace/name`, the priority is zero.
+    ///
+    /// Upstream: SetDefaults_PodSpec, v1.37.
+    pub fn to_model(&self) -> Result<model::Pod, ObjectError> {
+        self.convert().map_err(|error| {
+            let name = format!("{}/{}", self.namespace(), text(self.metadata.name.as_ref()));
+            error.of("Pod", name)
+        })
+    }
+
+    fn namespace(&self) -> &str {
+        match text(self.metadata.namespace.as_ref()) {
+            "" => DEFAULT_NAMESPACE,
+            namespace => namespace,
+        }
+    }
+
+    fn convert(&self) -> Result<model::Pod, FieldError> {
+        let Self { metadata, spec, status } = self;
+        let name = metadata::name(metadata)?.into();
+        let key = PodKey { namespace: self.namespace().into(), name };
+        let resources = pod_resources(self)?;
+        Ok(model::Pod {
+            uid: match text(metadata.uid.as_ref()) {
+                "" => key.to_string().into(),
+                uid => uid.into(),
+            },
+            resource_version: text(metadata.resource_version.as_ref()).into(),
+            generation: metadata.generation.unwrap_or_default(),
+            labels: metadata::labels(metadata),
+            terminating: metadata.deletion_timestamp.is_some(),
+            finished: status.finished,
+            scheduler_name: match spec.scheduler_name.as_deref() {
+                None | Some("") => DEFAULT_SCHEDULER.into(),
+                Some(name) => name.into(),
+            },
+            priority: spec.priority.unwrap_or_default(),
+            never_preempts: spec.never_preempts,
+            node_name: spec.node_name.clone().filter(|name| !name.is_empty()),
+            scheduling_gates: {
+                let gates = spec.scheduling_gates.iter();
+                gates.map(|gate| gate.name.clone().unwrap_or_default()).collect()
+            },
+            tolerations: spec.tolerations.iter().map(|t| t.0.clone()).collect(),
+            requests: resources.requests(),
+            images: spec.images(),
+            required_anti_affinity: {
+                let affinity = spec.affinity.as_ref();
+                let anti = affinity.and_then(|affinity| affinity.pod_anti_affinity.as_ref());
+                anti.map(|anti| anti.required_terms()).unwrap_or_default()
+            },
+            unsupported: unsupported(spec, &resources),
+            scheduled_condition: status.conditions.scheduled.clone(),
+            key,
+        })
+    }
+}
+
+impl PodSpec {
+    /// The images that a node can have, normalised: init containers, containers, image volumes.
+    ///
+    /// Upstream: imagelocality.sumImageScores, v1.37.
+    fn images(&self) -> Vec<Box<str>> {
+        let containers = self.init_containers.iter().chain(self.containers.iter());
+        let volumes = self.volumes.iter().filter_map(|volume| volume.image.as_ref());
+        let containers = containers.map(|container| container.image.as_deref());
+        let names = containers.chain(volumes.map(|image| image.reference.as_deref()));
+        names.map(|name| normalized_image_name(name.unwrap_or_default()).into()).collect()
+    }
+}

@@ -1,0 +1,184 @@
+//! What in a pod's spec berth cannot judge yet, so that such a pod is held and not placed wrongly. Each
+//! rule is upstream's rule of when the plugin in question has something to say.
+
+use crate::model::{self, PodResources, Unsupported, UnsupportedFeature};
+
+use super::pod::{Container, PodSpec, Volume};
+
+/// Prefix of the resources that a DeviceClass stands for.
+///
+/// Upstream: resource.k8s.io/v1 ResourceDeviceClassPrefix, v1.37.
+const DEVICE_CLASS_PREFIX: &str = "deviceclass.resource.kubernetes.io/";
+
+/// The features that `spec` uses, each with its path, in the order of the upstream plugins here;
+/// `resources` are its resources with all defaults.
+pub(super) fn unsupported(spec: &PodSpec, resources: &PodResources) -> Vec<Unsupported> {
+    let mut found = Found(Vec::new());
+    node_affinity(spec, &mut found);
+    host_ports(spec, &mut found);
+    for (i, volume) in spec.volumes.iter().enumerate() {
+        if let Some(kind) = volume.judged() {
+            found.add(UnsupportedFeature::Volumes, format!("spec.volumes[{i}].{kind}"));
+        }
+    }
+    if !spec.topology_spread_constraints.is_empty() {
+        found.add(UnsupportedFeature::TopologySpread, "spec.topologySpreadConstraints");
+    }
+    pod_affinity(spec, &mut found);
+    if !spec.resource_claims.is_empty() {
+        found.add(UnsupportedFeature::ResourceClaims, "spec.resourceClaims");
+    }
+    device_classes(&resources.containers, "spec.containers", &mut found);
+    device_classes(&resources.init_containers, "spec.initContainers", &mut found);
+    declared_features(spec, &mut found);
+    found.0
+}
+
+struct Found(Vec<Unsupported>);
+
+impl Found {
+    fn add(&mut self, feature: UnsupportedFeature, path: impl Into<Box<str>>) {
+        self.0.push(Unsupported { feature, path: path.into() });
+    }
+}
+
+/// Upstream: NodeAffinity's PreFilter and PreScore, v1.37.
+fn node_affinity(spec: &PodSpec, found: &mut Found) {
+    if spec.node_selector.as_ref().is_some_and(|selector| !selector.is_empty()) {
+        found.add(UnsupportedFeature::NodeAffinity, "spec.nodeSelector");
+    }
+    let affinity = spec.affinity.as_ref().and_then(|affinity| affinity.node_affinity.as_ref());
+    if affinity.is_some_and(|affinity| affinity.has_terms()) {
+        found.add(UnsupportedFeature::NodeAffinity, "spec.affinity.nodeAffinity");
+    }
+}
+
+/// In the host's network every port of a container is one of the host's.
+///
+/// Upstream: defaultHostNetworkPorts and schedutil.GetHostPorts, v1.37.
+fn host_ports(spec: &PodSpec, found: &mut Found) {
+    let shares = spec.host_network == Some(true);
+    for (path, container) in all_containers(spec) {
+        if path.kind == Kind::Ephemeral || (path.kind == Kind::Init && !container.sidecar) {
+            continue;
+        }
+        for (i, port) in container.ports.iter().enumerate() {
+            let (name, number) = match port.host_port.unwrap_or_default() {
+                0 if shares => ("containerPort", port.container_port.unwrap_or_default()),
+                number => ("hostPort", number),
+            };
+            if number > 0 {
+                found.add(UnsupportedFeature::HostPorts, format!("{path}.ports[{i}].{name}"));
+            }
+        }
+    }
+}
+
+impl Volume {
+    /// Its kind, if it is one that a volume plugin judges.
+    ///
+    /// Upstream: VolumeRestrictions needsRestrictionsCheck, NodeVolumeLimits CSILimits.PreFilter with
+    /// IsInlineMigratable, VolumeBinding podHasPVCs, VolumeZone getPVbyPod, v1.37.
+    fn judged(&self) -> Option<&'static str> {
+        let kinds = [
+            (self.persistent_volume_claim, "persistentVolumeClaim"),
+            (self.ephemeral, "ephemeral"),
+            (self.gce_persistent_disk, "gcePersistentDisk"),
+            (self.aws_elastic_block_store, "awsElasticBlockStore"),
+            (self.iscsi, "iscsi"),
+            (self.rbd, "rbd"),
+            (self.azure_disk, "azureDisk"),
+            (self.azure_file, "azureFile"),
+            (self.cinder, "cinder"),
+            (self.vsphere_volume, "vsphereVolume"),
+            (self.portworx_volume, "portworxVolume"),
+        ];
+        kinds.into_iter().find_map(|(there, name)| there.map(|_| name))
+    }
+}
+
+/// Upstream: InterPodAffinity's PreFilter and PreScore, v1.37.
+fn pod_affinity(spec: &PodSpec, found: &mut Found) {
+    let Some(affinity) = &spec.affinity else { return };
+    if affinity.pod_affinity.as_ref().is_some_and(|affinity| affinity.has_terms()) {
+        found.add(UnsupportedFeature::PodAffinity, "spec.affinity.podAffinity");
+    }
+    if affinity.pod_anti_affinity.as_ref().is_some_and(|affinity| affinity.has_terms()) {
+        found.add(UnsupportedFeature::PodAffinity, "spec.affinity.podAntiAffinity");
+    }
+}
+
+/// Resources that name a DeviceClass. A class can take any other extended resource for itself as well;
+/// that cannot be seen here.
+///
+/// Upstream: dynamicresources.hasDeviceClassMappedExtendedResource, v1.37.
+fn device_classes(containers: &[model::Container], path: &str, found: &mut Found) {
+    for (i, container) in containers.iter().enumerate() {
+        for (name, quantity) in &container.requests {
+            if name.starts_with(DEVICE_CLASS_PREFIX) && !quantity.is_zero() {
+                let path = format!("{path}[{i}].resources.requests.{name}");
+                found.add(UnsupportedFeature::ResourceClaims, path);
+            }
+        }
+    }
+}
+
+/// The three features that upstream infers from a pod for scheduling.
+///
+/// Upstream: component-helpers nodedeclaredfeatures, InferForScheduling of restartallcontainers,
+/// usernamespaceshostnetwork and volumebindmountoptions, v1.37.
+fn declared_features(spec: &PodSpec, found: &mut Found) {
+    if spec.host_network == Some(true) && spec.host_users == Some(false) {
+        found.add(UnsupportedFeature::DeclaredFeatures, "spec.hostUsers");
+    }
+    for (path, container) in all_containers(spec) {
+        for (i, rule) in container.restart_policy_rules.iter().enumerate() {
+            if rule.restarts_all && path.kind != Kind::Ephemeral {
+                let path = format!("{path}.restartPolicyRules[{i}].action");
+                found.add(UnsupportedFeature::DeclaredFeatures, path);
+            }
+        }
+        for (i, mount) in container.volume_mounts.iter().enumerate() {
+            if !mount.bind_mount_options.is_empty() {
+                let path = format!("{path}.volumeMounts[{i}].bindMountOptions");
+                found.add(UnsupportedFeature::DeclaredFeatures, path);
+            }
+        }
+    }
+}
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Kind {
+    Init,
+    Regular,
+    Ephemeral,
+}
+
+/// Where a container stands; written only when someone asks.
+struct ContainerPath {
+    kind: Kind,
+    index: usize,
+}
+
+impl std::fmt::Display for ContainerPath {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let list = match self.kind {
+            Kind::Init => "initContainers",
+            Kind::Regular => "containers",
+            Kind::Ephemeral => "ephemeralContainers",
+        };
+        write!(f, "spec.{list}[{}]", self.index)
+    }
+}
+
+fn all_containers(spec: &PodSpec) -> impl Iterator<Item = (ContainerPath, &Container)> {
+    let lists = [
+        (Kind::Init, &spec.init_containers),
+        (Kind::Regular, &spec.containers),
+        (Kind::Ephemeral, &spec.ephemeral_containers),
+    ];
+    lists.into_iter().flat_map(|(kind, list)| {
+        let all = list.iter().enumerate();
+        all.map(move |(index, container)| (ContainerPath { kind, index }, container))
+    })
+}

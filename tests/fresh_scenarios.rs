@@ -1,0 +1,117 @@
+//! `berth evaluate` against the upstream scheduler itself, on random scenarios that no one has seen before.
+//!
+//! `BERTH_SCENARIOS` sets how many a topic, `BERTH_SEED` repeats a run; a failure prints the command.
+//! Skipped where the oracle can neither be found nor built.
+
+mod support;
+
+use std::env;
+use std::fs;
+use std::path::Path;
+use std::process;
+use std::sync::LazyLock;
+use std::time::{SystemTime, UNIX_EPOCH};
+
+use anyhow::{Context, Result, ensure};
+use serde_json::Value;
+use support::compare::{Allow, Comparison, compare};
+use support::evaluate::evaluate;
+use support::generator::{TOPICS, scenario};
+use support::oracle::Oracle;
+
+/// One seed for all tests of a run.
+static SEED: LazyLock<String> = LazyLock::new(|| {
+    env::var("BERTH_SEED").unwrap_or_else(|_| {
+        let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+        format!("{:x}-{:x}", since.as_millis(), process::id())
+    })
+});
+
+#[test]
+fn resources() -> Result<()> {
+    same_as_upstream("resources", "resources")
+}
+
+#[test]
+fn resources_plus() -> Result<()> {
+    same_as_upstream("resources_plus", "resources+")
+}
+
+#[test]
+fn taints() -> Result<()> {
+    same_as_upstream("taints", "taints")
+}
+
+#[test]
+fn taints_plus() -> Result<()> {
+    same_as_upstream("taints_plus", "taints+")
+}
+
+#[test]
+fn images() -> Result<()> {
+    same_as_upstream("images", "images")
+}
+
+#[test]
+fn images_plus() -> Result<()> {
+    same_as_upstream("images_plus", "images+")
+}
+
+fn same_as_upstream(test: &str, topic: &str) -> Result<()> {
+    let Some(mut oracle) = Oracle::start(test) else {
+        return Ok(());
+    };
+    let count = match env::var("BERTH_SCENARIOS") {
+        Ok(number) => number.parse().context("BERTH_SCENARIOS is not a number")?,
+        Err(_) => 60,
+    };
+    let again = format!(
+        "again: BERTH_SEED={} BERTH_SCENARIOS={count} cargo test --test fresh_scenarios {test} -- --exact",
+        *SEED
+    );
+    let scenarios: Vec<Value> = (0..count).map(|index| scenario(topic, &SEED, index)).collect();
+    let lines: Vec<String> = scenarios.iter().map(Value::to_string).collect();
+    let (answers, status) = evaluate(&lines).with_context(|| again.clone())?;
+    ensure!(status.success(), "berth answered every line and ended with {status}\n{again}");
+    let mut result = Comparison::default();
+    let mut failed = Vec::new();
+    for (scenario, answer) in scenarios.iter().zip(&answers) {
+        let compared = compare(&oracle.ask(scenario), answer, Allow::Nothing);
+        if !compared.is_equal() {
+            failed.push(scenario);
+        }
+        result.add(compared);
+    }
+    let Some(first) = failed.first() else {
+        return Ok(());
+    };
+    let kept = keep(&failed)?;
+    ensure!(false, "{result}the first scenario that differs: {first}\n{kept}\n{again}");
+    Ok(())
+}
+
+/// Writes scenarios that went wrong to files of their own, and says where they are.
+fn keep(scenarios: &[&Value]) -> Result<String> {
+    let folder = Path::new(env!("CARGO_TARGET_TMPDIR"));
+    let mut kept = vec!["kept, ready for `berth evaluate`:".to_owned()];
+    for scenario in scenarios {
+        let path = folder.join(format!("{}.json", scenario["name"].as_str().unwrap_or("nameless")));
+        fs::write(&path, format!("{scenario}\n"))?;
+        kept.push(path.display().to_string());
+    }
+    Ok(kept.join("\n  "))
+}
+
+/// A seed that someone writes down has to mean the same scenarios on every machine.
+#[test]
+fn the_same_seed_gives_the_same_scenarios_everywhere() {
+    let text: String =
+        TOPICS.iter().map(|topic| scenario(topic, "pinned", 7).to_string()).collect();
+    let hash = text.bytes().fold(0xcbf2_9ce4_8422_2325_u64, |hash, byte| {
+        (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3)
+    });
+    assert_eq!(
+        hash, 0x9d03_a8e8_a499_0bac_u64,
+        "the generator has changed: put {hash:#x} here if that is meant"
+    );
+}

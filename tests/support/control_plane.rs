@@ -1,0 +1,268 @@
+//! The real kube-apiserver and etcd on loopback, for one test: [`ControlPlane`].
+//!
+//! Every test that needs an API server starts one of its own, for about 4 s and 300 MB of memory.
+//! There is no kubelet and no controller: what a test does not do does not happen.
+
+use std::net::{Ipv4Addr, TcpListener};
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::time::Duration;
+
+use anyhow::{Context, Result, bail};
+use k8s_openapi::api::core::v1::Namespace;
+use kube::{Api, Client};
+use tempfile::TempDir;
+use tokio::time::{Instant, sleep, timeout};
+
+use super::process::Process;
+use super::users::{self, ADMIN, User};
+use super::{require, upstream};
+
+/// How long the API server may take to be ready.
+const READY_DEADLINE: Duration = Duration::from_mins(2);
+/// How long one look at the API server may take.
+const PROBE_DEADLINE: Duration = Duration::from_secs(5);
+/// How often an API server that is not ready is looked at.
+const POLL: Duration = Duration::from_millis(50);
+/// How often new ports are chosen where another program has taken the first ones.
+const PORT_CHOICES_MAX: usize = 5;
+/// What both programs log when another program has their port.
+const PORT_CLASH: &str = "address already in use";
+
+/// What a test may ask of its control plane beyond the usual.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Options {
+    /// Users besides the admin.
+    pub(crate) users: Vec<User>,
+    /// Flags for kube-apiserver after the usual ones, such as `--feature-gates=...`.
+    pub(crate) apiserver_flags: Vec<String>,
+}
+
+/// A control plane with a data folder of its own.
+///
+/// Dropping it ends both programs and removes the folder.
+pub(crate) struct ControlPlane {
+    // The order is the order in which they end.
+    apiserver: Option<Process>,
+    etcd: Process,
+    folder: TempDir,
+    apiserver_command: ApiserverCommand,
+}
+
+impl ControlPlane {
+    /// Starts a control plane with the admin as its only user and waits until it is ready.
+    ///
+    /// `None`, after a line that says so, where it cannot be built for want of Go.
+    pub(crate) async fn start(test: &str) -> Option<Self> {
+        Self::start_with(test, &Options::default()).await
+    }
+
+    /// Starts a control plane as [`ControlPlane::start`] does, with further users or flags.
+    pub(crate) async fn start_with(test: &str, options: &Options) -> Option<Self> {
+        require(test, "kube-apiserver", Self::try_start(options).await)
+    }
+
+    /// The address of the API server.
+    pub(crate) fn url(&self) -> String {
+        self.apiserver_command.ports.apiserver_url()
+    }
+
+    /// The path of the admin's kubeconfig file.
+    pub(crate) fn kubeconfig(&self) -> PathBuf {
+        self.kubeconfig_for(ADMIN)
+    }
+
+    /// The path of a user's kubeconfig file.
+    #[track_caller]
+    pub(crate) fn kubeconfig_for(&self, user: &str) -> PathBuf {
+        let path = users::kubeconfig_path(self.folder.path(), user);
+        assert!(path.exists(), "the control plane was started without the user {user}");
+        path
+    }
+
+    /// A client with the rights of the admin.
+    pub(crate) async fn client(&self) -> Client {
+        self.client_for(ADMIN).await
+    }
+
+    /// A client with the rights of a user.
+    pub(crate) async fn client_for(&self, user: &str) -> Client {
+        let kubeconfig = self.kubeconfig_for(user);
+        users::client(&kubeconfig).await.expect("the harness writes kubeconfig files that work")
+    }
+
+    /// Ends the API server, as in an outage: etcd keeps what it has.
+    pub(crate) fn stop_apiserver(&mut self) {
+        self.apiserver = None;
+    }
+
+    /// Starts the API server again at the same address, and waits until it is ready.
+    pub(crate) async fn start_apiserver(&mut self) {
+        let deadline = Instant::now() + READY_DEADLINE;
+        loop {
+            match self.try_start_apiserver().await {
+                // The kubeconfig files name the port, so it has to be this one.
+                Err(error) if is_port_clash(&error) && Instant::now() < deadline => {
+                    sleep(POLL).await;
+                }
+                done => return done.expect("kube-apiserver starts again"),
+            }
+        }
+    }
+
+    async fn try_start(options: &Options) -> Result<Option<Self>> {
+        let etcd = upstream::binary("etcd")?;
+        let (Some(etcd), Some(apiserver)) = (etcd, upstream::binary("kube-apiserver")?) else {
+            return Ok(None);
+        };
+        for _ in 1..PORT_CHOICES_MAX {
+            match Self::launch(&etcd, &apiserver, options).await {
+                Err(error) if is_port_clash(&error) => {}
+                done => return done.map(Some),
+            }
+        }
+        Self::launch(&etcd, &apiserver, options).await.map(Some)
+    }
+
+    async fn launch(etcd: &Path, apiserver: &Path, options: &Options) -> Result<Self> {
+        let folder = tempfile::Builder::new().prefix("berth-control-plane-").tempdir()?;
+        let ports = Ports::choose()?;
+        users::write(folder.path(), &ports.apiserver_url(), &options.users)?;
+        let etcd_log = folder.path().join("etcd.log");
+        let etcd = Process::spawn(&mut etcd_command(etcd, folder.path(), ports), &etcd_log)?;
+        let apiserver_command = ApiserverCommand {
+            binary: apiserver.to_owned(),
+            ports,
+            flags: options.apiserver_flags.clone(),
+        };
+        let mut plane = Self { apiserver: None, etcd, folder, apiserver_command };
+        plane.try_start_apiserver().await?;
+        Ok(plane)
+    }
+
+    async fn try_start_apiserver(&mut self) -> Result<()> {
+        let log = self.folder.path().join("kube-apiserver.log");
+        let mut command = self.apiserver_command.build(self.folder.path());
+        self.apiserver = Some(Process::spawn(&mut command, &log)?);
+        let deadline = Instant::now() + READY_DEADLINE;
+        loop {
+            let probed = self.probe().await;
+            // After the probe: an answer may be another etcd's where ours did not get its port.
+            self.check_alive()?;
+            match probed {
+                Ok(()) => return Ok(()),
+                Err(_) if Instant::now() < deadline => sleep(POLL).await,
+                Err(error) => return Err(error.context(self.not_ready())),
+            }
+        }
+    }
+
+    /// Whether the API server is ready and has made the namespace that tests use.
+    async fn probe(&self) -> Result<()> {
+        let look = async {
+            let client = users::client(&self.kubeconfig()).await?;
+            client.request_text(http::Request::get("/readyz").body(Vec::new())?).await?;
+            Api::<Namespace>::all(client).get("default").await?;
+            Ok(())
+        };
+        timeout(PROBE_DEADLINE, look).await.context("no answer")?
+    }
+
+    fn check_alive(&mut self) -> Result<()> {
+        let apiserver = self.apiserver.as_mut().map(|process| ("kube-apiserver", process));
+        for (name, process) in [("etcd", &mut self.etcd)].into_iter().chain(apiserver) {
+            if let Some(status) = process.exited()? {
+                bail!("{name} ended early: {status}; its log ends so:\n{}", process.log_tail());
+            }
+        }
+        Ok(())
+    }
+
+    fn not_ready(&self) -> String {
+        let log = self.apiserver.as_ref().map(Process::log_tail).unwrap_or_default();
+        let seconds = READY_DEADLINE.as_secs();
+        format!("kube-apiserver is not ready after {seconds} s; its log ends so:\n{log}")
+    }
+}
+
+/// Three loopback ports that were free a moment ago.
+#[derive(Clone, Copy)]
+struct Ports {
+    etcd_client: u16,
+    etcd_peer: u16,
+    apiserver: u16,
+}
+
+impl Ports {
+    fn choose() -> Result<Self> {
+        let listen = || TcpListener::bind((Ipv4Addr::LOCALHOST, 0));
+        // All three are held until all are known, so they differ.
+        let (a, b, c) = (listen()?, listen()?, listen()?);
+        let port = |listener: &TcpListener| listener.local_addr().map(|address| address.port());
+        Ok(Self { etcd_client: port(&a)?, etcd_peer: port(&b)?, apiserver: port(&c)? })
+    }
+
+    fn apiserver_url(self) -> String {
+        format!("https://127.0.0.1:{}", self.apiserver)
+    }
+
+    fn etcd_url(self) -> String {
+        format!("http://127.0.0.1:{}", self.etcd_client)
+    }
+}
+
+/// What it takes to start the API server, and to start it again.
+struct ApiserverCommand {
+    binary: PathBuf,
+    ports: Ports,
+    flags: Vec<String>,
+}
+
+impl ApiserverCommand {
+    fn build(&self, folder: &Path) -> Command {
+        let certs = folder.join("certs");
+        // It writes this key before it reads those for service accounts, so one does for both.
+        let key = certs.join("apiserver.key");
+        let mut command = Command::new(&self.binary);
+        command
+            .args(["--etcd-servers", &self.ports.etcd_url()])
+            .args(["--secure-port", &self.ports.apiserver.to_string()])
+            .args(["--bind-address", "127.0.0.1", "--cert-dir"])
+            .arg(certs)
+            // It refuses to advertise a loopback address.
+            .args(["--advertise-address", "10.0.0.10", "--endpoint-reconciler-type", "none"])
+            .arg("--service-account-key-file")
+            .arg(&key)
+            .arg("--service-account-signing-key-file")
+            .arg(&key)
+            .args(["--service-account-issuer", "https://kubernetes.default.svc"])
+            .args(["--service-cluster-ip-range", "10.0.0.0/24", "--token-auth-file"])
+            .arg(folder.join("tokens.csv"))
+            .args(["--authorization-mode", "RBAC"])
+            // Both need a controller that is not here.
+            .args(["--disable-admission-plugins", "ServiceAccount,TaintNodesByCondition"])
+            .arg("--enable-priority-and-fairness=false")
+            .args(["--max-requests-inflight", "3000"])
+            .args(["--max-mutating-requests-inflight", "1000"])
+            .args(&self.flags);
+        command
+    }
+}
+
+fn etcd_command(binary: &Path, folder: &Path, ports: Ports) -> Command {
+    let client = ports.etcd_url();
+    let peer = format!("http://127.0.0.1:{}", ports.etcd_peer);
+    let mut command = Command::new(binary);
+    command
+        .arg("--data-dir")
+        .arg(folder.join("etcd"))
+        .args(["--listen-client-urls", &client, "--advertise-client-urls", &client])
+        .args(["--listen-peer-urls", &peer, "--initial-advertise-peer-urls", &peer])
+        .args(["--initial-cluster", &format!("default={peer}")])
+        .args(["--unsafe-no-fsync", "--log-level", "warn"]);
+    command
+}
+
+fn is_port_clash(error: &anyhow::Error) -> bool {
+    format!("{error:#}").contains(PORT_CLASH)
+}

@@ -1,0 +1,43 @@
+//! What the integration tests share: the real Kubernetes, built from the module `tests/upstream`.
+//!
+//! A test crate takes it in with `mod support;` and starts a [`control_plane::ControlPlane`] or an
+//! [`oracle::Oracle`]. Both answer `None` where Go is missing, after one line that says so.
+#![allow(dead_code, reason = "every test crate compiles all of this and uses a part of it")]
+
+pub(crate) mod control_plane;
+pub(crate) mod oracle;
+pub(crate) mod process;
+pub(crate) mod upstream;
+pub(crate) mod users;
+
+pub(crate) mod compare;
+pub(crate) mod evaluate;
+pub(crate) mod generator;
+
+use std::io::{self, Write};
+
+/// Takes what a test needs out of `found`, or says in plain sight that `test` is skipped.
+///
+/// A missing Go is a reason to skip on a developer's machine and a failure in CI (`CI=true`);
+/// an `Err` is a failure everywhere.
+pub(crate) fn require<T>(test: &str, program: &str, found: anyhow::Result<Option<T>>) -> Option<T> {
+    let found = found.unwrap_or_else(|error| fail(&format!("{test}: {program}: {error:#}")));
+    if found.is_none() {
+        let reason = format!("Go is not installed, so {program} cannot be built");
+        let in_ci = std::env::var("CI").is_ok_and(|ci| ci == "true");
+        assert!(!in_ci, "{test}: {reason}");
+        say(&format!("SKIPPED: {test}: {reason}"));
+    }
+    found
+}
+
+/// Writes a line that cargo shows even when the test passes: only the print macros are captured.
+pub(crate) fn say(line: &str) {
+    // A closed stderr leaves nobody to tell.
+    let _ = writeln!(io::stderr().lock(), "{line}");
+}
+
+#[expect(clippy::panic, reason = "a helper of tests fails the way a test does")]
+fn fail(message: &str) -> ! {
+    panic!("{message}")
+}

@@ -1,0 +1,183 @@
+//! `berth evaluate` against recorded answers of the upstream scheduler, and what it says to lines that make
+//! no sense.
+//!
+//! `data/vectors/TOPIC.jsonl.gz` has one line a scenario, `{"in": scenario, "out": upstream's answer}`.
+
+mod support;
+
+use std::collections::BTreeSet;
+use std::fs::{self, File};
+use std::io::{BufRead, BufReader};
+
+use anyhow::{Context, Result, ensure};
+use flate2::read::GzDecoder;
+use serde_json::{Value, json};
+use support::compare::{Allow, Comparison, compare};
+use support::evaluate::evaluate;
+
+const FOLDER: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/data/vectors");
+
+#[test]
+fn resources() -> Result<()> {
+    same_as_recorded("resources")
+}
+
+#[test]
+fn taints() -> Result<()> {
+    same_as_recorded("taints")
+}
+
+#[test]
+fn images() -> Result<()> {
+    same_as_recorded("images")
+}
+
+#[test]
+fn every_file_of_vectors_has_a_test() -> Result<()> {
+    let mut files = BTreeSet::new();
+    for entry in fs::read_dir(FOLDER)? {
+        files.insert(entry?.file_name().to_string_lossy().into_owned());
+    }
+    let tested = ["images", "resources", "taints"].map(|topic| format!("{topic}.jsonl.gz"));
+    assert_eq!(files, BTreeSet::from(tested));
+    Ok(())
+}
+
+fn same_as_recorded(topic: &str) -> Result<()> {
+    let vectors = vectors(topic)?;
+    let lines: Vec<String> = vectors.iter().map(|vector| vector["in"].to_string()).collect();
+    let (answers, status) = evaluate(&lines)?;
+    ensure!(status.success(), "berth answered every line and ended with {status}");
+    let mut result = Comparison::default();
+    for (vector, answer) in vectors.iter().zip(&answers) {
+        result.add(compare(&vector["out"], answer, Allow::Nothing));
+    }
+    ensure!(result.is_equal(), "{result}");
+    Ok(())
+}
+
+fn vectors(topic: &str) -> Result<Vec<Value>> {
+    let path = format!("{FOLDER}/{topic}.jsonl.gz");
+    let file = File::open(&path).with_context(|| format!("cannot open {path}"))?;
+    BufReader::new(GzDecoder::new(file))
+        .lines()
+        .map(|line| Ok(serde_json::from_str(&line?)?))
+        .collect::<Result<_>>()
+        .with_context(|| format!("cannot read {path}"))
+}
+
+/// A scenario with one node that has room for its one pod.
+fn sound() -> Value {
+    json!({
+        "name": "sound", "mode": "evaluate",
+        "objects": [{"apiVersion": "v1", "kind": "Node", "metadata": {"name": "n0"},
+                     "status": {"allocatable": {"cpu": "4", "memory": "8Gi", "pods": "10"}}}],
+        "pods": [{"apiVersion": "v1", "kind": "Pod",
+                  "metadata": {"name": "heavy", "namespace": "default", "uid": "u"},
+                  "spec": {"containers": [{"name": "c", "image": "i",
+                           "resources": {"requests": {"cpu": "1"}}}]}}],
+    })
+}
+
+/// The sound scenario with `value` at the JSON pointer `place`.
+fn with(place: &str, value: Value) -> String {
+    let mut scenario = sound();
+    let (parent, field) = place.rsplit_once('/').unwrap_or(("", place));
+    if let Some(Value::Object(fields)) = scenario.pointer_mut(parent) {
+        fields.insert(field.to_owned(), value);
+    } else if let Some(Value::Array(items)) = scenario.pointer_mut(parent) {
+        items.push(value);
+    }
+    scenario.to_string()
+}
+
+/// What is wrong, the line, and what the error has to say; of several words with `|` between, any one.
+fn malformed() -> Vec<(&'static str, String, Vec<&'static str>)> {
+    let nameless = json!({"apiVersion": "v1", "metadata": {"name": "x"}});
+    let unknown = json!({"apiVersion": "v1", "kind": "Foo", "metadata": {"name": "x"}});
+    let cpu = "/pods/0/spec/containers/0/resources/requests/cpu";
+    vec![
+        ("not JSON", "{\"name\": \"cut".to_owned(), vec!["column"]),
+        ("a wrong type", with("/objects", json!(5)), vec!["objects"]),
+        ("no kind", with("/objects/-", nameless), vec!["objects[1]", "kind"]),
+        ("an unknown kind", with("/objects/-", unknown), vec!["objects[1]", "Foo"]),
+        (
+            "an unparsable quantity",
+            with(cpu, json!("1x")),
+            vec!["heavy|pods[0]", "requests", "cpu", "1x"],
+        ),
+        ("an unknown field", with("/objetcs", json!([])), vec!["objetcs"]),
+        ("another mode", with("/mode", json!("replay")), vec!["replay"]),
+    ]
+}
+
+#[test]
+fn a_malformed_line_is_answered_with_its_error_and_the_next_one_as_ever() -> Result<()> {
+    let cases = malformed();
+    let lines: Vec<String> =
+        cases.iter().flat_map(|(_, line, _)| [line.clone(), sound().to_string()]).collect();
+    let (answers, _) = evaluate(&lines)?;
+    for ((what, _, needed), answers) in cases.iter().zip(answers.chunks(2)) {
+        let error = answers[0]["error"].as_str().unwrap_or_default();
+        for words in needed {
+            let found = words.split('|').any(|word| error.contains(word));
+            assert!(found, "{what}: no {words:?} in the answer {}", answers[0]);
+        }
+        assert!(answers[0]["pods"].as_array().is_none_or(Vec::is_empty), "{what}: {}", answers[0]);
+        assert_eq!(answers[1]["error"], Value::Null, "after {what}");
+        assert_eq!(answers[1]["name"], "sound", "after {what}");
+        assert_eq!(answers[1]["pods"][0]["pod"], "default/heavy", "after {what}");
+        assert_eq!(answers[1]["pods"][0]["best"], json!(["n0"]), "after {what}");
+    }
+    Ok(())
+}
+
+#[test]
+fn the_comparison_takes_only_what_means_the_same() {
+    let pod = json!({"pod": "default/p", "feasible": 1, "best": ["a", "b"], "error": "",
+        "rejected": {"c": {"plugin": "X", "code": "Y", "reasons": ["r", "s"]}},
+        "scores": {"a": {"X": 5, "Z": 0}, "b": {"Z": 0}}, "prefilter": null});
+    let upstream = json!({"name": "s", "pods": [pod]});
+    let judge = |change: &dyn Fn(&mut Value)| {
+        let mut berth = upstream.clone();
+        change(&mut berth["pods"][0]);
+        compare(&upstream, &berth, Allow::Nothing).is_equal()
+    };
+    assert!(judge(&|_| {}));
+    assert!(judge(&|pod| pod["best"] = json!(["b", "a"])));
+    assert!(judge(&|pod| pod["rejected"]["c"]["reasons"] = json!(["s", "r"])));
+    assert!(judge(&|pod| pod["scores"] = json!({"a": {"X": 5}})));
+    assert!(judge(&|pod| pod["message"] = json!("")));
+    assert!(!judge(&|pod| pod["best"] = json!(["a"])));
+    assert!(!judge(&|pod| pod["rejected"]["c"]["reasons"] = json!(["r"])));
+    assert!(!judge(&|pod| pod["rejected"]["d"] = json!({"plugin": "X"})));
+    assert!(!judge(&|pod| pod["scores"]["b"] = json!({"Z": 1})));
+    assert!(!judge(&|pod| pod["scores"]["a"]["X"] = json!(0)));
+    assert!(!judge(&|pod| pod["feasible"] = json!(2)));
+    assert!(!judge(&|pod| pod["message"] = json!("m")));
+    assert!(!judge(&|pod| *pod = Value::Null));
+    assert!(!compare(&upstream, &json!({"name": "s", "error": "e"}), Allow::Nothing).is_equal());
+}
+
+#[test]
+fn the_comparison_allows_unsupported_preemption_on_demand_and_then_nothing_else() {
+    let seen = json!([{"node": "a", "victims": ["v"], "message": "m"},
+                      {"node": "b", "victims": ["w"], "message": "m"}]);
+    let upstream = json!({"name": "s", "pods": [{"pod": "p", "feasible": 0, "preemption": seen}]});
+    let judge = |allow: Allow, answer: Value| {
+        let mut pod = json!({"pod": "p", "feasible": 0});
+        if let (Some(pod), Value::Object(mut answer)) = (pod.as_object_mut(), answer) {
+            pod.append(&mut answer);
+        }
+        compare(&upstream, &json!({"name": "s", "pods": [pod]}), allow).is_equal()
+    };
+    let unsupported = json!({"message": "evicting pods is not supported yet"});
+    assert!(judge(Allow::UnsupportedPreemption, unsupported.clone()));
+    assert!(!judge(Allow::Nothing, unsupported));
+    assert!(!judge(Allow::UnsupportedPreemption, json!({"message": "no place"})));
+    let more = json!({"message": "not supported yet", "unschedulablePlugins": ["X"]});
+    assert!(!judge(Allow::UnsupportedPreemption, more));
+    // Upstream breaks ties by chance: one of its outcomes is right, another is not.
+    assert!(judge(Allow::Nothing, json!({"preemption": [seen[1]]})));
+    assert!(!judge(Allow::Nothing, json!({"preemption": [{"node": "a", "victims": ["w"]}]})));
+}
