@@ -120,7 +120,7 @@ fn answer(text: &[u8]) -> Result<Document, (Value, String)> {
         let unknown = || format!("no profile for schedulerName \"{}\"", pod.scheduler_name);
         (pod.key.to_string(), answer.ok_or_else(unknown))
     };
-    let pods = scenario.pods.iter().map(|pod| one(pod)).collect();
+    let pods = scenario.pods.iter().map(one).collect();
     Ok(Document { name, pods, error: None, brief: scenario.brief })
 }
 

@@ -36,7 +36,7 @@ pub fn main() -> ExitCode {
 fn dispatch(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
     match args::try_parse_from(arguments) {
         Ok(cli) => match cli.command {
-            Command::Run(args) => run::execute(args),
+            Command::Run(args) => run::execute(&args),
             Command::Evaluate(args) => evaluate::execute(args),
         },
         Err(error) => {

@@ -20,7 +20,7 @@ use super::{EXIT_USAGE, refuse};
 /// Runs the scheduler. The exit code is 0 after an ordered stop, 2 where it could not start for a reason
 /// that lies in what it was given, 1 for anything else.
 #[must_use]
-pub fn execute(args: RunArgs) -> ExitCode {
+pub fn execute(args: &RunArgs) -> ExitCode {
     if let Err(error) = telemetry::init(args.log.logging_format, args.log.verbosity) {
         return refuse(&error);
     }

@@ -16,7 +16,7 @@ pub(super) struct Scenario {
     /// What builds its cluster.
     pub(super) events: Vec<Event>,
     /// The pods that are asked about.
-    pub(super) pods: Vec<Box<Pod>>,
+    pub(super) pods: Vec<Pod>,
     /// Answers in brief.
     pub(super) brief: bool,
 }
@@ -55,7 +55,7 @@ impl Scenario {
         let mut pods = Vec::new();
         for object in objects(value, "pods")? {
             match object? {
-                (_, wire::Object::Pod(pod)) => pods.push(pod),
+                (_, wire::Object::Pod(pod)) => pods.push(*pod),
                 (path, _) => return Err(format!("{path}.kind: not a Pod")),
             }
         }

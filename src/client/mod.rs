@@ -20,6 +20,7 @@ mod outbox;
 mod repeat;
 mod report;
 mod series;
+mod task;
 mod watch;
 mod watch_log;
 mod writer;
@@ -40,5 +41,5 @@ pub use writer::{Left, Writer, WriterOptions};
 use crate::engine::Event;
 use crate::units::Nanos;
 
-/// Tells the time: nanoseconds since the Unix epoch, never backwards, as fast as tokio's clock.
+/// Tells the time: nanoseconds since the Unix epoch, never backwards, at the pace of tokio's clock.
 pub type Clock = Arc<dyn Fn() -> Nanos + Send + Sync>;

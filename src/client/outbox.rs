@@ -1,7 +1,7 @@
 //! Where the engine thread puts what is to be written. Never blocks: the lock is held for a few
 //! instructions by either side, and no queue makes anyone wait.
 
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 
 use tokio::sync::Notify;
 
@@ -21,7 +21,7 @@ pub struct Outbox {
     /// Wakes the writer.
     pub(super) changed: Notify,
     /// When the writer is to end at the latest; set once, at the stop.
-    drain_until: Mutex<Option<Nanos>>,
+    drain_until: OnceLock<Nanos>,
     clock: Clock,
     counters: Arc<Counters>,
 }
@@ -31,7 +31,7 @@ impl Outbox {
         Self {
             lanes: Mutex::new(Lanes::new(Arc::clone(&counters))),
             changed: Notify::new(),
-            drain_until: Mutex::new(None),
+            drain_until: OnceLock::new(),
             clock,
             counters,
         }
@@ -80,11 +80,11 @@ impl Outbox {
     }
 
     pub(super) fn drain_until(&self) -> Option<Nanos> {
-        *self.drain_until.lock().unwrap_or_else(PoisonError::into_inner)
+        self.drain_until.get().copied()
     }
 
     pub(super) fn set_drain_until(&self, until: Nanos) {
-        *self.drain_until.lock().unwrap_or_else(PoisonError::into_inner) = Some(until);
+        self.drain_until.get_or_init(|| until);
         self.changed.notify_one();
     }
 }

@@ -150,14 +150,23 @@ struct Feed {
 impl Feed {
     async fn run<K: Watched>(
         &mut self,
+        stream: impl Stream<Item = watcher::Result<watcher::Event<K>>> + Unpin,
+    ) -> End {
+        // One wait for the whole stream, rather than one an item.
+        let receiver = self.events.clone();
+        tokio::select! {
+            biased;
+            () = receiver.closed() => End::NoReceiver,
+            end = self.read(stream) => end,
+        }
+    }
+
+    async fn read<K: Watched>(
+        &mut self,
         mut stream: impl Stream<Item = watcher::Result<watcher::Event<K>>> + Unpin,
     ) -> End {
         loop {
-            let item = tokio::select! {
-                biased;
-                () = self.events.closed() => return End::NoReceiver,
-                item = stream.next() => item,
-            };
+            let item = stream.next().await;
             let event = match item {
                 Some(Ok(event)) => event,
                 Some(Err(error)) => {

@@ -46,8 +46,8 @@ impl ImageOn<'_> {
 
 impl Images {
     /// Records that `node` has the image `name`; returns its number. Asking twice counts once.
-    pub(crate) fn add(&mut self, node: NodeId, name: &Box<str>, size_bytes: i64) -> u32 {
-        let id = self.names.acquire(name);
+    pub(crate) fn add(&mut self, node: NodeId, name: &str, size_bytes: i64) -> u32 {
+        let id = self.names.acquire_str(name);
         let state = self.states.entry(id).or_insert_with(|| ImageState {
             size_bytes,
             nodes: 0,

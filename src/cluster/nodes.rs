@@ -20,6 +20,7 @@ pub struct NodeEntry {
 
 /// What is different of a node after it was added or changed.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[expect(clippy::struct_excessive_bools, reason = "each is a fact of its own")]
 pub struct NodeChange {
     /// It was not there before.
     pub added: bool,
@@ -154,7 +155,7 @@ impl Cluster {
             scalar.allocatable = 0;
         }
         for (name, amount) in allocatable.scalars.iter().filter(|(_, amount)| *amount != 0) {
-            let number = self.resource_names.acquire(name);
+            let number = self.resource_names.acquire_str(name);
             match column.iter_mut().find(|s| s.name == number) {
                 Some(scalar) => scalar.allocatable = *amount,
                 None => column.push(ScalarUse { name: number, allocatable: *amount, requested: 0 }),

@@ -162,7 +162,11 @@ impl Cluster {
             ephemeral_storage: usage.ephemeral_storage,
             non_zero_milli_cpu: pod.requests.non_zero_milli_cpu,
             non_zero_memory: pod.requests.non_zero_memory,
-            scalars: usage.scalars.iter().map(|(n, amount)| (names.acquire(n), *amount)).collect(),
+            scalars: usage
+                .scalars
+                .iter()
+                .map(|(n, amount)| (names.acquire_str(n), *amount))
+                .collect(),
         };
         let owned = |term: &_| (pod.key.namespace.clone(), Clone::clone(term));
         let terms = pod.required_anti_affinity.iter().map(owned);

@@ -91,10 +91,8 @@ impl Engine {
         }
         let profile = &self.config.profiles[queued.profile];
         match judge(profile, &self.cluster, &queued.pod) {
-            Judged::Rejected { message, rejectors, .. } => {
-                self.reject(id, queued, message, rejectors, now, out);
-            }
-            Judged::Nodes { rejectors, message: Some(message), .. } => {
+            Judged::Rejected { message, rejectors, .. }
+            | Judged::Nodes { rejectors, message: Some(message), .. } => {
                 self.reject(id, queued, message, rejectors, now, out);
             }
             Judged::Nodes { evals, table, .. } => {

@@ -136,9 +136,9 @@ fn target_events(before: &Pod, after: &Pod) -> Vec<ClusterEvent> {
         (before.tolerations.len() != after.tolerations.len(), Action::UPDATE_POD_TOLERATION),
         (gates_gone, Action::UPDATE_POD_GATES_ELIMINATED),
     ];
-    let changed = changes.into_iter().filter(|(changed, _)| *changed);
+    let happened = changes.into_iter().filter(|(changed, _)| *changed);
     let mut events: Vec<_> =
-        changed.map(|(_, action)| ClusterEvent::new(Resource::TargetPod, action)).collect();
+        happened.map(|(_, action)| ClusterEvent::new(Resource::TargetPod, action)).collect();
     if events.is_empty() {
         events.push(ClusterEvent::new(Resource::TargetPod, Action::UPDATE_POD_OTHER));
     }

@@ -1,6 +1,7 @@
 //! The text of a failed attempt, as upstream words it.
 
 use std::collections::BTreeMap;
+use std::fmt::Write;
 
 use crate::cluster::View;
 
@@ -53,14 +54,14 @@ impl Diagnosis {
     pub fn message(&self) -> String {
         let mut text = format!("0/{} nodes are available:", self.nodes);
         if let Some(said) = &self.pre_filter {
-            text.push_str(&format!(" {said}."));
+            let _ = write!(text, " {said}.");
         } else {
             let counted =
                 self.histogram.0.iter().map(|(reason, nodes)| format!("{nodes} {reason}"));
             let mut counted: Vec<_> = counted.collect();
             counted.sort_unstable();
             if !counted.is_empty() {
-                text.push_str(&format!(" {}.", counted.join(", ")));
+                let _ = write!(text, " {}.", counted.join(", "));
             }
         }
         if !self.post_filter.is_empty() {

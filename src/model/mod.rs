@@ -13,7 +13,7 @@ pub use node::{Image, Node, normalized_image_name};
 pub use pod::{AffinityTerm, Pod, PodKey, ScheduledCondition, Unsupported, UnsupportedFeature};
 pub use requests::{
     Container, DEFAULT_MEMORY_BYTES, DEFAULT_MILLI_CPU, PodRequests, PodResources, ResourceList,
-    StatusResources, is_pod_level_resource,
+    StatusResources,
 };
 pub use selector::{LabelOperator, LabelRequirement, LabelSelector};
 pub use taints::{Effect, Taint, Toleration, TolerationOperator, UNSCHEDULABLE_TAINT_KEY};

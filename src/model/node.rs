@@ -21,8 +21,6 @@ pub struct Node {
     pub allocatable_pods: i64,
     /// Images that are there, each under all of its normalised names.
     pub images: Vec<Image>,
-    /// Types and statuses of its conditions, sorted: a change can help a pod that waits.
-    pub conditions: Vec<(Box<str>, Box<str>)>,
 }
 
 /// An image that a node has.

@@ -37,7 +37,7 @@ pub struct StatusResources {
     pub actuated: Option<ResourceList>,
     /// Whether there is a `status.resources`.
     pub has_resources: bool,
-    /// The condition PodResizePending has the reason Infeasible: the spec is not what counts.
+    /// The condition `PodResizePending` has the reason Infeasible: the spec is not what counts.
     pub resize_infeasible: bool,
 }
 
@@ -61,10 +61,10 @@ pub struct PodResources {
 pub struct PodRequests {
     /// What must fit: from the spec alone, with pod-level requests and overhead.
     pub request: Resources,
-    /// What NodeResourcesFit scores with: containers with defaults, without pod-level requests.
+    /// What `NodeResourcesFit` scores with: containers with defaults, without pod-level requests.
     pub scored: Resources,
     /// What it takes from its node: the spec, or what its status says of a resize. It is also what
-    /// NodeResourcesBalancedAllocation scores the pod with.
+    /// `NodeResourcesBalancedAllocation` scores the pod with.
     pub usage: Resources,
     /// `usage` with defaults for containers that ask for no CPU, in thousandths of a core.
     pub non_zero_milli_cpu: i64,
@@ -91,8 +91,8 @@ const DEFAULTS: [(&str, Quantity); 2] = [
 impl PodResources {
     /// Works out all sums.
     ///
-    /// Differs from upstream: there a pod-level request of a fraction (`1.5Gi`) grows by the overhead each
-    /// time it is asked for, because `Quantity.Add` writes through to the spec; here it does not.
+    /// Differs from upstream: there a pod-level request that is held as a decimal (`1.5Gi`, read from a
+    /// file) grows by the overhead with each call, because `Quantity.Add` writes through to the pod.
     #[must_use]
     pub fn requests(&self) -> PodRequests {
         let containers = self.sum(Source::Spec, &[]);
@@ -122,13 +122,6 @@ impl PodResources {
             non_zero_milli_cpu: non_zero.of("cpu").milli_value(),
             non_zero_memory: non_zero.of("memory").value(),
         }
-    }
-
-    /// The effective requests of all containers from the spec, as the API server's defaulting uses them.
-    #[must_use]
-    pub fn container_requests(&self) -> ResourceList {
-        let sum = self.sum(Source::Spec, &[]);
-        sum.0.into_iter().map(|(name, quantity)| (name.into(), quantity)).collect()
     }
 
     /// Σ containers and sidecars, but at least what any init container needs with the sidecars that were
@@ -172,7 +165,7 @@ impl PodResources {
 
     /// What the containers take from the node, resizes in place included; `spec` is what their specs say.
     ///
-    /// Upstream: resource.AggregateContainerRequests with UseStatusResources, v1.37.
+    /// Upstream: resource.AggregateContainerRequests with `UseStatusResources`, v1.37.
     fn used<'a>(&'a self, spec: &Sum<'a>, missing: &Defaults) -> Sum<'a> {
         let status = &self.status;
         let mut all = self.containers.iter().chain(&self.init_containers);
@@ -182,19 +175,14 @@ impl PodResources {
         if !resized {
             return spec.clone();
         }
-        let mut used = match (&status.allocated, &status.actuated) {
-            (Some(allocated), Some(actuated)) => {
-                let mut used = Sum::default();
-                used.raise_all(allocated);
-                used.raise_all(actuated);
-                used
-            }
-            _ => {
-                let mut used = self.sum(Source::Allocated, missing);
-                used.raise_to(&self.sum(Source::Actuated, missing));
-                used
-            }
-        };
+        let mut used = Sum::default();
+        if let (Some(allocated), Some(actuated)) = (&status.allocated, &status.actuated) {
+            used.raise_all(allocated);
+            used.raise_all(actuated);
+        } else {
+            used.raise_to(&self.sum(Source::Allocated, missing));
+            used.raise_to(&self.sum(Source::Actuated, missing));
+        }
         if !status.resize_infeasible {
             used.raise_to(spec);
         }
@@ -249,8 +237,7 @@ impl PodResources {
 /// Whether `spec.resources` may name it: CPU, memory and huge pages.
 ///
 /// Upstream: resourcehelper.IsSupportedPodLevelResource, v1.37.
-#[must_use]
-pub fn is_pod_level_resource(name: &str) -> bool {
+fn is_pod_level_resource(name: &str) -> bool {
     name == "cpu" || name == "memory" || name.starts_with("hugepages-")
 }
 

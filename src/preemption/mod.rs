@@ -31,7 +31,9 @@ pub fn post_filter(pod: &Pod, view: &View<'_>, judged: Option<(&Evals, &FailedNo
             match without_lower(pod, view, evals, *node) {
                 Outcome::NoVictims => histogram.add(NO_VICTIMS.into(), 1),
                 Outcome::StillRejected(reasons) => {
-                    reasons.into_iter().for_each(|reason| histogram.add(reason, 1));
+                    for reason in reasons {
+                        histogram.add(reason, 1);
+                    }
                 }
                 Outcome::Candidate => candidates += 1,
             }

@@ -174,8 +174,7 @@ impl Queue {
                     self.retry(id, profiles, now);
                 }
             }
-            QueuePlace::Gated => self.activate(id, profiles),
-            QueuePlace::Active(..) => self.activate(id, profiles),
+            QueuePlace::Gated | QueuePlace::Active(..) => self.activate(id, profiles),
             QueuePlace::Backoff(expiry, key, _) => {
                 let key = (sort_key(self.pods[&id].pod.priority, key.1).0, key.1);
                 self.place(id, QueuePlace::Backoff(expiry, key, self.sequence));

@@ -59,7 +59,7 @@ impl StopSignals {
     async fn at_least(&mut self, wish: Wish) {
         if self.0.wait_for(|now| *now >= wish).await.is_err() {
             // Nobody can ask any more.
-            std::future::pending().await
+            std::future::pending::<()>().await;
         }
     }
 }

@@ -10,15 +10,18 @@ use crate::model::{self, LabelOperator, LabelRequirement};
 use super::json::{List, string_map};
 
 #[derive(Clone, Debug, Default, Deserialize)]
-#[serde(default, rename_all = "camelCase")]
+#[serde(default, expecting = "an object")]
 pub(super) struct Affinity {
-    pub(super) node_affinity: Option<NodeAffinity>,
-    pub(super) pod_affinity: Option<PodAffinity<IgnoredAny>>,
-    pub(super) pod_anti_affinity: Option<PodAffinity<Term>>,
+    #[serde(rename = "nodeAffinity")]
+    pub(super) node: Option<NodeAffinity>,
+    #[serde(rename = "podAffinity")]
+    pub(super) pod: Option<PodAffinity<IgnoredAny>>,
+    #[serde(rename = "podAntiAffinity")]
+    pub(super) pod_anti: Option<PodAffinity<Term>>,
 }
 
 #[derive(Clone, Debug, Default, Deserialize)]
-#[serde(default)]
+#[serde(default, expecting = "an object")]
 pub(super) struct NodeAffinity {
     #[serde(rename = "requiredDuringSchedulingIgnoredDuringExecution")]
     required: Option<IgnoredAny>,
@@ -27,7 +30,7 @@ pub(super) struct NodeAffinity {
 }
 
 #[derive(Clone, Debug, Default, Deserialize)]
-#[serde(default)]
+#[serde(default, expecting = "an object")]
 pub(super) struct PodAffinity<T> {
     #[serde(rename = "requiredDuringSchedulingIgnoredDuringExecution")]
     required: List<T>,
@@ -36,7 +39,7 @@ pub(super) struct PodAffinity<T> {
 }
 
 #[derive(Clone, Debug, Default, Deserialize)]
-#[serde(default, rename_all = "camelCase")]
+#[serde(default, rename_all = "camelCase", expecting = "an object")]
 pub(super) struct Term {
     label_selector: Option<LabelSelector>,
     namespaces: List<Box<str>>,
@@ -45,7 +48,7 @@ pub(super) struct Term {
 }
 
 #[derive(Clone, Debug, Default, Deserialize)]
-#[serde(default, rename_all = "camelCase")]
+#[serde(default, rename_all = "camelCase", expecting = "an object")]
 struct LabelSelector {
     #[serde(deserialize_with = "string_map")]
     match_labels: Option<BTreeMap<String, String>>,
@@ -53,7 +56,7 @@ struct LabelSelector {
 }
 
 #[derive(Clone, Debug, Default, Deserialize)]
-#[serde(default)]
+#[serde(default, expecting = "an object")]
 struct Requirement {
     key: Option<Box<str>>,
     operator: Option<Box<str>>,
@@ -83,7 +86,7 @@ impl PodAffinity<Term> {
     /// `matchLabelKeys` are not looked at: the API server writes them into the selectors when the pod is
     /// created.
     ///
-    /// Upstream: framework.NewPodInfo and GetAffinityTerms, v1.37.
+    /// Upstream: framework.NewPodInfo and `GetAffinityTerms`, v1.37.
     pub(super) fn required_terms(&self) -> Vec<model::AffinityTerm> {
         let terms = self.required.iter().map(Term::to_model);
         terms.collect::<Option<_>>().unwrap_or_default()

@@ -41,7 +41,15 @@ pub(super) fn copy(
     amounts: Option<&Amounts>,
     path: impl FnOnce() -> String,
 ) -> Result<ResourceList, FieldError> {
-    amounts.map_or_else(|| Ok(ResourceList::new()), |amounts| amounts.get(path).cloned())
+    copy_some(amounts, path).map(Option::unwrap_or_default)
+}
+
+/// A copy of the list `amounts`, which stands at `path`, if there is one.
+pub(super) fn copy_some(
+    amounts: Option<&Amounts>,
+    path: impl FnOnce() -> String,
+) -> Result<Option<ResourceList>, FieldError> {
+    amounts.map(|amounts| amounts.get(path).cloned()).transpose()
 }
 
 impl<'de> Deserialize<'de> for Amounts {
@@ -76,7 +84,7 @@ impl<'de> Visitor<'de> for AmountsVisitor {
     }
 }
 
-/// Upstream: SetDefaults_ResourceList, v1.37. What the API server sends is rounded already.
+/// Upstream: `SetDefaults_ResourceList`, v1.37. What the API server sends is rounded already.
 fn round_up_to_milli(quantity: Quantity) -> Quantity {
     match quantity.milli_value() {
         // So large that its thousandths do not fit, let alone matter.

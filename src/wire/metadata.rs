@@ -13,7 +13,7 @@ use super::json::string_map;
 
 /// The fields that are kept.
 #[derive(Default, Deserialize)]
-#[serde(rename_all = "camelCase")]
+#[serde(rename_all = "camelCase", expecting = "an object")]
 struct Trimmed {
     name: Option<String>,
     namespace: Option<String>,

@@ -23,7 +23,7 @@ core_kind!(Namespace, "namespaces", ClusterResourceScope);
 impl Namespace {
     /// Converts it, with the API server's default: its name as a label.
     ///
-    /// Upstream: SetDefaults_Namespace, v1.37.
+    /// Upstream: `SetDefaults_Namespace`, v1.37.
     pub fn to_model(&self) -> Result<model::Namespace, ObjectError> {
         let name = metadata::name(&self.metadata).map_err(|error| error.of("Namespace", ""))?;
         let labels = self.metadata.labels.iter().flatten();

@@ -13,7 +13,7 @@ use super::metadata::{self, core_kind};
 
 /// A node, trimmed.
 #[derive(Clone, Debug, Default, Deserialize)]
-#[serde(default)]
+#[serde(default, expecting = "an object")]
 pub struct Node {
     #[serde(deserialize_with = "metadata::trimmed")]
     metadata: ObjectMeta,
@@ -26,41 +26,34 @@ pub struct Node {
 core_kind!(Node, "nodes", ClusterResourceScope);
 
 #[derive(Clone, Debug, Default, Deserialize)]
-#[serde(default)]
+#[serde(default, expecting = "an object")]
 struct NodeSpec {
     taints: List<Taint>,
     unschedulable: Option<bool>,
 }
 
 #[derive(Clone, Debug, Default, Deserialize)]
-#[serde(default)]
+#[serde(default, expecting = "an object")]
 struct NodeStatus {
     allocatable: Option<Amounts>,
     capacity: Option<Amounts>,
     images: List<Image>,
-    conditions: List<Condition>,
 }
 
 #[derive(Clone, Debug)]
 struct Taint(model::Taint);
 
 #[derive(Clone, Debug, Default, Deserialize)]
-#[serde(default, rename_all = "camelCase")]
+#[serde(default, rename_all = "camelCase", expecting = "an object")]
 struct Image {
     names: List<Box<str>>,
     size_bytes: Option<i64>,
 }
 
-#[derive(Clone, Debug, Deserialize)]
-struct Condition {
-    r#type: Option<Box<str>>,
-    status: Option<Box<str>>,
-}
-
 impl<'de> Deserialize<'de> for Taint {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         #[derive(Default, Deserialize)]
-        #[serde(default)]
+        #[serde(default, expecting = "an object")]
         struct Fields<'a> {
             #[serde(borrow)]
             key: Text<'a>,
@@ -98,11 +91,6 @@ impl Node {
     fn convert(&self) -> Result<model::Node, FieldError> {
         let none = ResourceList::new();
         let allocatable = self.status.allocatable()?.unwrap_or(&none);
-        let conditions = self.status.conditions.iter();
-        let mut conditions: Vec<(Box<str>, Box<str>)> = conditions
-            .map(|c| (c.r#type.clone().unwrap_or_default(), c.status.clone().unwrap_or_default()))
-            .collect();
-        conditions.sort_unstable();
         Ok(model::Node {
             name: metadata::name(&self.metadata)?.into(),
             labels: metadata::labels(&self.metadata),
@@ -111,7 +99,6 @@ impl Node {
             allocatable: Resources::from_quantities(allocatable.iter().map(|(k, v)| (&**k, *v))),
             allocatable_pods: allocatable.get("pods").map_or(0, |pods| pods.value()),
             images: self.status.images.iter().map(Image::to_model).collect(),
-            conditions,
         })
     }
 }
@@ -119,7 +106,7 @@ impl Node {
 impl NodeStatus {
     /// What pods may use: all of the node where it does not say.
     ///
-    /// Upstream: SetDefaults_NodeStatus, v1.37.
+    /// Upstream: `SetDefaults_NodeStatus`, v1.37.
     fn allocatable(&self) -> Result<Option<&ResourceList>, FieldError> {
         let (list, path) = match &self.allocatable {
             None => (&self.capacity, "status.capacity"),

@@ -18,7 +18,7 @@ use super::status::PodStatus;
 
 /// A pod, trimmed.
 #[derive(Clone, Debug, Default, Deserialize)]
-#[serde(default)]
+#[serde(default, expecting = "an object")]
 pub struct Pod {
     #[serde(deserialize_with = "metadata::trimmed")]
     pub(super) metadata: ObjectMeta,
@@ -31,7 +31,7 @@ pub struct Pod {
 core_kind!(Pod, "pods", NamespaceResourceScope);
 
 #[derive(Clone, Debug, Default, Deserialize)]
-#[serde(default, rename_all = "camelCase")]
+#[serde(default, rename_all = "camelCase", expecting = "an object")]
 pub(super) struct PodSpec {
     pub(super) scheduler_name: Option<Box<str>>,
     pub(super) node_name: Option<Box<str>>,
@@ -57,14 +57,14 @@ pub(super) struct PodSpec {
 }
 
 #[derive(Clone, Debug, Default, Deserialize)]
-#[serde(default)]
+#[serde(default, expecting = "an object")]
 pub(super) struct Resources {
     pub(super) requests: Option<Amounts>,
     pub(super) limits: Option<Amounts>,
 }
 
 #[derive(Clone, Debug, Default, Deserialize)]
-#[serde(default, rename_all = "camelCase")]
+#[serde(default, rename_all = "camelCase", expecting = "an object")]
 pub(super) struct Container {
     pub(super) name: Option<Box<str>>,
     pub(super) image: Option<Box<str>>,
@@ -79,34 +79,34 @@ pub(super) struct Container {
 }
 
 #[derive(Clone, Debug, Default, Deserialize)]
-#[serde(default)]
+#[serde(default, expecting = "an object")]
 pub(super) struct RestartPolicyRule {
     #[serde(rename = "action", deserialize_with = "is_restart_all_containers")]
     pub(super) restarts_all: bool,
 }
 
 #[derive(Clone, Debug, Default, Deserialize)]
-#[serde(default, rename_all = "camelCase")]
+#[serde(default, rename_all = "camelCase", expecting = "an object")]
 pub(super) struct Port {
     pub(super) host_port: Option<i32>,
     pub(super) container_port: Option<i32>,
 }
 
 #[derive(Clone, Debug, Default, Deserialize)]
-#[serde(default, rename_all = "camelCase")]
+#[serde(default, rename_all = "camelCase", expecting = "an object")]
 pub(super) struct VolumeMount {
     pub(super) bind_mount_options: List<IgnoredAny>,
 }
 
 #[derive(Clone, Debug, Default, Deserialize)]
-#[serde(default)]
+#[serde(default, expecting = "an object")]
 pub(super) struct SchedulingGate {
     pub(super) name: Option<Box<str>>,
 }
 
 /// A volume: an image, or whether it is of a kind that a volume plugin judges.
 #[derive(Clone, Debug, Default, Deserialize)]
-#[serde(default, rename_all = "camelCase")]
+#[serde(default, rename_all = "camelCase", expecting = "an object")]
 pub(super) struct Volume {
     pub(super) image: Option<ImageVolume>,
     pub(super) persistent_volume_claim: Option<IgnoredAny>,
@@ -118,12 +118,14 @@ pub(super) struct Volume {
     pub(super) azure_disk: Option<IgnoredAny>,
     pub(super) azure_file: Option<IgnoredAny>,
     pub(super) cinder: Option<IgnoredAny>,
-    pub(super) vsphere_volume: Option<IgnoredAny>,
-    pub(super) portworx_volume: Option<IgnoredAny>,
+    #[serde(rename = "vsphereVolume")]
+    pub(super) vsphere: Option<IgnoredAny>,
+    #[serde(rename = "portworxVolume")]
+    pub(super) portworx: Option<IgnoredAny>,
 }
 
 #[derive(Clone, Debug, Default, Deserialize)]
-#[serde(default)]
+#[serde(default, expecting = "an object")]
 pub(super) struct ImageVolume {
     pub(super) reference: Option<Box<str>>,
 }
@@ -134,7 +136,7 @@ pub(super) struct Toleration(pub(super) model::Toleration);
 impl<'de> Deserialize<'de> for Toleration {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         #[derive(Default, Deserialize)]
-        #[serde(default)]
+        #[serde(default, expecting = "an object")]
         struct Fields<'a> {
             #[serde(borrow)]
             key: Text<'a>,

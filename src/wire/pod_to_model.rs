@@ -3,6 +3,7 @@
 
 use crate::model::{self, PodKey, normalized_image_name};
 
+use super::affinity::PodAffinity;
 use super::error::{FieldError, ObjectError};
 use super::metadata::{self, text};
 use super::pod::{Pod, PodSpec};
@@ -16,7 +17,7 @@ impl Pod {
     /// Converts it, with the API server's defaults. What only a file can lack is made up: the namespace
     /// is `default`, the UID is `namespace/name`, the priority is zero.
     ///
-    /// Upstream: SetDefaults_PodSpec, v1.37.
+    /// Upstream: `SetDefaults_PodSpec`, v1.37.
     pub fn to_model(&self) -> Result<model::Pod, ObjectError> {
         self.convert().map_err(|error| {
             let name = format!("{}/{}", self.namespace(), text(self.metadata.name.as_ref()));
@@ -62,8 +63,8 @@ impl Pod {
             images: spec.images(),
             required_anti_affinity: {
                 let affinity = spec.affinity.as_ref();
-                let anti = affinity.and_then(|affinity| affinity.pod_anti_affinity.as_ref());
-                anti.map(|anti| anti.required_terms()).unwrap_or_default()
+                let anti = affinity.and_then(|affinity| affinity.pod_anti.as_ref());
+                anti.map(PodAffinity::required_terms).unwrap_or_default()
             },
             unsupported: unsupported(spec, &resources),
             scheduled_condition: status.conditions.scheduled.clone(),

@@ -8,7 +8,7 @@ use super::amounts::Amounts;
 use super::json::{List, Text, or_default};
 
 #[derive(Clone, Debug, Default, Deserialize)]
-#[serde(default, rename_all = "camelCase")]
+#[serde(default, rename_all = "camelCase", expecting = "an object")]
 pub(super) struct PodStatus {
     #[serde(rename = "phase", deserialize_with = "is_finished")]
     pub(super) finished: bool,
@@ -21,7 +21,7 @@ pub(super) struct PodStatus {
 }
 
 #[derive(Clone, Debug, Default, Deserialize)]
-#[serde(default, rename_all = "camelCase")]
+#[serde(default, rename_all = "camelCase", expecting = "an object")]
 pub(super) struct ContainerStatus {
     pub(super) name: Option<Box<str>>,
     pub(super) allocated_resources: Option<Amounts>,
@@ -29,7 +29,7 @@ pub(super) struct ContainerStatus {
 }
 
 #[derive(Clone, Debug, Default, Deserialize)]
-#[serde(default)]
+#[serde(default, expecting = "an object")]
 pub(super) struct StatusResources {
     pub(super) requests: Option<Amounts>,
 }
@@ -38,24 +38,32 @@ pub(super) struct StatusResources {
 #[derive(Clone, Debug, Default)]
 pub(super) struct Conditions {
     pub(super) scheduled: Option<ScheduledCondition>,
-    /// PodResizePending has the reason Infeasible.
+    /// `PodResizePending` has the reason Infeasible.
     pub(super) resize_infeasible: bool,
 }
 
 impl PodStatus {
-    /// The status of the container or init container `name`.
+    /// The status of the container or init container `name`, after the list and the place it stands at.
     ///
     /// Upstream: resource.findContainerStatus, v1.37.
-    pub(super) fn container(&self, name: &str) -> Option<&ContainerStatus> {
-        let mut all = self.container_statuses.iter().chain(self.init_container_statuses.iter());
-        all.find(|status| status.name.as_deref().unwrap_or_default() == name)
+    pub(super) fn container(&self, name: &str) -> Option<(&'static str, usize, &ContainerStatus)> {
+        let lists = [
+            ("containerStatuses", &self.container_statuses),
+            ("initContainerStatuses", &self.init_container_statuses),
+        ];
+        lists.into_iter().find_map(|(list, statuses)| {
+            let named =
+                |status: &ContainerStatus| status.name.as_deref().unwrap_or_default() == name;
+            let place = statuses.iter().position(named)?;
+            Some((list, place, &statuses[place]))
+        })
     }
 }
 
 impl<'de> Deserialize<'de> for Conditions {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         #[derive(Default, Deserialize)]
-        #[serde(default, rename_all = "camelCase")]
+        #[serde(default, rename_all = "camelCase", expecting = "an object")]
         struct Condition<'a> {
             #[serde(borrow)]
             r#type: Text<'a>,

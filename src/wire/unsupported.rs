@@ -3,11 +3,12 @@
 
 use crate::model::{self, PodResources, Unsupported, UnsupportedFeature};
 
+use super::affinity::{NodeAffinity, PodAffinity};
 use super::pod::{Container, PodSpec, Volume};
 
-/// Prefix of the resources that a DeviceClass stands for.
+/// Prefix of the resources that a `DeviceClass` stands for.
 ///
-/// Upstream: resource.k8s.io/v1 ResourceDeviceClassPrefix, v1.37.
+/// Upstream: resource.k8s.io/v1 `ResourceDeviceClassPrefix`, v1.37.
 const DEVICE_CLASS_PREFIX: &str = "deviceclass.resource.kubernetes.io/";
 
 /// The features that `spec` uses, each with its path, in the order of the upstream plugins here;
@@ -42,13 +43,13 @@ impl Found {
     }
 }
 
-/// Upstream: NodeAffinity's PreFilter and PreScore, v1.37.
+/// Upstream: `NodeAffinity`'s `PreFilter` and `PreScore`, v1.37.
 fn node_affinity(spec: &PodSpec, found: &mut Found) {
     if spec.node_selector.as_ref().is_some_and(|selector| !selector.is_empty()) {
         found.add(UnsupportedFeature::NodeAffinity, "spec.nodeSelector");
     }
-    let affinity = spec.affinity.as_ref().and_then(|affinity| affinity.node_affinity.as_ref());
-    if affinity.is_some_and(|affinity| affinity.has_terms()) {
+    let affinity = spec.affinity.as_ref().and_then(|affinity| affinity.node.as_ref());
+    if affinity.is_some_and(NodeAffinity::has_terms) {
         found.add(UnsupportedFeature::NodeAffinity, "spec.affinity.nodeAffinity");
     }
 }
@@ -77,8 +78,8 @@ fn host_ports(spec: &PodSpec, found: &mut Found) {
 impl Volume {
     /// Its kind, if it is one that a volume plugin judges.
     ///
-    /// Upstream: VolumeRestrictions needsRestrictionsCheck, NodeVolumeLimits CSILimits.PreFilter with
-    /// IsInlineMigratable, VolumeBinding podHasPVCs, VolumeZone getPVbyPod, v1.37.
+    /// Upstream: `VolumeRestrictions` needsRestrictionsCheck, `NodeVolumeLimits` CSILimits.PreFilter with
+    /// `IsInlineMigratable`, `VolumeBinding` podHasPVCs, `VolumeZone` getPVbyPod, v1.37.
     fn judged(&self) -> Option<&'static str> {
         let kinds = [
             (self.persistent_volume_claim, "persistentVolumeClaim"),
@@ -90,25 +91,25 @@ impl Volume {
             (self.azure_disk, "azureDisk"),
             (self.azure_file, "azureFile"),
             (self.cinder, "cinder"),
-            (self.vsphere_volume, "vsphereVolume"),
-            (self.portworx_volume, "portworxVolume"),
+            (self.vsphere, "vsphereVolume"),
+            (self.portworx, "portworxVolume"),
         ];
         kinds.into_iter().find_map(|(there, name)| there.map(|_| name))
     }
 }
 
-/// Upstream: InterPodAffinity's PreFilter and PreScore, v1.37.
+/// Upstream: `InterPodAffinity`'s `PreFilter` and `PreScore`, v1.37.
 fn pod_affinity(spec: &PodSpec, found: &mut Found) {
     let Some(affinity) = &spec.affinity else { return };
-    if affinity.pod_affinity.as_ref().is_some_and(|affinity| affinity.has_terms()) {
+    if affinity.pod.as_ref().is_some_and(PodAffinity::has_terms) {
         found.add(UnsupportedFeature::PodAffinity, "spec.affinity.podAffinity");
     }
-    if affinity.pod_anti_affinity.as_ref().is_some_and(|affinity| affinity.has_terms()) {
+    if affinity.pod_anti.as_ref().is_some_and(PodAffinity::has_terms) {
         found.add(UnsupportedFeature::PodAffinity, "spec.affinity.podAntiAffinity");
     }
 }
 
-/// Resources that name a DeviceClass. A class can take any other extended resource for itself as well;
+/// Resources that name a `DeviceClass`. A class can take any other extended resource for itself as well;
 /// that cannot be seen here.
 ///
 /// Upstream: dynamicresources.hasDeviceClassMappedExtendedResource, v1.37.
@@ -125,7 +126,7 @@ fn device_classes(containers: &[model::Container], path: &str, found: &mut Found
 
 /// The three features that upstream infers from a pod for scheduling.
 ///
-/// Upstream: component-helpers nodedeclaredfeatures, InferForScheduling of restartallcontainers,
+/// Upstream: component-helpers nodedeclaredfeatures, `InferForScheduling` of restartallcontainers,
 /// usernamespaceshostnetwork and volumebindmountoptions, v1.37.
 fn declared_features(spec: &PodSpec, found: &mut Found) {
     if spec.host_network == Some(true) && spec.host_users == Some(false) {

@@ -4,9 +4,15 @@
 //! [`oracle::Oracle`]. Both answer `None` where Go is missing, after one line that says so.
 #![allow(dead_code, reason = "every test crate compiles all of this and uses a part of it")]
 
+pub(crate) mod accounts;
+pub(crate) mod berth;
 pub(crate) mod control_plane;
+pub(crate) mod mixed;
 pub(crate) mod oracle;
 pub(crate) mod process;
+pub(crate) mod proxy;
+pub(crate) mod rest;
+pub(crate) mod scene;
 pub(crate) mod upstream;
 pub(crate) mod users;
 

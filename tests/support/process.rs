@@ -64,6 +64,15 @@ impl Process {
         lines[lines.len().saturating_sub(LOG_LINES_MAX)..].join("\n")
     }
 
+    /// Sends a signal to the program and does not wait for what comes of it.
+    pub(crate) fn signal(&mut self, signal: Signal) -> Result<()> {
+        // Once it has ended, its id may be somebody else's.
+        if self.child.try_wait()?.is_none() {
+            kill_process(Pid::from_child(&self.child), signal)?;
+        }
+        Ok(())
+    }
+
     /// Asks the program to end with SIGTERM and waits for it, and kills it if it takes too long.
     pub(crate) fn terminate(&mut self) -> Result<ExitStatus> {
         // The id must not be given to anyone else while the watchdog can still act on it.

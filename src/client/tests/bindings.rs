@@ -137,7 +137,7 @@ async fn a_conflict_whose_pod_cannot_be_read() {
 
 #[tokio::test(start_paused = true)]
 async fn no_more_in_flight_than_the_limit_and_none_is_lost() {
-    use super::super::writer::BINDINGS_IN_FLIGHT_MAX;
+    use super::super::task::BINDINGS_IN_FLIGHT_MAX;
     let total = 3 * BINDINGS_IN_FLIGHT_MAX;
     let (gates, mut opened) = mpsc::unbounded_channel();
     let mut bench = Bench::new(move |seen| {

@@ -1,7 +1,8 @@
 //! Condition patches: the request, one lane a pod, coalescing, another try.
 
+use super::super::Left;
 use super::super::lanes::PATCHES_QUEUED_MAX;
-use super::super::writer::{PATCH_TRIES_MAX, PATCHES_IN_FLIGHT_MAX};
+use super::super::task::{PATCH_TRIES_MAX, PATCHES_IN_FLIGHT_MAX};
 use super::*;
 
 const STATUS_A: &str = "PATCH /api/v1/namespaces/ns/pods/a/status";
@@ -108,8 +109,12 @@ async fn a_full_queue_drops_the_oldest() {
     // Nothing is taken before the first await.
     bench.push((0..PATCHES_QUEUED_MAX + 5).map(|i| patch(&format!("p{i}"), "m")));
     assert_eq!(bench.counters.patches_dropped.get(), 5);
+    // The first one is gone without a trace: another of that pod is a new one.
+    bench.push([patch("p0", "m")]);
+    assert_eq!(bench.counters.patches_dropped.get(), 6);
+    assert_eq!(bench.counters.patches_coalesced.get(), 0);
     let seen = bench.fake.requests(PATCHES_IN_FLIGHT_MAX).await;
-    assert_eq!(seen[0].path, "/api/v1/namespaces/ns/pods/p5/status");
+    assert_eq!(seen[0].path, "/api/v1/namespaces/ns/pods/p6/status");
 }
 
 #[tokio::test(start_paused = true)]
@@ -122,7 +127,7 @@ async fn it_is_tried_again_a_few_times() {
     let times: Vec<_> = seen.iter().map(|seen| seen.at_ms).collect();
     assert_eq!(times, [0, 500, 1_500, 3_500]);
     let left = bench.writer.drain(NEVER).await;
-    assert_eq!(left, super::super::Left::default());
+    assert_eq!(left, Left::default());
     assert_eq!(bench.fake.seen().len(), tries);
     assert_eq!(bench.counters.patches_failed.get(), 1);
 }
@@ -141,8 +146,23 @@ async fn a_try_again_gives_way_to_what_is_newer() {
     bench.push([bind(1, "a")]);
     bench.outcome().await;
     let left = bench.writer.drain(NEVER).await;
-    assert_eq!(left, super::super::Left::default());
+    assert_eq!(left, Left::default());
     assert_eq!(bench.fake.lines(), [STATUS_A, BINDING_A]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_binding_that_waits_takes_the_place_of_another_try() {
+    let (script, gate) = hold_first(status(503, "words"));
+    let mut bench = Bench::new(script);
+    bench.push([patch("a", "old")]);
+    bench.fake.requests(1).await;
+    bench.push([bind(1, "a")]);
+    gate.send(()).unwrap();
+    bench.outcome().await;
+    let left = bench.writer.drain(NEVER).await;
+    assert_eq!(left, Left::default());
+    assert_eq!(bench.fake.lines(), [STATUS_A, BINDING_A]);
+    assert_eq!(bench.counters.patches_coalesced.get(), 1);
 }
 
 #[tokio::test(start_paused = true)]
@@ -164,7 +184,7 @@ async fn what_comes_of_it_by_answer() {
         let bench = Bench::new(move |_| status(code, message));
         bench.push([patch("a", "m")]);
         bench.fake.requests(1).await;
-        assert_eq!(bench.writer.drain(NEVER).await, super::super::Left::default());
+        assert_eq!(bench.writer.drain(NEVER).await, Left::default());
         assert_eq!(bench.fake.seen().len(), requests, "{code} {message}");
         assert_eq!(bench.counters.patches_failed.get(), failures, "{code} {message}");
     }

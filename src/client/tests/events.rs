@@ -3,7 +3,7 @@
 use super::super::Left;
 use super::super::lanes::EVENTS_QUEUED_MAX;
 use super::super::series::{FINISH_AFTER, REFRESH_AFTER, SERIES_MAX};
-use super::super::writer::{EVENT_RETRIES_MAX, EVENT_TRIES_MAX, EVENTS_IN_FLIGHT_MAX};
+use super::super::task::{EVENT_RETRIES_MAX, EVENT_TRIES_MAX, EVENTS_IN_FLIGHT_MAX};
 use super::*;
 
 const EVENTS: &str = "/apis/events.k8s.io/v1/namespaces/ns/events";
@@ -127,17 +127,18 @@ async fn the_memory_of_series_is_bounded() {
     for i in 0..=SERIES_MAX {
         bench.push([failed(&format!("p{i}"), "m")]);
         if i == 1 {
-            // Seen again: p0 is now the least recently used.
-            bench.push([failed("p1", "m")]);
+            // Seen again: p1 is now the least recently used, and has to go.
+            bench.push([failed("p0", "m")]);
         }
     }
+    // All of them, and p0's series.
     bench.fake.requests(SERIES_MAX + 2).await;
-    bench.push([failed("p0", "m")]);
+    bench.push([failed("p2", "m")]);
     let seen = bench.fake.requests(SERIES_MAX + 3).await;
-    assert_eq!(seen.last().map(|seen| &*seen.method), Some("POST"));
-    bench.push([failed("p3", "m")]);
-    let seen = bench.fake.requests(SERIES_MAX + 4).await;
     assert_eq!(counts(&seen).last().map(|s| &**s), Some("PATCH 2"));
+    bench.push([failed("p1", "m")]);
+    let seen = bench.fake.requests(SERIES_MAX + 4).await;
+    assert_eq!(counts(&seen).last().map(|s| &**s), Some("POST 0"));
 }
 
 #[tokio::test(start_paused = true)]

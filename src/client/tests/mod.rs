@@ -27,7 +27,7 @@ use super::{Clock, Counters, Outbox, RateLimit, Writer, WriterOptions};
 const EPOCH: Nanos = Nanos::from_secs(1_785_600_000);
 
 /// Longer than anything that is waited for takes, on the virtual clock.
-const NEVER: Duration = Duration::from_secs(24 * 3_600);
+const NEVER: Duration = Duration::from_hours(24);
 
 /// A writer in front of a fake API server.
 struct Bench {

@@ -3,6 +3,7 @@
 use crate::engine::NoticeLevel;
 
 use super::super::Left;
+use super::super::task::SETTLE_AFTER;
 use super::*;
 
 #[tokio::test(start_paused = true)]
@@ -32,8 +33,23 @@ async fn everything_is_written_before_the_end() {
     assert_eq!(bench.writer.drain(NEVER).await, Left::default());
     assert_eq!(results.await.unwrap(), 100);
     assert_eq!(bench.fake.seen().len(), 300);
-    // Nothing was waited for.
-    assert_eq!(start.elapsed(), Duration::ZERO);
+    // Nothing was waited for but what the engine might make of the last outcome.
+    assert_eq!(start.elapsed(), Duration::from_nanos(SETTLE_AFTER.0));
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_the_engine_makes_of_the_last_outcome_is_written() {
+    let mut bench = Bench::new(ok);
+    bench.push([bind(1, "a")]);
+    let outbox = Arc::clone(&bench.outbox);
+    let engine = async {
+        bench.results.recv().await;
+        tokio::time::sleep(Duration::from_millis(50)).await;
+        outbox.push(&mut vec![scheduled("a")]);
+    };
+    let (left, ()) = tokio::join!(bench.writer.drain(NEVER), engine);
+    assert_eq!(left, Left::default());
+    assert_eq!(bench.fake.seen().len(), 2);
 }
 
 #[tokio::test(start_paused = true)]

@@ -1,0 +1,162 @@
+//! Which parts of a pod are held against it, and where they stand.
+
+use serde_json::{Value, json};
+
+use crate::model::UnsupportedFeature::{
+    self, DeclaredFeatures, HostPorts, NodeAffinity, PodAffinity, ResourceClaims, TopologySpread,
+    Volumes,
+};
+
+use super::pod;
+
+fn check(rows: Vec<(Value, Vec<(UnsupportedFeature, &str)>)>) {
+    for (spec, want) in rows {
+        let text = spec.to_string();
+        let found = pod(spec).unsupported;
+        let found: Vec<_> = found.iter().map(|u| (u.feature, &*u.path)).collect();
+        assert_eq!(found, want, "{text}");
+    }
+}
+
+#[test]
+fn affinity_and_spreading() {
+    let node = "spec.affinity.nodeAffinity";
+    let required = "requiredDuringSchedulingIgnoredDuringExecution";
+    let preferred = "preferredDuringSchedulingIgnoredDuringExecution";
+    check(vec![
+        (json!({}), vec![]),
+        (
+            json!({"nodeSelector": {}, "affinity": {}, "topologySpreadConstraints": [],
+                "resourceClaims": null}),
+            vec![],
+        ),
+        (json!({"nodeSelector": {"disk": "ssd"}}), vec![(NodeAffinity, "spec.nodeSelector")]),
+        (json!({"affinity": {"nodeAffinity": {preferred: []}}}), vec![]),
+        (json!({"affinity": {"nodeAffinity": {preferred: [{}]}}}), vec![(NodeAffinity, node)]),
+        // No term at all is one that no node fulfils.
+        (
+            json!({"affinity": {"nodeAffinity": {required: {"nodeSelectorTerms": []}}}}),
+            vec![(NodeAffinity, node)],
+        ),
+        (
+            json!({"affinity": {"podAffinity": {required: [{}]}, "podAntiAffinity": {}}}),
+            vec![(PodAffinity, "spec.affinity.podAffinity")],
+        ),
+        (
+            json!({"affinity": {"podAntiAffinity": {required: [], preferred: [{}]}}}),
+            vec![(PodAffinity, "spec.affinity.podAntiAffinity")],
+        ),
+        (
+            json!({"topologySpreadConstraints": [{"maxSkew": 1}]}),
+            vec![(TopologySpread, "spec.topologySpreadConstraints")],
+        ),
+        // Behind a gate that is off.
+        (json!({"schedulingGroup": {"podGroupName": "g"}}), vec![]),
+    ]);
+}
+
+#[test]
+fn host_ports() {
+    let containers = json!([{"name": "a", "ports": [{"containerPort": 80}, {"hostPort": 8080}]}]);
+    check(vec![
+        (
+            json!({"containers": containers}),
+            vec![(HostPorts, "spec.containers[0].ports[1].hostPort")],
+        ),
+        (
+            json!({"hostNetwork": true, "containers": containers}),
+            vec![
+                (HostPorts, "spec.containers[0].ports[0].containerPort"),
+                (HostPorts, "spec.containers[0].ports[1].hostPort"),
+            ],
+        ),
+        (
+            json!({"initContainers": [
+                {"name": "a", "ports": [{"hostPort": 1}]},
+                {"name": "b", "ports": [{"hostPort": 2}], "restartPolicy": "Always"}]}),
+            vec![(HostPorts, "spec.initContainers[1].ports[0].hostPort")],
+        ),
+        (json!({"containers": [{"name": "a", "ports": [{"hostPort": 0}]}]}), vec![]),
+    ]);
+}
+
+#[test]
+fn volumes() {
+    let judged_by_none = [
+        "emptyDir",
+        "configMap",
+        "secret",
+        "hostPath",
+        "projected",
+        "downwardAPI",
+        "nfs",
+        "csi",
+        "image",
+        "cephfs",
+    ];
+    for kind in judged_by_none {
+        check(vec![(json!({"volumes": [{"name": "v", kind: {}}]}), vec![])]);
+    }
+    let judged = [
+        "persistentVolumeClaim",
+        "ephemeral",
+        "gcePersistentDisk",
+        "awsElasticBlockStore",
+        "iscsi",
+        "rbd",
+        "azureDisk",
+        "azureFile",
+        "cinder",
+        "vsphereVolume",
+        "portworxVolume",
+    ];
+    for kind in judged {
+        let path = format!("spec.volumes[1].{kind}");
+        let volumes = json!([{"name": "u", "emptyDir": {}}, {"name": "v", kind: {}}]);
+        check(vec![(json!({"volumes": volumes}), vec![(Volumes, &path)])]);
+    }
+}
+
+#[test]
+fn resource_claims() {
+    let class = "deviceclass.resource.kubernetes.io/gpu";
+    let path = format!("spec.containers[0].resources.requests.{class}");
+    let asks = |amount: &str| json!([{"name": "a", "resources": {"limits": {class: amount}}}]);
+    check(vec![
+        (
+            json!({"resourceClaims": [{"name": "c", "resourceClaimName": "d"}]}),
+            vec![(ResourceClaims, "spec.resourceClaims")],
+        ),
+        (json!({"containers": asks("1")}), vec![(ResourceClaims, &path)]),
+        (json!({"containers": asks("0")}), vec![]),
+    ]);
+}
+
+#[test]
+fn declared_features() {
+    let rules = json!([{"action": "Restart"}, {"action": "RestartAllContainers"}]);
+    let mounts = json!([{"name": "v"}, {"name": "v", "bindMountOptions": ["nodev"]}]);
+    let container = json!([{"name": "a", "restartPolicyRules": rules, "volumeMounts": mounts}]);
+    check(vec![
+        (json!({"hostNetwork": true, "hostUsers": true}), vec![]),
+        (json!({"hostUsers": false}), vec![]),
+        (
+            json!({"hostNetwork": true, "hostUsers": false}),
+            vec![(DeclaredFeatures, "spec.hostUsers")],
+        ),
+        (
+            json!({"containers": container}),
+            vec![
+                (DeclaredFeatures, "spec.containers[0].restartPolicyRules[1].action"),
+                (DeclaredFeatures, "spec.containers[0].volumeMounts[1].bindMountOptions"),
+            ],
+        ),
+        (
+            json!({"ephemeralContainers": container}),
+            vec![(
+                DeclaredFeatures,
+                "spec.ephemeralContainers[0].volumeMounts[1].bindMountOptions",
+            )],
+        ),
+    ]);
+}

@@ -1,0 +1,124 @@
+//! A running `berth run`: [`Berth`]. The end-to-end tests start it against a control plane or a proxy in
+//! front of one, wait for what it brings about, and read its log and its decisions.
+
+use std::fs;
+use std::path::Path;
+use std::process::{Command, ExitStatus};
+use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use rustix::process::Signal;
+use serde_json::Value;
+use tempfile::TempDir;
+use tokio::time::{Instant, sleep};
+
+use super::process::Process;
+
+/// How long a test waits for something to come about.
+const DEADLINE: Duration = Duration::from_mins(2);
+/// How often it looks.
+const POLL: Duration = Duration::from_millis(50);
+
+/// A scheduler at work. Dropping it ends it.
+pub(crate) struct Berth {
+    process: Mutex<Process>,
+    folder: TempDir,
+}
+
+impl Berth {
+    /// Starts berth for the pods of `scheduler`; `flags` come after the usual ones and override them.
+    pub(crate) fn start(kubeconfig: &Path, scheduler: &str, flags: &[&str]) -> Self {
+        let folder = tempfile::Builder::new().prefix("berth-run-").tempdir();
+        let folder = folder.expect("a folder for the logs can be made");
+        let mut command = Command::new(env!("CARGO_BIN_EXE_berth"));
+        command
+            .args(["run", "--scheduler-name", scheduler, "--seed", "7"])
+            .args(["--kube-api-qps", "5000", "--kube-api-burst", "5000"])
+            .arg("--kubeconfig")
+            .arg(kubeconfig)
+            .arg("--decision-log")
+            .arg(folder.path().join("decisions.jsonl"))
+            .args(flags)
+            .env_remove("RUST_LOG");
+        let process = Process::spawn(&mut command, &folder.path().join("berth.log"));
+        Self { process: Mutex::new(process.expect("berth can be started")), folder }
+    }
+
+    /// What it has logged so far.
+    pub(crate) fn log(&self) -> String {
+        fs::read_to_string(self.folder.path().join("berth.log")).unwrap_or_default()
+    }
+
+    /// The lines of the decision log that are complete.
+    pub(crate) fn decisions(&self) -> Vec<Value> {
+        let text = fs::read_to_string(self.folder.path().join("decisions.jsonl"));
+        let text = text.unwrap_or_default();
+        let complete = text.rsplit_once('\n').map_or("", |(lines, _)| lines);
+        let parse = |line| serde_json::from_str(line).expect("the decision log is JSON");
+        complete.lines().map(parse).collect()
+    }
+
+    /// The lines of the decision log that are about `pod` and have `field`.
+    pub(crate) fn decisions_with(&self, pod: &str, field: &str) -> Vec<Value> {
+        let mut lines = self.decisions();
+        lines.retain(|line| line["pod"] == pod && line.get(field).is_some());
+        lines
+    }
+
+    /// Asks it to stop: SIGTERM.
+    pub(crate) fn ask_to_stop(&self) {
+        self.process().signal(Signal::TERM).expect("berth can be sent a signal");
+    }
+
+    /// Waits for its end.
+    pub(crate) async fn exit(&self) -> ExitStatus {
+        let deadline = Instant::now() + DEADLINE;
+        loop {
+            if let Some(status) = self.exited() {
+                return status;
+            }
+            assert!(Instant::now() < deadline, "berth does not end; {}", self.last_words());
+            sleep(POLL).await;
+        }
+    }
+
+    /// Ends it in order, which must succeed.
+    pub(crate) async fn stop(&self) {
+        self.ask_to_stop();
+        let status = self.exit().await;
+        assert!(status.success(), "berth ended with {status}; {}", self.last_words());
+    }
+
+    /// Waits until `look` finds something, as long as berth runs.
+    pub(crate) async fn wait_for<T>(&self, what: &str, look: impl AsyncFn() -> Option<T>) -> T {
+        let deadline = Instant::now() + DEADLINE;
+        loop {
+            if let Some(found) = look().await {
+                return found;
+            }
+            let ended = self.exited();
+            assert!(ended.is_none(), "waiting for {what}: {ended:?}; {}", self.last_words());
+            let seconds = DEADLINE.as_secs();
+            let in_time = Instant::now() < deadline;
+            assert!(in_time, "after {seconds} s still not: {what}; {}", self.last_words());
+            sleep(POLL).await;
+        }
+    }
+
+    /// Waits until it has logged `words`.
+    pub(crate) async fn wait_for_log(&self, words: &str) {
+        self.wait_for(words, async || self.log().contains(words).then_some(())).await;
+    }
+
+    fn exited(&self) -> Option<ExitStatus> {
+        self.process().exited().expect("berth can be looked at")
+    }
+
+    fn last_words(&self) -> String {
+        format!("berth's log ends so:\n{}", self.process().log_tail())
+    }
+
+    fn process(&self) -> MutexGuard<'_, Process> {
+        self.process.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}

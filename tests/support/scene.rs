@@ -1,0 +1,223 @@
+//! A small cluster of a test's own on a control plane that several tests share: [`Scene`].
+//!
+//! Every scene has a name, and with it a namespace, a scheduler name, a taint on its nodes that only its
+//! pods tolerate, a berth and a proxy in front of it. Tests that run at the same time share the control
+//! plane, which ends with the last of them.
+
+use std::path::Path;
+use std::sync::{Arc, Weak};
+
+use serde_json::{Value, json};
+use tokio::sync::Mutex;
+
+use super::accounts;
+use super::berth::Berth;
+use super::control_plane::ControlPlane;
+use super::proxy::Proxy;
+use super::rest::{NODES, Rest, node_of, pods_path, scheduled_condition};
+
+/// The control plane that the scenes of this process share.
+static SHARED: Mutex<Weak<ControlPlane>> = Mutex::const_new(Weak::new());
+
+/// A cluster with berth at work. Its parts end in the order of these fields.
+pub(crate) struct Scene {
+    pub(crate) berth: Berth,
+    pub(crate) proxy: Proxy,
+    pub(crate) rest: Rest,
+    name: &'static str,
+    /// Kept alive.
+    _plane: Arc<ControlPlane>,
+}
+
+impl Scene {
+    /// A cluster without nodes, and berth; `None` where there is no control plane for want of Go.
+    /// `name` is part of the names of objects, so it must be a DNS label.
+    pub(crate) async fn start(name: &'static str) -> Option<Self> {
+        let plane = shared_plane(name).await?;
+        let client = plane.client().await;
+        let rest = Rest(client.clone());
+        let namespace = json!({
+            "apiVersion": "v1", "kind": "Namespace", "metadata": {"name": name},
+        });
+        rest.create("/api/v1/namespaces", &namespace).await;
+        let proxy = Proxy::start(client).await;
+        let berth = start_berth(&proxy.kubeconfig(), name);
+        Some(Self { berth, proxy, rest, name, _plane: plane })
+    }
+
+    /// Another berth for the same pods, in place of one that has ended.
+    pub(crate) fn start_another_berth(&mut self) {
+        self.berth = start_berth(&self.proxy.kubeconfig(), self.name);
+    }
+
+    /// `namespace/name` of a pod, as logs have it.
+    pub(crate) fn key(&self, pod: &str) -> String {
+        format!("{}/{pod}", self.name)
+    }
+
+    /// Adds a node for the pods of this scene; returns its whole name.
+    pub(crate) async fn add_node(&self, name: &str, cpu: &str) -> String {
+        self.add_node_with(name, cpu, &json!({})).await
+    }
+
+    /// Adds a node that berth gives no pods.
+    pub(crate) async fn add_cordoned_node(&self, name: &str, cpu: &str) -> String {
+        self.add_node_with(name, cpu, &json!({"unschedulable": true})).await
+    }
+
+    async fn add_node_with(&self, name: &str, cpu: &str, spec: &Value) -> String {
+        let name = format!("{}-{name}", self.name);
+        let resources = json!({"cpu": cpu, "memory": "32Gi", "pods": "110"});
+        let mut node = json!({
+            "apiVersion": "v1", "kind": "Node", "metadata": {"name": name}, "spec": spec,
+            "status": {"capacity": resources, "allocatable": resources},
+        });
+        node["spec"]["taints"] =
+            json!([{"key": "scene", "value": self.name, "effect": "NoSchedule"}]);
+        self.rest.create(NODES, &node).await;
+        name
+    }
+
+    /// A pod for this scene's berth.
+    pub(crate) fn pod(&self, name: &str, cpu: &str) -> Value {
+        json!({
+            "apiVersion": "v1", "kind": "Pod", "metadata": {"name": name, "namespace": self.name},
+            "spec": {
+                "schedulerName": scheduler_name(self.name),
+                "terminationGracePeriodSeconds": 0,
+                "tolerations": [{"key": "scene", "value": self.name, "effect": "NoSchedule"}],
+                "containers": [{
+                    "name": "c", "image": "example.com/c:1", "resources": {"requests": {"cpu": cpu}},
+                }],
+            },
+        })
+    }
+
+    /// Creates a pod for this scene's berth.
+    pub(crate) async fn add_pod(&self, name: &str, cpu: &str) {
+        self.create_pod(&self.pod(name, cpu)).await;
+    }
+
+    /// Creates a pod.
+    pub(crate) async fn create_pod(&self, pod: &Value) {
+        self.rest.create(&pods_path(self.name), pod).await;
+    }
+
+    /// Deletes a pod; it is gone at once.
+    pub(crate) async fn delete_pod(&self, name: &str) {
+        self.rest.delete(&self.path_of(name)).await;
+    }
+
+    /// Merges `change` into a pod.
+    pub(crate) async fn patch_pod(&self, name: &str, change: &Value) {
+        self.rest.patch(&self.path_of(name), change).await;
+    }
+
+    /// Binds a pod by hand.
+    pub(crate) async fn bind(&self, pod: &str, node: &str) {
+        self.rest.bind(self.name, pod, node).await;
+    }
+
+    /// A pod as it is now.
+    pub(crate) async fn read_pod(&self, name: &str) -> Option<Value> {
+        self.rest.get(&self.path_of(name)).await
+    }
+
+    /// All pods of this scene as they are now.
+    pub(crate) async fn pods(&self) -> Vec<Value> {
+        self.rest.list(&pods_path(self.name), "Pod").await
+    }
+
+    /// Waits until a pod is on a node, and says on which.
+    pub(crate) async fn bound(&self, pod: &str) -> String {
+        let look = async || node_of(&self.read_pod(pod).await?).map(ToOwned::to_owned);
+        self.berth.wait_for(&format!("{} on a node", self.key(pod)), look).await
+    }
+
+    /// Waits until a pod's condition says that it fits nowhere, and returns the message.
+    pub(crate) async fn unschedulable(&self, pod: &str) -> String {
+        self.condition_message(pod, "Unschedulable").await
+    }
+
+    /// Waits until the condition `PodScheduled` of a pod is False for `reason`; returns the message.
+    pub(crate) async fn condition_message(&self, pod: &str, reason: &str) -> String {
+        let look = async || {
+            let pod = self.read_pod(pod).await?;
+            let condition = scheduled_condition(&pod);
+            let is = condition["status"] == "False" && condition["reason"] == reason;
+            is.then(|| condition["message"].as_str().unwrap_or_default().to_owned())
+        };
+        self.berth.wait_for(&format!("{} with {reason}", self.key(pod)), look).await
+    }
+
+    /// Waits until berth has asked `times` times for the Binding of a pod; returns the nodes.
+    pub(crate) async fn asked(&self, pod: &str, times: usize) -> Vec<String> {
+        let look = async || {
+            let nodes: Vec<_> = self.proxy.asked_for(pod).into_iter().map(|ask| ask.node).collect();
+            (nodes.len() >= times).then_some(nodes)
+        };
+        self.berth.wait_for(&format!("{times} Bindings of {}", self.key(pod)), look).await
+    }
+
+    /// Waits until berth has taken back what it decided about a pod.
+    pub(crate) async fn forgotten(&self, pod: &str) {
+        let key = self.key(pod);
+        let look =
+            async || (!self.berth.decisions_with(&key, "forgotten").is_empty()).then_some(());
+        self.berth.wait_for(&format!("{key} to be forgotten"), look).await;
+    }
+
+    /// The notes of the Events of `reason` about pods of this name.
+    pub(crate) async fn notes(&self, pod: &str, reason: &str) -> Vec<String> {
+        let mut events = self.rest.events(self.name).await;
+        events.retain(|event| event["regarding"]["name"] == pod && event["reason"] == reason);
+        let note = |event: &Value| event["note"].as_str().unwrap_or_default().to_owned();
+        events.iter().map(note).collect()
+    }
+
+    /// Waits until an Event says that a pod was put onto `node`.
+    pub(crate) async fn reported(&self, pod: &str, node: &str) {
+        let text = format!("Successfully assigned {} to {node}", self.key(pod));
+        let look = async || self.notes(pod, "Scheduled").await.contains(&text).then_some(());
+        self.berth.wait_for(&format!("the Event {text:?}"), look).await;
+    }
+
+    /// Ends berth in order and checks what must hold whatever has happened: no node has more pods than
+    /// it has room for, and no pod was reported as scheduled twice.
+    pub(crate) async fn end(self) {
+        self.berth.stop().await;
+        let nodes = self.rest.list(NODES, "Node").await;
+        let pods = self.pods().await;
+        assert_eq!(accounts::overfull(&nodes, &pods), Vec::<String>::new());
+        let mut uids: Vec<_> = self.rest.events(self.name).await;
+        uids.retain(|event| event["reason"] == "Scheduled");
+        let mut uids: Vec<_> =
+            uids.iter().map(|event| event["regarding"]["uid"].to_string()).collect();
+        uids.sort_unstable();
+        let all = uids.len();
+        uids.dedup();
+        assert_eq!(uids.len(), all, "a pod was reported twice as scheduled");
+    }
+
+    fn path_of(&self, pod: &str) -> String {
+        format!("{}/{pod}", pods_path(self.name))
+    }
+}
+
+fn scheduler_name(scene: &str) -> String {
+    format!("berth-{scene}")
+}
+
+fn start_berth(kubeconfig: &Path, scene: &str) -> Berth {
+    Berth::start(kubeconfig, &scheduler_name(scene), &[])
+}
+
+async fn shared_plane(test: &str) -> Option<Arc<ControlPlane>> {
+    let mut shared = SHARED.lock().await;
+    if let Some(plane) = shared.upgrade() {
+        return Some(plane);
+    }
+    let plane = Arc::new(ControlPlane::start(test).await?);
+    *shared = Arc::downgrade(&plane);
+    Some(plane)
+}
