@@ -41,8 +41,9 @@ pub(super) async fn send(api: &Api, patch: &Patch, now: Nanos) -> PatchOutcome {
 }
 
 fn classify(problem: Problem) -> PatchOutcome {
-    // Another pod has the name now: "Precondition failed: UID in precondition: ..." (409), or from the
-    // validation "metadata.uid: Invalid value: ...: field is immutable" (422).
+    // Another pod has the name now. v1.37 says so in its validation: 422 "metadata.uid: Invalid value:
+    // ...: field is immutable". A server that takes the UID for a precondition says 409 "Precondition
+    // failed: UID in precondition: ...".
     let text = problem.to_string();
     let other_uid = match problem.status() {
         409 => text.contains("UID"),

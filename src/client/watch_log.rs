@@ -34,7 +34,8 @@ impl WatchLog {
         Self { plural, repeats: Repeats::default(), named, named_order, counters }
     }
 
-    /// The object `id` cannot be converted; `error` names it. It stays as it was before.
+    /// The object `id` cannot be converted; `error` names it. It stays as it was before, until a list
+    /// that does not name it.
     pub(super) fn undecodable(&mut self, id: &str, error: &dyn Display) {
         self.counters.objects_undecodable.add_one();
         if self.named.contains(id) {

@@ -85,7 +85,13 @@ impl Engine {
                 self.wait_to_send(id, &message, retry_after, now, out);
             }
             BindOutcome::BoundElsewhere { node } => {
-                self.abandon(id, &format!("bound to {node} by somebody else"), now, out);
+                // Not back into the queue: the watch will show it there, and until then a failed
+                // attempt would be written onto a pod that is bound.
+                let why = format!("bound to {node} by somebody else");
+                if let Some(attempt) = self.take_back(id, &why, now, out) {
+                    let text = format!("meant for {}, but {why}", attempt.node);
+                    Self::notice(NoticeLevel::Warn, &attempt.queued.pod, text, out);
+                }
             }
             BindOutcome::Gone => self.abandon(id, "the pod is gone", now, out),
             BindOutcome::NotNow { message } => self.abandon(id, &message, now, out),
@@ -145,15 +151,26 @@ impl Engine {
 
     /// Takes the assumption back and puts the pod into error backoff.
     fn abandon(&mut self, id: AttemptId, why: &str, now: Nanos, out: &mut Vec<Effect>) {
-        let Some(attempt) = self.take_attempt(id) else { return };
-        self.cluster.forget(attempt.pod);
-        let reason = why.to_owned();
-        let verdict = DecisionVerdict::Forgotten { node: attempt.node, reason };
-        self.decide(&attempt.queued.pod, verdict, out);
+        let Some(attempt) = self.take_back(id, why, now, out) else { return };
         let text = format!("binding failed, the pod is tried again: {why}");
         Self::notice(NoticeLevel::Info, &attempt.queued.pod, text, out);
-        self.cluster_event(Resource::AssignedPod, Action::DELETE, now);
         self.queue.put_back(attempt.pod, attempt.queued, 0, now);
+    }
+
+    /// Takes the assumption back: its room is free for others.
+    fn take_back(
+        &mut self,
+        id: AttemptId,
+        why: &str,
+        now: Nanos,
+        out: &mut Vec<Effect>,
+    ) -> Option<Attempt> {
+        let attempt = self.take_attempt(id)?;
+        self.cluster.forget(attempt.pod);
+        let (node, reason) = (attempt.node.clone(), why.to_owned());
+        self.decide(&attempt.queued.pod, DecisionVerdict::Forgotten { node, reason }, out);
+        self.cluster_event(Resource::AssignedPod, Action::DELETE, now);
+        Some(attempt)
     }
 
     /// The pod is gone, or may not be bound any more: nothing is to be put back.

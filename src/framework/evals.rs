@@ -136,7 +136,7 @@ impl Evals {
         for item in self.items.iter().filter(|item| item.parts.score) {
             item.eval.score(view, nodes, scratch);
             for (total, points) in out.iter_mut().zip(scratch.iter()) {
-                *total += points * item.weight;
+                *total = total.wrapping_add(points.wrapping_mul(item.weight));
             }
         }
     }

@@ -47,8 +47,9 @@ pub fn explain(
             } else {
                 continue;
             };
-            report.scores.push((item.position, raw, points * item.weight));
-            report.total += points * item.weight;
+            let weighted = points.wrapping_mul(item.weight);
+            report.scores.push((item.position, raw, weighted));
+            report.total = report.total.wrapping_add(weighted);
         }
         report
     };

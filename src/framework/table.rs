@@ -105,7 +105,7 @@ impl Table {
         let scores = self.score_cells(evals, view);
         let tops = self.cells.iter().zip(&scores.totals).map(|(cell, total)| {
             let (points, set) = &cell.levels[cell.top];
-            (total + points, set)
+            (total.wrapping_add(*points), set)
         });
         let best = tops.clone().map(|(total, _)| total).max()?;
         let sets: Vec<_> = tops.filter(|(total, _)| *total == best).map(|(_, set)| set).collect();
@@ -115,7 +115,7 @@ impl Table {
 
     /// Scores and normalises every cell afresh.
     pub(super) fn score_cells(&self, evals: &Evals, view: &View<'_>) -> CellScores {
-        let mut totals = vec![0; self.cells.len()];
+        let mut totals = vec![0i64; self.cells.len()];
         let mut by_eval = Vec::new();
         for (at, item) in evals.items().iter().enumerate().filter(|(_, i)| i.parts.cell_score) {
             let cells = Cells::new(&self.words, evals.stride(), item.offset, &self.feasible);
@@ -124,7 +124,7 @@ impl Table {
             let mut points = raw.clone();
             item.eval.normalise(cells, &mut points);
             for (total, points) in totals.iter_mut().zip(&points) {
-                *total += points * item.weight;
+                *total = total.wrapping_add(points.wrapping_mul(item.weight));
             }
             by_eval.push((at, raw, points));
         }
@@ -152,7 +152,9 @@ impl Table {
 impl Cell {
     /// The set of nodes with `points`, made if there is none.
     fn level(&mut self, points: i64, points_max: i64) -> &mut NodeSet {
-        let direct = usize::try_from(points).ok().filter(|_| points_max <= DIRECT_POINTS_MAX);
+        // Nonsense in an object, such as a negative amount, can make points of any size.
+        let usual = points_max <= DIRECT_POINTS_MAX && points <= points_max;
+        let direct = usize::try_from(points).ok().filter(|_| usual);
         let at = match direct {
             Some(slot) => {
                 if self.direct.len() <= slot {

@@ -82,14 +82,15 @@ impl Eval for ImageLocalityEval {
             .iter()
             .map(|image| {
                 let known = view.cluster.image(&image.name);
-                known.map_or(0, |on| image.times * spread(on.size_bytes, on.nodes, nodes))
+                known.map_or(0, |on| image.times.wrapping_mul(spread(on.size_bytes, on.nodes, nodes)))
             })
             .collect();
         for (cell, score) in out.iter_mut().enumerate() {
             let there = |at: &usize| {
                 cells.word(cell, at / IMAGES_PER_WORD) >> (at % IMAGES_PER_WORD) & 1 == 1
             };
-            let sum = (0..scaled.len()).filter(there).map(|at| scaled[at]).sum();
+            let found = (0..scaled.len()).filter(there).map(|at| scaled[at]);
+            let sum = found.fold(0, i64::wrapping_add);
             *score = priority(sum, self.count);
         }
     }

@@ -175,8 +175,8 @@ impl Queue {
                 }
             }
             QueuePlace::Gated | QueuePlace::Active(..) => self.activate(id, profiles),
-            QueuePlace::Backoff(expiry, key, _) => {
-                let key = (sort_key(self.pods[&id].pod.priority, key.1).0, key.1);
+            QueuePlace::Backoff(expiry, ..) => {
+                let key = sort_key(queued.pod.priority, queued.inserted);
                 self.place(id, QueuePlace::Backoff(expiry, key, self.sequence));
             }
             QueuePlace::ErrorBackoff(..) | QueuePlace::Out => {}

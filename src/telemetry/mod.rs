@@ -54,7 +54,8 @@ fn filter(verbosity: i32, wish: &str) -> Result<EnvFilter, TelemetryError> {
         2..=4 => "debug",
         5.. => "trace",
     };
-    let of_verbosity = format!("warn,berth={level}");
+    // kube says again, per connection and with whole bodies, what berth's own lines say once.
+    let of_verbosity = format!("warn,kube_client=off,kube_runtime=off,berth={level}");
     let text = if wish.is_empty() { of_verbosity.as_str() } else { wish };
     EnvFilter::try_new(text).map_err(|error| TelemetryError::BadFilter {
         value: text.to_owned(),
@@ -118,7 +119,8 @@ mod tests {
             tracing::info!(target: "berth::engine", pod = "a/b", "placed");
             tracing::debug!(target: "berth::engine", "detail");
             tracing::trace!(target: "berth::engine", "everything");
-            tracing::warn!(target: "kube_client", "retrying");
+            tracing::warn!(target: "hyper", "retrying");
+            tracing::warn!(target: "kube_client", "bypassed");
             tracing::info!(target: "hyper", "noise");
         });
         let bytes = page.0.lock().unwrap().clone();
@@ -129,7 +131,7 @@ mod tests {
     fn verbosity_counts_for_berth_alone() {
         let said = |verbosity, wish| {
             let text = logged(LogFormat::Text, verbosity, wish);
-            ["placed", "detail", "everything", "retrying", "noise"]
+            ["placed", "detail", "everything", "retrying", "noise", "bypassed"]
                 .into_iter()
                 .filter(|word| text.contains(word))
                 .collect::<Vec<_>>()

@@ -145,7 +145,9 @@ impl Proxy {
 
     /// Lets through what is held, or will be, for pods of this name.
     pub(crate) fn release(&self, pod: &str) {
-        self.shared.gates.send_modify(|gates| drop(gates.released.insert(pod.to_owned())));
+        self.shared.gates.send_modify(|gates| {
+            gates.released.insert(pod.to_owned());
+        });
     }
 
     /// Lets through all that is held or will be.
@@ -155,7 +157,13 @@ impl Proxy {
 
     /// Holds back what watches say, from here on.
     pub(crate) fn pause_watches(&self) {
-        self.shared.gates.send_modify(|gates| gates.watches_paused = true);
+        self.watch_pauser()();
+    }
+
+    /// What [`Proxy::pause_watches`] does, to be done when a Binding is asked for.
+    pub(crate) fn watch_pauser(&self) -> impl Fn() + Send + 'static {
+        let shared = Arc::clone(&self.shared);
+        move || shared.gates.send_modify(|gates| gates.watches_paused = true)
     }
 
     /// Lets watches say what was held back.

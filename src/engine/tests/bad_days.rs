@@ -33,6 +33,8 @@ fn bound_elsewhere_moves_the_pod_and_puts_nothing_onto_it() {
     assert_eq!(kit::reports(&effects), [], "no failure is written onto a bound pod");
     assert_eq!(effects.iter().filter_map(kit::condition).count(), 0);
     assert_eq!(kit.row("n1").requested_milli_cpu, 0);
+    kit.wait(Nanos::from_secs(20));
+    assert!(!kit.next.attempt, "it is not tried again, however late the watch is");
     kit.put(pod("a").cpu(800).on("n2"));
     assert_eq!(kit.row("n2").requested_milli_cpu, 800);
     kit.wait(Nanos::from_secs(20));
