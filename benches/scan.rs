@@ -3,7 +3,7 @@
 //! `cargo bench --bench scan`; the figures in the README come from here.
 
 use berth::cluster::{Cluster, View};
-use berth::framework::{Prepared, Profile, Table, prepare};
+use berth::framework::{Prepared, Profile, ProfileSpec, Table, prepare};
 use berth::model::{Image, Node, Pod, PodKey, Taint};
 use berth::plugins::PLUGINS;
 use berth::units::NodeId;
@@ -57,7 +57,7 @@ fn pass(profile: &Profile, cluster: &Cluster, pod: &Pod) -> Option<NodeId> {
 }
 
 fn scan(criterion: &mut Criterion) {
-    let profile = Profile::new("berth", PLUGINS);
+    let profile = Profile::compile(&ProfileSpec::of_defaults("berth", PLUGINS), PLUGINS).expect("the defaults fit");
     let pod = basic_pod("pod");
     let mut group = criterion.benchmark_group("scan");
     for (name, nodes, tainted, images) in [

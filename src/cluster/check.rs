@@ -27,6 +27,13 @@ impl Cluster {
                 want.lowest_priority = want.lowest_priority.min(entry.priority);
             }
             assert_eq!(*row, want, "row of {}", self.node_name(node));
+            let mut ports = Vec::new();
+            for pod in pods.iter().filter_map(|pod| self.pod(*pod)) {
+                super::row::count_ports(&mut ports, &pod.ports, 1);
+            }
+            let mut column = self.ports[node].clone();
+            (ports.sort(), column.sort());
+            assert_eq!(column, ports, "host ports of {}", self.node_name(node));
             scalars.sort_by_key(|s| s.name);
             let mut column = self.scalars[node].clone();
             column.sort_by_key(|s| s.name);

@@ -5,6 +5,7 @@
 mod check;
 mod images;
 mod interner;
+mod labels;
 mod namespaces;
 mod nodes;
 mod permutation;
@@ -15,17 +16,19 @@ mod tests;
 mod view;
 
 pub use images::ImageOn;
+pub use labels::LabelColumn;
 pub use nodes::{NodeChange, NodeEntry};
 pub use permutation::Permutation;
 pub use pods::{Place, PodEntry};
 pub use row::{Row, ScalarUse};
 pub use view::{Overlay, View};
 
-use crate::model::{AffinityTerm, PodKey, Taint};
+use crate::model::{AffinityTerm, HostPort, PodKey, Taint};
 use crate::units::{IndexVec, Map, NodeId, PodId};
 
 use images::Images;
 use interner::Interner;
+use labels::NodeLabels;
 use namespaces::Namespaces;
 
 /// Everything that is known of the cluster.
@@ -36,6 +39,8 @@ pub struct Cluster {
     scalars: IndexVec<NodeId, Vec<ScalarUse>>,
     entries: IndexVec<NodeId, NodeEntry>,
     node_pods: IndexVec<NodeId, Vec<PodId>>,
+    /// Host ports that pods use, and how many pods use each.
+    ports: IndexVec<NodeId, Vec<(HostPort, u32)>>,
     positions: IndexVec<NodeId, u32>,
     /// The node of each position; `None` where no node has it.
     at_position: Vec<Option<NodeId>>,
@@ -50,6 +55,7 @@ pub struct Cluster {
 
     resource_names: Interner<Box<str>>,
     taint_sets: Interner<Vec<Taint>>,
+    labels: NodeLabels,
     images: Images,
     namespaces: Namespaces,
     /// Required anti-affinity terms of pods, with the namespace of their owners.
@@ -71,6 +77,7 @@ impl Cluster {
             scalars: IndexVec::default(),
             entries: IndexVec::default(),
             node_pods: IndexVec::default(),
+            ports: IndexVec::default(),
             positions: IndexVec::default(),
             at_position: vec![None; permutation.len() as usize],
             permutation,
@@ -82,6 +89,7 @@ impl Cluster {
             pod_by_key: Map::default(),
             resource_names: Interner::default(),
             taint_sets,
+            labels: NodeLabels::default(),
             images: Images::default(),
             namespaces: Namespaces::default(),
             anti_affinity: Interner::default(),
@@ -141,6 +149,18 @@ impl Cluster {
     #[must_use]
     pub fn resource_name(&self, name: &str) -> Option<u32> {
         self.resource_names.find(name)
+    }
+
+    /// The label `key` of all nodes, if one has it.
+    #[must_use]
+    pub fn label_column(&self, key: &str) -> Option<LabelColumn<'_>> {
+        self.labels.column(key)
+    }
+
+    /// The number of a label's value, if a node has a label of that value.
+    #[must_use]
+    pub fn label_value(&self, value: &str) -> Option<u32> {
+        self.labels.value(value)
     }
 
     /// The image `name`, if a node has it.

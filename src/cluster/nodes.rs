@@ -1,6 +1,6 @@
 //! Nodes come, change and go.
 
-use crate::model::{Labels, Node};
+use crate::model::Node;
 use crate::units::{NodeId, Resources};
 
 use super::{Cluster, Row, ScalarUse};
@@ -10,8 +10,8 @@ use super::{Cluster, Row, ScalarUse};
 pub struct NodeEntry {
     /// Its name.
     pub name: Box<str>,
-    /// Its labels.
-    pub labels: Labels,
+    /// Numbers of the keys and values of its labels.
+    pub(crate) labels: Vec<(u32, u32)>,
     /// Numbers of the names of its images.
     pub(crate) images: Vec<u32>,
     /// Number of the list that named it last.
@@ -50,8 +50,8 @@ impl Cluster {
         }
         let entry = &mut self.entries[id];
         entry.seen = list;
-        if entry.labels != node.labels {
-            entry.labels.clone_from(&node.labels);
+        if !self.labels.equal(&entry.labels, &node.labels) {
+            entry.labels = self.labels.replace(id, &entry.labels, &node.labels);
             change.labels = true;
         }
         if change.added {
@@ -68,7 +68,8 @@ impl Cluster {
         self.set_allocatable(id, &Resources::default(), 0);
         self.set_images(id, &gone);
         self.rows[id].flags = 0;
-        self.entries[id].labels = Labels::default();
+        let labels = std::mem::take(&mut self.entries[id].labels);
+        self.labels.replace(id, &labels, &gone.labels);
         self.present_nodes -= 1;
         self.free_node_if_vacant(id);
         true
@@ -94,6 +95,7 @@ impl Cluster {
             self.scalars.push(Vec::new());
             self.entries.push(entry);
             self.node_pods.push(Vec::new());
+            self.ports.push(Vec::new());
             self.positions.push(0);
             self.rows.push(Row::vacant())
         };

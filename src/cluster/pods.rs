@@ -1,10 +1,10 @@
 //! Pods come, are assumed, confirmed, forgotten, change and go.
 
-use crate::model::{Pod, PodKey};
+use crate::model::{HostPort, Pod, PodKey};
 use crate::units::{NodeId, PodId};
 
 use super::Cluster;
-use super::row::{Usage, count_usage};
+use super::row::{Usage, count_ports, count_usage};
 
 /// Where a pod counts.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -42,6 +42,8 @@ pub struct PodEntry {
     pub place: Place,
     /// What it takes from its node.
     pub(crate) usage: Usage,
+    /// Host ports that it uses.
+    pub(crate) ports: Box<[HostPort]>,
     /// Numbers of its required anti-affinity terms.
     terms: Vec<u32>,
     /// Number of the list that named it last.
@@ -156,6 +158,7 @@ impl Cluster {
         entry.uid.clone_from(&pod.uid);
         entry.priority = pod.priority;
         entry.seen = list;
+        entry.ports = pod.host_ports.as_slice().into();
         entry.usage = Usage {
             milli_cpu: usage.milli_cpu,
             memory: usage.memory,
@@ -209,6 +212,7 @@ impl Cluster {
     fn count(&mut self, id: PodId, node: NodeId, sign: i64) {
         let Some(entry) = &self.pods[id] else { return };
         count_usage(&mut self.rows[node], &mut self.scalars[node], &entry.usage, sign);
+        count_ports(&mut self.ports[node], &entry.ports, sign);
         for &term in &entry.terms {
             let term = term as usize;
             if self.anti_affinity_owners.len() <= term {

@@ -1,5 +1,7 @@
 //! What every placement reads of a node, in two cache lines.
 
+use crate::model::HostPort;
+
 /// The facts of one node that filters and scores read for every pod. 128 bytes.
 ///
 /// `requested_*` and `pods` count the pods that are bound or assumed there; they stay right while the
@@ -99,4 +101,18 @@ pub(crate) fn count_usage(row: &mut Row, scalars: &mut Vec<ScalarUse>, usage: &U
         apply(&mut scalars[at].requested, amount);
     }
     scalars.retain(|s| s.allocatable != 0 || s.requested != 0);
+}
+
+/// Adds (`sign` 1) or takes away (-1) the host ports of a pod.
+pub(crate) fn count_ports(used: &mut Vec<(HostPort, u32)>, ports: &[HostPort], sign: i64) {
+    for port in ports {
+        let at = used.iter().position(|(other, _)| other == port);
+        match (at, sign) {
+            (Some(at), 1) => used[at].1 += 1,
+            (None, 1) => used.push((port.clone(), 1)),
+            (Some(at), _) if used[at].1 > 1 => used[at].1 -= 1,
+            (Some(at), _) => drop(used.swap_remove(at)),
+            (None, _) => {}
+        }
+    }
 }

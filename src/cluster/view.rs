@@ -2,7 +2,9 @@
 
 use crate::units::{NodeId, PodId};
 
-use super::row::count_usage;
+use crate::model::HostPort;
+
+use super::row::{count_ports, count_usage};
 use super::{Cluster, Row, ScalarUse};
 
 /// The cluster as it is, or with one node changed in thought.
@@ -19,6 +21,7 @@ pub struct Overlay {
     node: NodeId,
     row: Row,
     scalars: Vec<ScalarUse>,
+    ports: Vec<(HostPort, u32)>,
 }
 
 impl Overlay {
@@ -31,12 +34,14 @@ impl Overlay {
     ) -> Self {
         let mut row = cluster.rows[node];
         let mut scalars = cluster.scalars[node].clone();
+        let mut ports = cluster.ports[node].clone();
         for id in removed {
             if let Some(pod) = cluster.pod(id) {
                 count_usage(&mut row, &mut scalars, &pod.usage, -1);
+                count_ports(&mut ports, &pod.ports, -1);
             }
         }
-        Self { node, row, scalars }
+        Self { node, row, scalars, ports }
     }
 }
 
@@ -59,6 +64,15 @@ impl<'a> View<'a> {
         match self.overlay {
             Some(overlay) if overlay.node == node => &overlay.row,
             _ => &self.cluster.rows[node],
+        }
+    }
+
+    /// The host ports that pods use on `node`, and how many pods use each.
+    #[must_use]
+    pub fn ports(&self, node: NodeId) -> &'a [(HostPort, u32)] {
+        match self.overlay {
+            Some(overlay) if overlay.node == node => &overlay.ports,
+            _ => &self.cluster.ports[node],
         }
     }
 

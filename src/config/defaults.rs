@@ -1,6 +1,13 @@
 //! Upstream's defaults, filled into what a file says. Called by `config`, between `v1` and `validate`.
+//!
+//! Upstream: SetDefaults_KubeSchedulerConfiguration, v1.37.
 
-use super::v1::{File, ProfileFields};
+use super::args;
+use super::merge::Lists;
+use super::profile::{PluginConfigFields, ProfileFields};
+use super::v1::{File, LeaderElectionFields};
+use super::value::Value;
+use crate::framework::PluginInfo;
 
 /// The name of the only profile of a file that gives none.
 pub(super) const SCHEDULER_NAME: &str = "default-scheduler";
@@ -8,14 +15,65 @@ pub(super) const SCHEDULER_NAME: &str = "default-scheduler";
 pub(super) const QPS: f64 = 50.0;
 /// Requests at once where none or zero is given.
 pub(super) const BURST: u32 = 100;
+/// How many goroutines kube-scheduler uses.
+pub(super) const PARALLELISM: i32 = 16;
+/// `podInitialBackoffSeconds` and `podMaxBackoffSeconds`.
+pub(super) const BACKOFF_SECONDS: (i64, i64) = (1, 10);
+
+const SECOND: i64 = 1_000_000_000;
 
 /// Fills in what was not given.
-pub(super) fn fill(file: &mut File) {
+pub(super) fn fill(file: &mut File, registry: &[PluginInfo]) {
     if file.profiles.is_empty() {
-        file.profiles.push(ProfileFields::default());
+        let lists = Lists::default().over_defaults(registry);
+        file.profiles.push(ProfileFields { lists, ..ProfileFields::default() });
     }
     // Several profiles must be told apart, so only one alone gets a name.
     if let [profile] = file.profiles.as_mut_slice() {
         profile.scheduler_name.get_or_insert_with(|| SCHEDULER_NAME.to_owned());
+    }
+    file.profiles.iter_mut().for_each(fill_args);
+    file.parallelism.get_or_insert(PARALLELISM);
+    file.percentage_of_nodes_to_score.get_or_insert(0);
+    file.pod_initial_backoff_seconds.get_or_insert(BACKOFF_SECONDS.0);
+    file.pod_max_backoff_seconds.get_or_insert(BACKOFF_SECONDS.1);
+    let profiling = *file.enable_profiling.get_or_insert(true);
+    if profiling {
+        file.enable_contention_profiling.get_or_insert(true);
+    }
+    fill_leader_election(&mut file.leader_election);
+}
+
+fn fill_args(profile: &mut ProfileFields) {
+    for name in args::WITH_ARGS {
+        let given = profile.plugin_config.iter().any(|config| config.name == name);
+        if !given && profile.lists.enable(name) {
+            let args = args::defaults(name);
+            let config = PluginConfigFields { name: name.to_owned(), given: Value::Null, args };
+            profile.plugin_config.push(config);
+        }
+    }
+}
+
+fn fill_leader_election(fields: &mut LeaderElectionFields) {
+    let nanos = [
+        (&mut fields.lease_duration, 15),
+        (&mut fields.renew_deadline, 10),
+        (&mut fields.retry_period, 2),
+    ];
+    for (field, seconds) in nanos {
+        if *field == 0 {
+            *field = seconds * SECOND;
+        }
+    }
+    let texts = [
+        (&mut fields.resource_lock, "leases"),
+        (&mut fields.resource_name, "kube-scheduler"),
+        (&mut fields.resource_namespace, "kube-system"),
+    ];
+    for (field, text) in texts {
+        if field.is_empty() {
+            text.clone_into(field);
+        }
     }
 }

@@ -1,4 +1,4 @@
-//! Durations in Go's spelling, such as `1m30s`. Read by `reader`.
+//! Durations in Go's spelling, such as `1m30s`. Read by `reader`, printed by `render`.
 
 /// The units, longest spelling first where one begins like another; the value is in nanoseconds.
 const UNITS: [(&str, i64); 8] = [
@@ -36,6 +36,34 @@ pub(super) fn parse_go_duration(text: &str) -> Option<i64> {
     }
 }
 
+/// `nanos` as Go prints it, such as `10m0s`, `1.5s` or `-2ms`.
+pub(super) fn go_duration(nanos: i64) -> String {
+    let sign = if nanos < 0 { "-" } else { "" };
+    let total = nanos.unsigned_abs();
+    let decimal = |unit: u64, name: &str| {
+        let digits = unit.ilog10() as usize;
+        let text = format!("{}.{:0digits$}", total / unit, total % unit);
+        let text = text.trim_end_matches('0').trim_end_matches('.');
+        format!("{sign}{text}{name}")
+    };
+    match total {
+        0 => "0s".to_owned(),
+        1..1_000 => format!("{sign}{total}ns"),
+        1_000..1_000_000 => decimal(1_000, "\u{b5}s"),
+        1_000_000..1_000_000_000 => decimal(1_000_000, "ms"),
+        _ => {
+            let (minutes, rest) = (total / 60_000_000_000, total % 60_000_000_000);
+            let seconds = format!("{}.{:09}", rest / 1_000_000_000, rest % 1_000_000_000);
+            let seconds = seconds.trim_end_matches('0').trim_end_matches('.');
+            match (minutes / 60, minutes % 60) {
+                (0, 0) => format!("{sign}{seconds}s"),
+                (0, minutes) => format!("{sign}{minutes}m{seconds}s"),
+                (hours, minutes) => format!("{sign}{hours}h{minutes}m{seconds}s"),
+            }
+        }
+    }
+}
+
 /// One number with its unit from the front of `text`, and what comes after.
 fn parse_part(text: &str) -> Option<(i128, &str)> {
     let (whole, rest) = split_digits(text);
@@ -63,7 +91,7 @@ fn split_digits(text: &str) -> (&str, &str) {
 
 #[cfg(test)]
 mod tests {
-    use super::parse_go_duration;
+    use super::{go_duration, parse_go_duration};
 
     #[test]
     fn durations_are_read_as_go_reads_them() {
@@ -95,6 +123,27 @@ mod tests {
         ];
         for (text, expected) in table {
             assert_eq!(parse_go_duration(text), expected, "{text:?}");
+        }
+    }
+
+    #[test]
+    fn durations_are_printed_as_go_prints_them() {
+        let table = [
+            (0, "0s"),
+            (1, "1ns"),
+            (1_100, "1.1\u{b5}s"),
+            (2_200_000, "2.2ms"),
+            (3_300_000_000, "3.3s"),
+            (-1_000_000_000, "-1s"),
+            (245_000_000_000, "4m5s"),
+            (600_000_000_000, "10m0s"),
+            (18_367_001_000_000, "5h6m7.001s"),
+            (480_000_000_001, "8m0.000000001s"),
+            (i64::MAX, "2562047h47m16.854775807s"),
+            (i64::MIN, "-2562047h47m16.854775808s"),
+        ];
+        for (nanos, expected) in table {
+            assert_eq!(go_duration(nanos), expected);
         }
     }
 }

@@ -26,6 +26,25 @@ impl fmt::Display for ConfigError {
     }
 }
 
+/// What was found so far: what is refused, and what is accepted but does not do what it says.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(super) struct Findings {
+    pub(super) errors: Vec<ConfigError>,
+    pub(super) warnings: Vec<ConfigError>,
+}
+
+impl Findings {
+    /// Refuses `value`, which stands at `path`.
+    pub(super) fn refuse(&mut self, path: String, value: Option<String>, message: &str) {
+        self.errors.push(ConfigError { path, value, message: message.to_owned() });
+    }
+
+    /// Says that `value`, which stands at `path`, does not do what it says.
+    pub(super) fn warn(&mut self, path: String, value: Option<String>, message: &str) {
+        self.warnings.push(ConfigError { path, value, message: message.to_owned() });
+    }
+}
+
 /// All findings of one file, in the order of the file.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ConfigErrors {
@@ -33,13 +52,15 @@ pub struct ConfigErrors {
     pub source_name: String,
     /// At least one finding.
     pub errors: Vec<ConfigError>,
+    /// What would only be warned about.
+    pub warnings: Vec<ConfigError>,
 }
 
 impl ConfigErrors {
     /// A finding about the whole of `source_name`, such as a file that cannot be read.
     pub(super) fn whole(source_name: &str, message: String) -> Self {
         let error = ConfigError { path: String::new(), value: None, message };
-        Self { source_name: source_name.to_owned(), errors: vec![error] }
+        Self { source_name: source_name.to_owned(), errors: vec![error], warnings: Vec::new() }
     }
 }
 

@@ -1,14 +1,23 @@
-//! `KubeSchedulerConfiguration` v1, read strictly: a file that says anything that berth does not do is
-//! refused, each finding by its path. Called by `cli`; `client` and `runtime` take the result.
+//! `KubeSchedulerConfiguration` v1, read strictly: what berth does not know is refused, what it does not
+//! do yet is refused where that would change a decision, else warned about; each finding by its path.
+//! Called by `cli`; `client` and `runtime` take the result.
 //!
-//! The way of a file: `value` (the document as a tree) -> `v1` (its fields by name) -> `defaults` ->
-//! `validate` -> `compile` in this file. Read so far: `clientConnection`, `leaderElection` that is
-//! off, and one profile's `schedulerName`.
+//! The way of a file: `value` (the document as a tree) -> `v1`, `profile`, `args` (its fields by name;
+//! args with their rules, plugins merged by `merge`) -> `defaults` -> `validate` -> `compile` in this file,
+//! or `render` to print it. Which plugins there are is said by the registry that the caller hands in.
 
+mod args;
+mod args_affinity;
+mod args_later;
+mod args_resources;
 mod defaults;
 mod duration;
 mod error;
+mod merge;
+mod names;
+mod profile;
 mod reader;
+mod render;
 mod v1;
 mod validate;
 mod value;
@@ -20,36 +29,35 @@ use std::path::{Path, PathBuf};
 
 pub use error::{ConfigError, ConfigErrors};
 
+use crate::framework::{PluginInfo, ProfileSpec};
 use crate::queue::{BACKOFF_INITIAL, BACKOFF_MAX};
 use crate::units::Nanos;
+use args::Meaning;
+use error::Findings;
 use reader::Reader;
+use v1::File;
 use value::Value;
 
 /// The name that berth schedules for where nobody says another.
 pub const DEFAULT_BERTH_NAME: &str = "berth";
 
-/// Why an explicit wish for leader election is refused, in a file and on the command line.
+/// What is said of a wish for leader election, in a file and on the command line.
 pub const LEADER_ELECTION_UNSUPPORTED: &str =
-    "leader election is not supported yet; it must be false";
+    "leader election is not supported yet; run one replica";
 
 /// What a scheduler is to do: checked, with every default filled in.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Configuration {
-    /// The profiles; at least one, for now exactly one.
-    pub profiles: Vec<ProfileConfig>,
+    /// The profiles; at least one, each with a name of its own.
+    pub profiles: Vec<ProfileSpec>,
     /// How to talk to the API server.
     pub client: ClientConnection,
     /// The first wait of a pod that failed; doubles with each failure.
     pub pod_initial_backoff: Nanos,
     /// The longest wait of a pod that failed.
     pub pod_max_backoff: Nanos,
-}
-
-/// A profile: the pods that ask for this name are scheduled by these rules.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct ProfileConfig {
-    /// The name in a pod's `spec.schedulerName`; never empty.
-    pub scheduler_name: String,
+    /// What the file says without effect, each with its path.
+    pub warnings: Vec<String>,
 }
 
 /// How to talk to the API server.
@@ -98,73 +106,142 @@ impl Default for RateLimit {
 impl Configuration {
     /// The configuration where no file is given: one profile named `berth`, upstream's defaults.
     #[must_use]
-    pub fn default_berth() -> Self {
-        Self::with_profiles(vec![ProfileConfig { scheduler_name: DEFAULT_BERTH_NAME.to_owned() }])
-    }
-
-    fn with_profiles(profiles: Vec<ProfileConfig>) -> Self {
+    pub fn default_berth(registry: &[PluginInfo]) -> Self {
         Self {
-            profiles,
+            profiles: vec![ProfileSpec::of_defaults(DEFAULT_BERTH_NAME, registry)],
             client: ClientConnection::default(),
             pod_initial_backoff: BACKOFF_INITIAL,
             pod_max_backoff: BACKOFF_MAX,
+            warnings: Vec::new(),
         }
     }
 }
 
-/// Reads the file at `path`.
-pub fn load(path: &Path) -> Result<Configuration, ConfigErrors> {
-    let source_name = path.display().to_string();
-    let bytes = std::fs::read(path)
-        .map_err(|error| ConfigErrors::whole(&source_name, format!("cannot be read: {error}")))?;
-    let text = String::from_utf8(bytes)
-        .map_err(|_| ConfigErrors::whole(&source_name, "is not UTF-8 text".to_owned()))?;
-    parse(&text, &source_name)
+/// Reads the file at `path`. `registry` is every plugin there is, in upstream's default order.
+pub fn load(path: &Path, registry: &[PluginInfo]) -> Result<Configuration, ConfigErrors> {
+    let (text, source_name) = read_file(path)?;
+    parse(&text, &source_name, registry)
 }
 
 /// Reads a file's text, YAML or JSON; `source_name` begins every line of an error.
-pub fn parse(text: &str, source_name: &str) -> Result<Configuration, ConfigErrors> {
-    let root =
-        Value::from_yaml(text).map_err(|message| ConfigErrors::whole(source_name, message))?;
-    interpret(&root, source_name)
+pub fn parse(
+    text: &str,
+    source_name: &str,
+    registry: &[PluginInfo],
+) -> Result<Configuration, ConfigErrors> {
+    interpret(&to_value(text, source_name)?, source_name, registry).map(Checked::compile)
 }
 
 /// Reads a configuration that is part of another document, such as a scenario.
 pub fn from_value(
     value: &serde_json::Value,
     source_name: &str,
+    registry: &[PluginInfo],
 ) -> Result<Configuration, ConfigErrors> {
-    interpret(&Value::from(value), source_name)
+    interpret(&Value::from(value), source_name, registry).map(Checked::compile)
 }
 
-fn interpret(root: &Value, source_name: &str) -> Result<Configuration, ConfigErrors> {
+/// The configuration where no file is given, as YAML with every default written out.
+#[must_use]
+pub fn render_default(registry: &[PluginInfo]) -> String {
+    let mut file = File::default();
+    defaults::fill(&mut file, registry);
+    for profile in &mut file.profiles {
+        profile.scheduler_name = Some(DEFAULT_BERTH_NAME.to_owned());
+    }
+    render::render(&file, registry)
+}
+
+/// The file at `path` as YAML with every default written out.
+pub fn render_file(path: &Path, registry: &[PluginInfo]) -> Result<String, ConfigErrors> {
+    let (text, source_name) = read_file(path)?;
+    let checked = interpret(&to_value(&text, &source_name)?, &source_name, registry)?;
+    Ok(render::render(&checked.file, registry))
+}
+
+fn read_file(path: &Path) -> Result<(String, String), ConfigErrors> {
+    let source_name = path.display().to_string();
+    let bytes = std::fs::read(path)
+        .map_err(|error| ConfigErrors::whole(&source_name, format!("cannot be read: {error}")))?;
+    let text = String::from_utf8(bytes)
+        .map_err(|_| ConfigErrors::whole(&source_name, "is not UTF-8 text".to_owned()))?;
+    Ok((text, source_name))
+}
+
+fn to_value(text: &str, source_name: &str) -> Result<Value, ConfigErrors> {
+    Value::from_yaml(text).map_err(|message| ConfigErrors::whole(source_name, message))
+}
+
+/// A file that breaks no rule, with its defaults.
+struct Checked {
+    file: File,
+    /// Its profiles, still without args.
+    profiles: Vec<ProfileSpec>,
+    warnings: Vec<ConfigError>,
+}
+
+fn interpret(
+    root: &Value,
+    source_name: &str,
+    registry: &[PluginInfo],
+) -> Result<Checked, ConfigErrors> {
     let mut reader = Reader::default();
-    let mut file = v1::read(&mut reader, root);
-    defaults::fill(&mut file);
-    let mut errors = reader.into_errors();
-    errors.extend(validate::check(&file));
+    let mut file = v1::read(&mut reader, root, registry);
+    let is_ours = file.is_ours;
+    defaults::fill(&mut file, registry);
+    let mut findings = reader.into_findings();
+    let mut profiles = Vec::new();
+    if is_ours {
+        validate::check(&file, &mut findings);
+        profiles = validate::check_profiles(&file.profiles, registry, &mut findings);
+    }
+    let Findings { errors, warnings } = findings;
     if errors.is_empty() {
-        Ok(compile(file))
+        Ok(Checked { file, profiles, warnings })
     } else {
-        Err(ConfigErrors { source_name: source_name.to_owned(), errors })
+        Err(ConfigErrors { source_name: source_name.to_owned(), errors, warnings })
     }
 }
 
-/// What a checked file means. Takes every field apart, so that none is read and then forgotten.
-fn compile(file: v1::File) -> Configuration {
-    let v1::File { client_connection, profiles } = file;
+impl Checked {
+    /// What the file means. Takes the fields that mean something apart, so that none is forgotten.
+    fn compile(self) -> Configuration {
+        let Self { file, mut profiles, warnings } = self;
+        for (spec, profile) in profiles.iter_mut().zip(file.profiles) {
+            let percentage =
+                profile.percentage_of_nodes_to_score.or(file.percentage_of_nodes_to_score);
+            spec.percentage_of_nodes_to_score =
+                percentage.and_then(|percentage| u8::try_from(percentage).ok());
+            for config in profile.plugin_config {
+                match config.args.map_or(Meaning::None, |args| args.meaning) {
+                    Meaning::None => {}
+                    Meaning::Fit(args) => spec.args.node_resources_fit = args,
+                    Meaning::Balanced(resources) => spec.args.balanced_resources = resources,
+                    Meaning::Affinity(affinity) => spec.args.added_affinity = affinity,
+                }
+            }
+        }
+        let seconds = |seconds: Option<i64>| {
+            Nanos::from_secs(seconds.and_then(|seconds| u64::try_from(seconds).ok()).unwrap_or(0))
+        };
+        Configuration {
+            profiles,
+            client: compile_client(file.client_connection),
+            pod_initial_backoff: seconds(file.pod_initial_backoff_seconds),
+            pod_max_backoff: seconds(file.pod_max_backoff_seconds),
+            warnings: warnings.iter().map(ToString::to_string).collect(),
+        }
+    }
+}
+
+fn compile_client(fields: v1::ClientConnectionFields) -> ClientConnection {
     let v1::ClientConnectionFields { kubeconfig, accept_content_types, content_type, qps, burst } =
-        client_connection;
-    let profiles = profiles.into_iter().map(|profile| {
-        let v1::ProfileFields { scheduler_name } = profile;
-        ProfileConfig { scheduler_name: scheduler_name.unwrap_or_default() }
-    });
+        fields;
     let given = |text: &String| !text.is_empty();
-    let client = ClientConnection {
+    ClientConnection {
         kubeconfig: kubeconfig.filter(given).map(PathBuf::from),
         accept_content_types: accept_content_types.filter(given),
         content_type: content_type.filter(given),
         rate: RateLimit::new(qps, burst.and_then(|burst| u32::try_from(burst).ok())),
-    };
-    Configuration { client, ..Configuration::with_profiles(profiles.collect()) }
+    }
 }

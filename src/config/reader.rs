@@ -2,8 +2,10 @@
 //!
 //! A reader never stops at the first finding: a field that cannot be read counts as not given.
 
+use std::str::FromStr;
+
 use super::duration::parse_go_duration;
-use super::error::ConfigError;
+use super::error::Findings;
 use super::value::{Value, quoted};
 use crate::units::Set;
 
@@ -11,18 +13,18 @@ use crate::units::Set;
 #[derive(Debug, Default)]
 pub(super) struct Reader {
     path: String,
-    errors: Vec<ConfigError>,
+    findings: Findings,
 }
 
 impl Reader {
     /// The findings, in the order of the document.
-    pub(super) fn into_errors(self) -> Vec<ConfigError> {
-        self.errors
+    pub(super) fn into_findings(self) -> Findings {
+        self.findings
     }
 
     /// Nothing was wrong so far.
     pub(super) fn is_clean(&self) -> bool {
-        self.errors.is_empty()
+        self.findings.errors.is_empty()
     }
 
     /// Calls `each` for every entry of a mapping, with the path at that entry. A key given twice is
@@ -54,10 +56,46 @@ impl Reader {
             _ => return self.refuse(value, "must be a list"),
         };
         for (index, item) in items.iter().enumerate() {
-            let length = self.path.len();
-            self.push_index(&index.to_string());
-            each(self, index, item);
-            self.path.truncate(length);
+            self.index(index, |reader| each(reader, index, item));
+        }
+    }
+
+    /// Calls `check` for what was read of each item of the list in `field`, with the path at the item.
+    pub(super) fn each<'a, T>(
+        &mut self,
+        field: &str,
+        items: &'a [T],
+        mut check: impl FnMut(&mut Self, &'a T),
+    ) {
+        self.field(field, |reader| {
+            for (index, item) in items.iter().enumerate() {
+                reader.index(index, |reader| check(reader, item));
+            }
+        });
+    }
+
+    /// Runs `inside` with the path at the item `index`.
+    pub(super) fn index(&mut self, index: usize, inside: impl FnOnce(&mut Self)) {
+        let length = self.path.len();
+        self.push_index(&index.to_string());
+        inside(self);
+        self.path.truncate(length);
+    }
+
+    /// Whether nothing was wrong inside.
+    pub(super) fn is_right(&mut self, inside: impl FnOnce(&mut Self)) -> bool {
+        let before = self.findings.errors.len();
+        inside(self);
+        self.findings.errors.len() == before
+    }
+
+    /// What is wrong inside is only warned about, with `note` on why.
+    pub(super) fn only_warn(&mut self, note: &str, inside: impl FnOnce(&mut Self)) {
+        let before = self.findings.errors.len();
+        inside(self);
+        for error in self.findings.errors.split_off(before) {
+            let message = format!("{} ({note})", error.message);
+            self.findings.warn(error.path, error.value, &message);
         }
     }
 
@@ -111,13 +149,22 @@ impl Reader {
 
     /// A 32-bit integer; `None` for null. `100.0` is one, as it is where YAML becomes JSON in Go.
     pub(super) fn int32(&mut self, value: &Value) -> Option<i32> {
+        self.integer(value, "does not fit a 32-bit integer")
+    }
+
+    /// A 64-bit integer, as [`Reader::int32`].
+    pub(super) fn int64(&mut self, value: &Value) -> Option<i64> {
+        self.integer(value, "does not fit a 64-bit integer")
+    }
+
+    fn integer<T: TryFrom<i64> + FromStr>(&mut self, value: &Value, too_large: &str) -> Option<T> {
         let number = match value {
             Value::Null => return None,
             Value::Number(number) => number,
             _ => return self.wrong(value, "must be an integer"),
         };
         let integer = match (number.as_i64(), number.as_f64()) {
-            (Some(integer), _) => i32::try_from(integer).ok(),
+            (Some(integer), _) => T::try_from(integer).ok(),
             (None, Some(float)) if float.fract().abs() > 0.0 => {
                 return self.wrong(value, "must be an integer");
             }
@@ -125,9 +172,18 @@ impl Reader {
             (None, None) => None,
         };
         if integer.is_none() {
-            self.refuse(value, "does not fit a 32-bit integer");
+            self.refuse(value, too_large);
         }
         integer
+    }
+
+    /// A list of strings. Null in it is an empty one, as in Go.
+    pub(super) fn strings(&mut self, value: &Value) -> Vec<Box<str>> {
+        let mut strings = Vec::new();
+        self.items(value, |reader, _, value| {
+            strings.push(reader.string(value).unwrap_or_default().into());
+        });
+        strings
     }
 
     /// A duration in Go's spelling, in nanoseconds; `None` for null.
@@ -138,6 +194,14 @@ impl Reader {
             self.refuse(value, "must be a duration with a unit, such as \"15s\" or \"1m30s\"");
         }
         nanos
+    }
+
+    /// A duration that cannot be null, as those that are no pointers in Go.
+    pub(super) fn plain_duration_nanos(&mut self, value: &Value) -> Option<i64> {
+        match value {
+            Value::Null => self.wrong(value, "must be a duration with a unit, such as \"15s\""),
+            _ => self.duration_nanos(value),
+        }
     }
 
     /// Refuses a field that the format does not have.
@@ -162,6 +226,11 @@ impl Reader {
         self.push(None, message);
     }
 
+    /// Says that `value` is accepted but does not do what it says.
+    pub(super) fn warn(&mut self, value: Option<&Value>, message: &str) {
+        self.findings.warn(self.path.clone(), value.map(Value::shown), message);
+    }
+
     fn push_index(&mut self, index: &str) {
         self.path.push('[');
         self.path.push_str(index);
@@ -174,10 +243,6 @@ impl Reader {
     }
 
     fn push(&mut self, value: Option<String>, message: &str) {
-        self.errors.push(ConfigError {
-            path: self.path.clone(),
-            value,
-            message: message.to_owned(),
-        });
+        self.findings.refuse(self.path.clone(), value, message);
     }
 }

@@ -1,9 +1,10 @@
 //! What a file of `kubescheduler.config.k8s.io/v1` says, before defaults: the fields by name, strictly.
-//! Called by `config::from_value` and `config::parse`; the next steps are `defaults` and `validate`.
+//! Called by `config`; the next steps are `defaults` and `validate`.
 
-use super::LEADER_ELECTION_UNSUPPORTED;
+use super::profile::{self, ProfileFields};
 use super::reader::Reader;
 use super::value::Value;
+use crate::framework::PluginInfo;
 
 /// The only apiVersion that is read.
 pub(super) const API_VERSION: &str = "kubescheduler.config.k8s.io/v1";
@@ -13,8 +14,32 @@ pub(super) const KIND: &str = "KubeSchedulerConfiguration";
 /// The fields of a file; `None` is a field that was not given.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub(super) struct File {
+    /// The apiVersion and the kind are ours; nothing else was read otherwise.
+    pub(super) is_ours: bool,
+    pub(super) parallelism: Option<i32>,
+    pub(super) leader_election: LeaderElectionFields,
     pub(super) client_connection: ClientConnectionFields,
+    pub(super) enable_profiling: Option<bool>,
+    pub(super) enable_contention_profiling: Option<bool>,
+    pub(super) percentage_of_nodes_to_score: Option<i32>,
+    pub(super) pod_initial_backoff_seconds: Option<i64>,
+    pub(super) pod_max_backoff_seconds: Option<i64>,
     pub(super) profiles: Vec<ProfileFields>,
+    pub(super) delay_cache_until_active: bool,
+}
+
+/// `leaderElection`; durations in nanoseconds.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub(super) struct LeaderElectionFields {
+    /// There is such a block.
+    pub(super) given: bool,
+    pub(super) leader_elect: Option<bool>,
+    pub(super) lease_duration: i64,
+    pub(super) renew_deadline: i64,
+    pub(super) retry_period: i64,
+    pub(super) resource_lock: String,
+    pub(super) resource_name: String,
+    pub(super) resource_namespace: String,
 }
 
 /// `clientConnection`.
@@ -27,14 +52,8 @@ pub(super) struct ClientConnectionFields {
     pub(super) burst: Option<i32>,
 }
 
-/// One of `profiles`.
-#[derive(Clone, Debug, Default, PartialEq)]
-pub(super) struct ProfileFields {
-    pub(super) scheduler_name: Option<String>,
-}
-
 /// Reads a whole document. Where the apiVersion or the kind is another one, nothing else is looked at.
-pub(super) fn read(reader: &mut Reader, root: &Value) -> File {
+pub(super) fn read(reader: &mut Reader, root: &Value, registry: &[PluginInfo]) -> File {
     let mut file = File::default();
     if !matches!(root, Value::Map(_) | Value::Null) {
         reader.refuse(root, "must be a mapping");
@@ -45,19 +64,24 @@ pub(super) fn read(reader: &mut Reader, root: &Value) -> File {
     if !reader.is_clean() {
         return file;
     }
+    file.is_ours = true;
     reader.fields(root, |reader, key, value| match key {
         "apiVersion" | "kind" => {}
         "clientConnection" => file.client_connection = read_client_connection(reader, value),
-        "leaderElection" => read_leader_election(reader, value),
-        "profiles" => file.profiles = read_profiles(reader, value),
-        "delayCacheUntilActive"
-        | "enableContentionProfiling"
-        | "enableProfiling"
-        | "extenders"
-        | "parallelism"
-        | "percentageOfNodesToScore"
-        | "podInitialBackoffSeconds"
-        | "podMaxBackoffSeconds" => reader.unsupported(value),
+        "delayCacheUntilActive" => {
+            file.delay_cache_until_active = reader.bool(value).unwrap_or_default();
+        }
+        "enableContentionProfiling" => file.enable_contention_profiling = reader.bool(value),
+        "enableProfiling" => file.enable_profiling = reader.bool(value),
+        "extenders" => reader.unsupported(value),
+        "leaderElection" => file.leader_election = read_leader_election(reader, value),
+        "parallelism" => file.parallelism = reader.int32(value),
+        "percentageOfNodesToScore" => file.percentage_of_nodes_to_score = reader.int32(value),
+        "podInitialBackoffSeconds" => file.pod_initial_backoff_seconds = reader.int64(value),
+        "podMaxBackoffSeconds" => file.pod_max_backoff_seconds = reader.int64(value),
+        "profiles" => reader.items(value, |reader, _, value| {
+            file.profiles.push(profile::read(reader, value, registry));
+        }),
         _ => reader.unknown(),
     });
     file
@@ -86,58 +110,23 @@ fn read_client_connection(reader: &mut Reader, value: &Value) -> ClientConnectio
     fields
 }
 
-/// Leader election is not there yet: a block may say that it is off, and only then more. That must be
-/// of the right type and has no effect, as it has none upstream with `leaderElect: false`.
-fn read_leader_election(reader: &mut Reader, value: &Value) {
-    const UNDECIDED: &str = "is accepted only together with leaderElect: false";
-    let undecided = value.all("leaderElect").all(|value| matches!(value, Value::Null));
+fn read_leader_election(reader: &mut Reader, value: &Value) -> LeaderElectionFields {
+    let mut fields = LeaderElectionFields {
+        given: !matches!(value, Value::Null),
+        ..LeaderElectionFields::default()
+    };
+    let nanos =
+        |reader: &mut Reader, value: &Value| reader.plain_duration_nanos(value).unwrap_or_default();
+    let text = |reader: &mut Reader, value: &Value| reader.string(value).unwrap_or_default();
     reader.fields(value, |reader, key, value| match key {
-        "leaderElect" => {
-            if reader.bool(value) == Some(true) {
-                reader.refuse(value, LEADER_ELECTION_UNSUPPORTED);
-            }
-        }
-        "leaseDuration" | "renewDeadline" | "retryPeriod" => {
-            if reader.duration_nanos(value).is_some() && undecided {
-                reader.refuse(value, UNDECIDED);
-            }
-        }
-        "resourceLock" | "resourceName" | "resourceNamespace" => {
-            if reader.string(value).is_some() && undecided {
-                reader.refuse(value, UNDECIDED);
-            }
-        }
-        _ => reader.unknown(),
-    });
-}
-
-fn read_profiles(reader: &mut Reader, value: &Value) -> Vec<ProfileFields> {
-    let mut profiles = Vec::new();
-    reader.items(value, |reader, index, value| {
-        if index > 0 {
-            reader.missing("not supported yet: more than one profile");
-        }
-        profiles.push(read_profile(reader, value));
-    });
-    profiles
-}
-
-fn read_profile(reader: &mut Reader, value: &Value) -> ProfileFields {
-    let mut fields = ProfileFields::default();
-    reader.fields(value, |reader, key, value| match key {
-        "schedulerName" => fields.scheduler_name = reader.string(value),
-        "plugins" => read_plugins(reader, value),
-        "percentageOfNodesToScore" | "pluginConfig" => reader.unsupported(value),
+        "leaderElect" => fields.leader_elect = reader.bool(value),
+        "leaseDuration" => fields.lease_duration = nanos(reader, value),
+        "renewDeadline" => fields.renew_deadline = nanos(reader, value),
+        "retryPeriod" => fields.retry_period = nanos(reader, value),
+        "resourceLock" => fields.resource_lock = text(reader, value),
+        "resourceName" => fields.resource_name = text(reader, value),
+        "resourceNamespace" => fields.resource_namespace = text(reader, value),
         _ => reader.unknown(),
     });
     fields
-}
-
-fn read_plugins(reader: &mut Reader, value: &Value) {
-    reader.fields(value, |reader, key, value| match key {
-        "bind" | "filter" | "multiPoint" | "permit" | "placementGenerate" | "placementScore"
-        | "podGroupPostFilter" | "postBind" | "postFilter" | "preBind" | "preEnqueue"
-        | "preFilter" | "preScore" | "queueSort" | "reserve" | "score" => reader.unsupported(value),
-        _ => reader.unknown(),
-    });
 }

@@ -10,8 +10,9 @@ use serde_json::Number;
 const SHOWN_CHARS_MAX: usize = 80;
 
 /// One node of the tree.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub(super) enum Value {
+    #[default]
     Null,
     Bool(bool),
     Number(Number),
@@ -57,6 +58,89 @@ impl Value {
         entries.iter().filter(move |(name, _)| name == key).map(|(_, value)| value)
     }
 
+    /// A mapping of these entries.
+    pub(super) fn map<const N: usize>(entries: [(&str, Self); N]) -> Self {
+        Self::Map(entries.into_iter().map(|(key, value)| (key.to_owned(), value)).collect())
+    }
+
+    /// The same with the keys of every mapping sorted and without nulls, as Go prints it.
+    pub(super) fn sorted(self) -> Self {
+        match self {
+            Self::List(items) => Self::List(items.into_iter().map(Self::sorted).collect()),
+            Self::Map(mut entries) => {
+                entries.retain(|(_, value)| !matches!(value, Self::Null));
+                entries.sort_by(|(one, _), (other, _)| one.cmp(other));
+                Self::Map(entries.into_iter().map(|(key, value)| (key, value.sorted())).collect())
+            }
+            other => other,
+        }
+    }
+
+    /// A number, as an integer where it is one.
+    pub(super) fn from_float(value: f64) -> Self {
+        match format!("{value}").parse::<i64>() {
+            Ok(integer) => Self::from(integer),
+            Err(_) => Number::from_f64(value).map_or(Self::Null, Self::Number),
+        }
+    }
+
+    /// As a document of YAML, one line each.
+    pub(super) fn to_yaml(&self) -> String {
+        let mut out = String::new();
+        self.write_yaml(&mut out, 0);
+        out
+    }
+
+    /// Writes a mapping or a list whose first line is already indented, as Go's YAML looks: items of a
+    /// list stand under their key.
+    fn write_yaml(&self, out: &mut String, depth: usize) {
+        let indent = |out: &mut String, first: bool| {
+            if !first {
+                out.push_str(&"  ".repeat(depth));
+            }
+        };
+        match self {
+            Self::Map(entries) if !entries.is_empty() => {
+                for (index, (key, value)) in entries.iter().enumerate() {
+                    indent(out, index == 0);
+                    out.push_str(&plain_or_quoted(key));
+                    match value {
+                        Self::Map(entries) if !entries.is_empty() => {
+                            out.push_str(":\n");
+                            out.push_str(&"  ".repeat(depth + 1));
+                            value.write_yaml(out, depth + 1);
+                        }
+                        Self::List(items) if !items.is_empty() => {
+                            out.push_str(":\n");
+                            out.push_str(&"  ".repeat(depth));
+                            value.write_yaml(out, depth);
+                        }
+                        _ => {
+                            out.push_str(": ");
+                            value.write_yaml(out, depth);
+                        }
+                    }
+                }
+            }
+            Self::List(items) if !items.is_empty() => {
+                for (index, item) in items.iter().enumerate() {
+                    indent(out, index == 0);
+                    out.push_str("- ");
+                    item.write_yaml(out, depth + 1);
+                }
+            }
+            Self::String(text) => {
+                out.push_str(&plain_or_quoted(text));
+                out.push('\n');
+            }
+            // JSON, which is YAML.
+            _ => {
+                out.push_str(&self.to_string());
+                out.push('\n');
+            }
+        }
+    }
+
     /// As JSON on one line, cut short.
     pub(super) fn shown(&self) -> String {
         let full = self.to_string();
@@ -64,6 +148,22 @@ impl Value {
             Some((end, _)) => format!("{}...", &full[..end]),
             None => full,
         }
+    }
+}
+
+/// `text` as it is where no reader of YAML can take it for anything but a string.
+fn plain_or_quoted(text: &str) -> String {
+    const WORDS: [&str; 9] = ["y", "n", "yes", "no", "on", "off", "true", "false", "null"];
+    let starts_well = text.starts_with(|c: char| c.is_ascii_alphabetic());
+    let plain = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | '.' | '/');
+    let is_word = WORDS.iter().any(|word| text.eq_ignore_ascii_case(word));
+    let durations = text.starts_with(|c: char| c.is_ascii_digit())
+        && text.ends_with('s')
+        && text.chars().all(|c| c.is_ascii_digit() || matches!(c, '.' | 'h' | 'm' | 'n' | 's'));
+    if (starts_well && text.chars().all(plain) && !is_word) || durations {
+        text.to_owned()
+    } else {
+        quoted(text)
     }
 }
 
@@ -94,6 +194,30 @@ impl fmt::Display for Value {
                 f.write_char('}')
             }
         }
+    }
+}
+
+impl From<&str> for Value {
+    fn from(text: &str) -> Self {
+        Self::String(text.to_owned())
+    }
+}
+
+impl From<bool> for Value {
+    fn from(value: bool) -> Self {
+        Self::Bool(value)
+    }
+}
+
+impl From<i64> for Value {
+    fn from(value: i64) -> Self {
+        Self::Number(value.into())
+    }
+}
+
+impl From<i32> for Value {
+    fn from(value: i32) -> Self {
+        Self::Number(value.into())
     }
 }
 

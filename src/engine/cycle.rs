@@ -3,7 +3,7 @@
 
 use crate::cluster::{Cluster, View};
 use crate::framework::{
-    Diagnosis, Evals, Histogram, NO_NODES_AVAILABLE, PluginMask, PodRejection, Prepared, Profile,
+    Diagnosis, Evals, ExtensionPoint, Histogram, NO_NODES_AVAILABLE, PluginMask, PodRejection, Prepared, Profile,
     Table, prepare, start_position,
 };
 use crate::model::Pod;
@@ -18,7 +18,13 @@ use super::{
 /// What was found out about a pod.
 pub(super) enum Judged {
     /// PreFilter turned it away.
-    Rejected { plugin: u16, rejection: PodRejection, message: String, rejectors: PluginMask },
+    Rejected {
+        /// Position of the plugin; `None` where several did together.
+        plugin: Option<u16>,
+        rejection: PodRejection,
+        message: String,
+        rejectors: PluginMask,
+    },
     /// The nodes were judged.
     Nodes {
         evals: Evals,
@@ -73,7 +79,7 @@ pub(super) fn judge(profile: &Profile, cluster: &Cluster, pod: &Pod) -> Judged {
 }
 
 fn preempts(profile: &Profile) -> bool {
-    profile.plugins.iter().any(|entry| entry.plugin.preempts())
+    profile.at(ExtensionPoint::PostFilter).any(|(_, entry)| entry.plugin.preempts())
 }
 
 impl Engine {

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use crate::cluster::View;
-use crate::framework::{Code, Profile, explain};
+use crate::framework::{Code, ExtensionPoint, Profile, explain};
 use crate::model::Pod;
 
 use super::Engine;
@@ -57,7 +57,7 @@ impl Engine {
         let single = (self.config.profiles.len() == 1).then_some(0);
         let profile = &self.config.profiles[single.or_else(|| self.profile_of(pod))?];
         let mut answer = PodAnswer::default();
-        for entry in &profile.plugins {
+        for (_, entry) in profile.at(ExtensionPoint::PreEnqueue) {
             if let Some(rejection) = entry.plugin.pre_enqueue(pod) {
                 let (code, reasons) = (rejection.code, rejection.reasons);
                 answer.pre_enqueue = Some(NodeVerdict { plugin: entry.name, code, reasons });
@@ -74,7 +74,8 @@ impl Engine {
         let (evals, table, over) = match judged {
             Judged::Rejected { plugin, rejection, message, rejectors } => {
                 let (code, reasons) = (rejection.code, rejection.reasons);
-                answer.pre_filter = Some(NodeVerdict { plugin: name(plugin), code, reasons });
+                let plugin = plugin.map_or("", name);
+                answer.pre_filter = Some(NodeVerdict { plugin, code, reasons });
                 answer.message = Some(message);
                 answer.unschedulable_plugins = profile.names(rejectors);
                 return;

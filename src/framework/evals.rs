@@ -5,7 +5,9 @@ use crate::model::Pod;
 use crate::units::NodeId;
 
 use super::profile::PluginMask;
-use super::{Code, Eval, KeyOut, Parts, PluginEval, PrepareCx, Profile, Verdict};
+use super::{
+    Code, Eval, ExtensionPoint, KeyOut, Parts, PluginEval, PrepareCx, Profile, ProfilePlugin, Verdict,
+};
 
 /// Why a pod as a whole is turned away.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -20,8 +22,8 @@ pub struct PodRejection {
 pub enum Prepared {
     /// It fits nowhere, whatever the nodes are like.
     Rejected {
-        /// Position of the plugin that said so.
-        plugin: u16,
+        /// Position of the plugin that said so; `None` where several together did.
+        plugin: Option<u16>,
         /// What it said.
         rejection: PodRejection,
         /// All plugins that had a part in it.
@@ -53,6 +55,39 @@ pub(super) struct PreparedEval {
     pub(super) eval: Box<dyn Eval>,
 }
 
+/// The names of the only nodes in question, and who named them.
+#[derive(Default)]
+struct Narrowing {
+    names: Option<Vec<Box<str>>>,
+    plugins: PluginMask,
+}
+
+impl Narrowing {
+    fn add(&mut self, position: u16, only: Vec<Box<str>>) {
+        self.plugins |= 1 << position;
+        self.names = Some(match self.names.take() {
+            None => only,
+            Some(before) => before.into_iter().filter(|name| only.contains(name)).collect(),
+        });
+    }
+
+    /// Why no node is left, where the plugins agree on none.
+    ///
+    /// Upstream: RunPreFilterPlugins, v1.37.
+    fn conflict(&self, profile: &Profile) -> Option<String> {
+        if self.names.as_ref().is_none_or(|names| !names.is_empty()) {
+            return None;
+        }
+        let names = profile.names(self.plugins);
+        Some(match &names[..] {
+            [one] => format!("node(s) didn't satisfy plugin {one}"),
+            _ => {
+                format!("node(s) didn't satisfy plugin(s) [{}] simultaneously", names.join(" "))
+            }
+        })
+    }
+}
+
 /// Lets all plugins of `profile` prepare `pod`.
 ///
 /// Upstream: RunPreFilterPlugins, v1.37: an UnschedulableAndUnresolvable ends it at once, an
@@ -60,11 +95,10 @@ pub(super) struct PreparedEval {
 #[must_use]
 pub fn prepare(profile: &Profile, pod: &Pod, view: View<'_>) -> Prepared {
     let mut items = Vec::with_capacity(profile.plugins.len());
-    let mut names: Option<Vec<Box<str>>> = None;
-    let (mut narrowing, mut offset): (PluginMask, usize) = (0, 0);
+    let mut narrowing = Narrowing::default();
     let mut rejected = None;
-    for (position, entry) in (0u16..).zip(&profile.plugins) {
-        let (eval, only) = match entry.plugin.prepare(pod, &PrepareCx { view, position }) {
+    for (position, entry) in profile.at(ExtensionPoint::PreFilter) {
+        let eval = match entry.plugin.prepare(pod, &PrepareCx { view, position }) {
             PluginEval::Skip => continue,
             PluginEval::Reject(code, reasons) => {
                 let resolvable = code == Code::Unschedulable;
@@ -74,35 +108,70 @@ pub fn prepare(profile: &Profile, pod: &Pod, view: View<'_>) -> Prepared {
                 }
                 break;
             }
-            PluginEval::Run(eval) => (Some(eval), None),
-            PluginEval::Narrow(eval, only) => (eval, Some(only)),
+            PluginEval::Run(eval) => Some(eval),
+            PluginEval::Narrow(eval, only) => {
+                narrowing.add(position, only);
+                if let Some(reason) = narrowing.conflict(profile) {
+                    let code = Code::UnschedulableAndUnresolvable;
+                    let rejection = PodRejection { code, reasons: vec![reason] };
+                    let rejectors = narrowing.plugins;
+                    return Prepared::Rejected { plugin: None, rejection, rejectors };
+                }
+                eval
+            }
         };
-        if let Some(only) = only {
-            narrowing |= 1 << position;
-            names = Some(match names.take() {
-                None => only,
-                Some(before) => before.into_iter().filter(|name| only.contains(name)).collect(),
-            });
-        }
-        if let Some(eval) = eval {
-            let parts = eval.parts();
-            items.push(PreparedEval { position, weight: entry.weight, parts, offset, eval });
-            offset += parts.key_words;
-        }
+        items.extend(eval.and_then(|eval| prepared(position, entry, eval)));
     }
     if let Some((plugin, rejection)) = rejected {
-        return Prepared::Rejected { plugin, rejection, rejectors: 1 << plugin };
+        let rejectors = 1 << plugin;
+        return Prepared::Rejected { plugin: Some(plugin), rejection, rejectors };
     }
-    let scoring = items.iter().filter(|item| item.parts.score);
-    let points_max = scoring.map(|item| item.weight * super::MAX_NODE_SCORE).sum();
+    for (position, entry) in (0u16..).zip(&profile.plugins) {
+        if entry.points.contains(&ExtensionPoint::PreFilter) {
+            continue;
+        }
+        // What it would say at PreFilter is not asked of it.
+        if let PluginEval::Run(eval) | PluginEval::Narrow(Some(eval), _) =
+            entry.plugin.prepare(pod, &PrepareCx { view, position })
+        {
+            items.extend(prepared(position, entry, eval));
+        }
+    }
     let find = |name: Box<str>| view.cluster.find_node(&name);
+    let named = narrowing.names;
     Prepared::Ready {
-        evals: Evals { items, stride: offset, points_max },
-        narrowed: names.map(|only| (only.into_iter().filter_map(find).collect(), narrowing)),
+        evals: Evals::new(items),
+        narrowed: named
+            .map(|only| (only.into_iter().filter_map(find).collect(), narrowing.plugins)),
     }
 }
 
+/// An eval without the parts at whose extension points its plugin does not speak; `None` where nothing
+/// is left.
+fn prepared(position: u16, entry: &ProfilePlugin, eval: Box<dyn Eval>) -> Option<PreparedEval> {
+    let mut parts = eval.parts();
+    parts.filter &= entry.points.contains(&ExtensionPoint::Filter);
+    if !entry.points.contains(&ExtensionPoint::Score) {
+        parts = Parts { filter: parts.filter, ..Parts::default() };
+    }
+    let item = PreparedEval { position, weight: entry.weight, parts, offset: 0, eval };
+    (parts != Parts::default()).then_some(item)
+}
+
 impl Evals {
+    /// Puts the evals into the order of the profile, and gives each its key words.
+    fn new(mut items: Vec<PreparedEval>) -> Self {
+        items.sort_by_key(|item| item.position);
+        let mut stride = 0;
+        for item in &mut items {
+            item.offset = stride;
+            stride += item.parts.key_words;
+        }
+        let scoring = items.iter().filter(|item| item.parts.score);
+        let points_max = scoring.map(|item| item.weight * super::MAX_NODE_SCORE).sum();
+        Self { items, stride, points_max }
+    }
+
     /// Judges `nodes`, in the order of the profile; the first rejection of a node stands.
     pub(crate) fn filter(&self, view: &View<'_>, nodes: &[NodeId], out: &mut [Verdict]) {
         for item in self.items.iter().filter(|item| item.parts.filter) {

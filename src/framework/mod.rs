@@ -8,6 +8,7 @@ mod explain;
 mod node_set;
 mod plugin;
 mod profile;
+mod profile_spec;
 mod table;
 mod verdict;
 
@@ -17,7 +18,8 @@ pub use evals::{Evals, PodRejection, Prepared, prepare};
 pub use explain::{NodeReport, explain};
 pub(crate) use plugin::default_normalise;
 pub use plugin::{Cells, Eval, KeyOut, Parts, Plugin, PluginEval, PluginInfo, PrepareCx};
-pub use profile::{PluginMask, Profile, ProfilePlugin};
+pub use profile::{PluginMask, Profile, ProfileError, ProfilePlugin};
+pub use profile_spec::{EnabledPlugin, ExtensionPoint, ProfileSpec};
 pub use table::{FailedNodes, Table, start_position};
 pub use verdict::{Code, Verdict};
 

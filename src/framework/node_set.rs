@@ -13,6 +13,7 @@ pub(crate) struct NodeSet {
 
 impl NodeSet {
     /// Puts `position` in.
+    #[inline]
     pub(crate) fn insert(&mut self, position: u32) {
         let chunk = (position / CHUNK_POSITIONS) as usize;
         if self.chunks.len() <= chunk {

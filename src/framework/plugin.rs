@@ -1,11 +1,11 @@
 //! The door for plugins: one prepared [`Eval`] a plugin and pod, working on slices of nodes.
 
 use crate::cluster::View;
-use crate::model::Pod;
+use crate::model::{Pod, PluginArgs};
 use crate::units::NodeId;
 
 use super::evals::PodRejection;
-use super::{ClusterEvent, Code, Verdict};
+use super::{ClusterEvent, Code, ExtensionPoint, Verdict};
 
 /// What a plugin is called and what it does, for the static table.
 #[derive(Clone, Copy, Debug)]
@@ -14,10 +14,12 @@ pub struct PluginInfo {
     pub name: &'static str,
     /// Its weight in the default profile; zero where it gives no score.
     pub default_weight: i64,
+    /// The extension points that it has.
+    pub points: &'static [ExtensionPoint],
     /// One line for people.
     pub summary: &'static str,
-    /// Makes it for a profile.
-    pub make: fn() -> Box<dyn Plugin>,
+    /// Makes it for a profile with these args.
+    pub make: fn(&PluginArgs) -> Box<dyn Plugin>,
 }
 
 /// A plugin of a profile.

@@ -1,13 +1,15 @@
-//! A profile: the plugins of one scheduler name, in the order in which they run.
+//! A profile: the plugins of one scheduler name, and who speaks at which extension point in which order.
 
-use super::{ClusterEvent, Plugin, PluginInfo};
+use super::{ClusterEvent, ExtensionPoint, Plugin, PluginInfo, ProfileSpec};
 
 /// One scheduler name and its plugins.
 pub struct Profile {
     /// The `schedulerName` of its pods.
     pub name: Box<str>,
-    /// Its plugins, in order.
+    /// Its plugins: those that filter first, in the order in which they do.
     pub plugins: Vec<ProfilePlugin>,
+    /// Positions of the plugins at PreFilter, in order.
+    pre_filter: Vec<u16>,
 }
 
 /// A plugin in a profile.
@@ -16,6 +18,8 @@ pub struct ProfilePlugin {
     pub name: &'static str,
     /// What its score counts for.
     pub weight: i64,
+    /// The extension points at which it speaks.
+    pub points: Vec<ExtensionPoint>,
     /// The plugin.
     pub plugin: Box<dyn Plugin>,
 }
@@ -23,20 +27,68 @@ pub struct ProfilePlugin {
 /// A set of plugins of one profile, by position.
 pub type PluginMask = u64;
 
+/// How many plugins a profile may have: a set of them is one word.
+const PLUGINS_MAX: usize = 64;
+
+/// Why a profile cannot be made.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum ProfileError {
+    /// A name that nobody answers to.
+    #[error("plugin {0:?} does not exist")]
+    Unknown(Box<str>),
+    /// More plugins than a set of them has room for.
+    #[error("more than {PLUGINS_MAX} plugins in one profile")]
+    TooMany,
+}
+
 impl Profile {
-    /// A profile of `plugins` with their default weights.
-    ///
-    /// # Panics
-    /// With more than 64 plugins: a set of them is one word.
-    #[must_use]
-    pub fn new(name: &str, plugins: &[PluginInfo]) -> Self {
-        assert!(plugins.len() <= 64, "a profile has at most 64 plugins");
-        let entry = |info: &PluginInfo| ProfilePlugin {
-            name: info.name,
-            weight: info.default_weight,
-            plugin: (info.make)(),
-        };
-        Self { name: name.into(), plugins: plugins.iter().map(entry).collect() }
+    /// Makes the profile that `spec` describes from the plugins in `registry`.
+    pub fn compile(spec: &ProfileSpec, registry: &[PluginInfo]) -> Result<Self, ProfileError> {
+        let mut plugins: Vec<ProfilePlugin> = Vec::new();
+        // The position of a plugin is its turn at Filter: the first rejection of a node is the lowest.
+        let filter_first = [ExtensionPoint::Filter];
+        let others = ExtensionPoint::ALL.iter().map(|(point, _)| *point);
+        for point in filter_first.into_iter().chain(others) {
+            for enabled in spec.points.get(&point).into_iter().flatten() {
+                let at = match plugins.iter().position(|entry| *entry.name == *enabled.name) {
+                    Some(at) => at,
+                    None => {
+                        let info = registry.iter().find(|info| *info.name == *enabled.name);
+                        let info = info.ok_or(ProfileError::Unknown(enabled.name.clone()))?;
+                        plugins.push(ProfilePlugin {
+                            name: info.name,
+                            weight: 0,
+                            points: Vec::new(),
+                            plugin: (info.make)(&spec.args),
+                        });
+                        plugins.len() - 1
+                    }
+                };
+                if !plugins[at].points.contains(&point) {
+                    plugins[at].points.push(point);
+                }
+                if point == ExtensionPoint::Score {
+                    plugins[at].weight = enabled.weight.max(1);
+                }
+            }
+        }
+        if plugins.len() > PLUGINS_MAX {
+            return Err(ProfileError::TooMany);
+        }
+        let named = spec.points.get(&ExtensionPoint::PreFilter).into_iter().flatten();
+        let position = |name: &str| plugins.iter().position(|entry| entry.name == name);
+        let pre_filter =
+            named.filter_map(|enabled| u16::try_from(position(&enabled.name)?).ok()).collect();
+        Ok(Self { name: spec.scheduler_name.clone(), plugins, pre_filter })
+    }
+
+    /// The plugins at `point`, with their positions. At PreFilter in its own order.
+    pub fn at(&self, point: ExtensionPoint) -> impl Iterator<Item = (u16, &ProfilePlugin)> {
+        let pre_filter = point == ExtensionPoint::PreFilter;
+        let own: &[u16] = if pre_filter { &self.pre_filter } else { &[] };
+        let own = own.iter().map(|at| (*at, &self.plugins[usize::from(*at)]));
+        let all = (0u16..).zip(&self.plugins).filter(move |_| !pre_filter);
+        own.chain(all.filter(move |(_, entry)| entry.points.contains(&point)))
     }
 
     /// Whether one of the plugins in `rejectors` wants to know of `event`.

@@ -253,7 +253,11 @@ impl<'t> Build<'t> {
     fn file(&mut self, cluster: &Cluster, index: usize) {
         let stride = self.evals.stride();
         let words = &self.words[index * stride..(index + 1) * stride];
-        let same = |cell: &usize| &self.table.words[cell * stride..(cell + 1) * stride] == words;
+        // Few words: a loop beats a call of memcmp.
+        let same = |cell: &usize| {
+            let of_cell = &self.table.words[cell * stride..(cell + 1) * stride];
+            of_cell.iter().zip(words).all(|(a, b)| a == b)
+        };
         let cell = match self.last_cell.filter(same) {
             Some(cell) => cell,
             None => self.table.cell(words),

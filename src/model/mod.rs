@@ -3,6 +3,8 @@
 
 mod labels;
 mod node;
+mod node_affinity;
+mod plugin_args;
 mod pod;
 mod requests;
 mod selector;
@@ -10,7 +12,14 @@ mod taints;
 
 pub use labels::{Labels, Namespace};
 pub use node::{Image, Node, normalized_image_name};
-pub use pod::{AffinityTerm, Pod, PodKey, ScheduledCondition, Unsupported, UnsupportedFeature};
+pub use node_affinity::{
+    NodeAffinity, NodeOperator, NodeRequirement, NodeSelectorTerm, PreferredTerm,
+};
+pub use plugin_args::{
+    BalancedResources, NodeResourcesFitArgs, PluginArgs, ScoringStrategy, StrategyKind,
+    WeightedResource,
+};
+pub use pod::{AffinityTerm, HostPort, Pod, PodKey, ScheduledCondition, Unsupported, UnsupportedFeature};
 pub use requests::{
     Container, DEFAULT_MEMORY_BYTES, DEFAULT_MILLI_CPU, PodRequests, PodResources, ResourceList,
     StatusResources,

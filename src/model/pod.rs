@@ -1,6 +1,6 @@
 //! A pod as the scheduler sees it.
 
-use super::{LabelSelector, Labels, PodRequests, Toleration};
+use super::{LabelSelector, Labels, NodeAffinity, PodRequests, Toleration};
 
 /// Namespace and name of a pod, as people write it: `namespace/name`.
 #[derive(Clone, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -46,6 +46,12 @@ pub struct Pod {
     pub scheduling_gates: Vec<Box<str>>,
     /// Its tolerations.
     pub tolerations: Vec<Toleration>,
+    /// `spec.nodeSelector`.
+    pub node_selector: Labels,
+    /// `spec.affinity.nodeAffinity`.
+    pub node_affinity: Option<NodeAffinity>,
+    /// Host ports of its containers and sidecars, one entry each.
+    pub host_ports: Vec<HostPort>,
     /// What it needs, worked out.
     pub requests: PodRequests,
     /// Normalised names of the images of init containers, containers and image volumes, repetitions
@@ -57,6 +63,30 @@ pub struct Pod {
     pub unsupported: Vec<Unsupported>,
     /// Its condition PodScheduled, if it has one.
     pub scheduled_condition: Option<ScheduledCondition>,
+}
+
+/// A port of the node that a pod asks for.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct HostPort {
+    /// `TCP`, `UDP` or `SCTP`; never empty.
+    pub protocol: Box<str>,
+    /// The address; `0.0.0.0` for all.
+    pub ip: Box<str>,
+    /// The number.
+    pub port: i32,
+}
+
+impl HostPort {
+    /// Whether both cannot be had on one node.
+    ///
+    /// Upstream: HostPortInfo.CheckConflict, v1.37: an address for all meets every other.
+    #[must_use]
+    pub fn conflicts_with(&self, other: &Self) -> bool {
+        const ALL: &str = "0.0.0.0";
+        self.port == other.port
+            && self.protocol == other.protocol
+            && (self.ip == other.ip || &*self.ip == ALL || &*other.ip == ALL)
+    }
 }
 
 /// A term of pod (anti-)affinity.
@@ -84,10 +114,6 @@ pub struct Unsupported {
 /// What berth cannot judge yet, by the upstream plugin that does.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum UnsupportedFeature {
-    /// NodeAffinity: nodeSelector and node affinity.
-    NodeAffinity,
-    /// NodePorts: host ports.
-    HostPorts,
     /// VolumeRestrictions, NodeVolumeLimits, VolumeBinding, VolumeZone: volumes that they judge.
     Volumes,
     /// PodTopologySpread: spread constraints.

@@ -1,13 +1,14 @@
 //! DefaultBinder: binds by a Binding object. The engine asks for it as an effect, `client` writes it.
 
-use crate::framework::{Plugin, PluginEval, PluginInfo, PrepareCx};
+use crate::framework::{ExtensionPoint, Plugin, PluginEval, PluginInfo, PrepareCx};
 use crate::model::Pod;
 
 pub(super) const INFO: PluginInfo = PluginInfo {
     name: "DefaultBinder",
     default_weight: 0,
+    points: &[ExtensionPoint::Bind],
     summary: "binds by a Binding object",
-    make: || Box::new(DefaultBinder),
+    make: |_| Box::new(DefaultBinder),
 };
 
 struct DefaultBinder;

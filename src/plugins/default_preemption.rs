@@ -1,14 +1,15 @@
 //! DefaultPreemption: asks, where no node is feasible, what evicting pods of lower priority would bring.
 //! The search itself is in `preemption`.
 
-use crate::framework::{Plugin, PluginEval, PluginInfo, PrepareCx};
+use crate::framework::{ExtensionPoint, Plugin, PluginEval, PluginInfo, PrepareCx};
 use crate::model::Pod;
 
 pub(super) const INFO: PluginInfo = PluginInfo {
     name: "DefaultPreemption",
     default_weight: 0,
+    points: &[ExtensionPoint::PreEnqueue, ExtensionPoint::PostFilter],
     summary: "says what evicting pods of lower priority would bring; does not evict yet",
-    make: || Box::new(DefaultPreemption),
+    make: |_| Box::new(DefaultPreemption),
 };
 
 struct DefaultPreemption;

@@ -1,17 +1,16 @@
 //! ImageLocality: prefers nodes that have the pod's images already.
 
 use crate::cluster::View;
-use crate::framework::{
-    Cells, Eval, KeyOut, MAX_NODE_SCORE, Parts, Plugin, PluginEval, PluginInfo, PrepareCx,
-};
+use crate::framework::{Cells, Eval, ExtensionPoint, KeyOut, MAX_NODE_SCORE, Parts, Plugin, PluginEval, PluginInfo, PrepareCx};
 use crate::model::Pod;
 use crate::units::NodeId;
 
 pub(super) const INFO: PluginInfo = PluginInfo {
     name: "ImageLocality",
     default_weight: 1,
+    points: &[ExtensionPoint::Score],
     summary: "prefers nodes that have the pod's images",
-    make: || Box::new(ImageLocality),
+    make: |_| Box::new(ImageLocality),
 };
 
 const MIB: i64 = 1024 * 1024;

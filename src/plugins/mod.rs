@@ -4,12 +4,16 @@
 mod default_binder;
 mod default_preemption;
 mod image_locality;
+mod node_affinity;
 mod node_name;
+mod node_ports;
 mod node_resources_balanced_allocation;
 mod node_resources_fit;
+mod node_selector;
 mod node_unschedulable;
 mod not_yet;
 pub mod priority_sort;
+mod resource_scores;
 mod scheduling_gates;
 mod table;
 mod taint_toleration;

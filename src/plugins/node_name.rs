@@ -1,18 +1,16 @@
 //! NodeName: a pod that asks for a node by name gets that one or none.
 
 use crate::cluster::View;
-use crate::framework::{
-    Action, ClusterEvent, Code, Eval, Parts, Plugin, PluginEval, PluginInfo, PrepareCx, Resource,
-    Verdict,
-};
+use crate::framework::{Action, ClusterEvent, Code, Eval, ExtensionPoint, Parts, Plugin, PluginEval, PluginInfo, PrepareCx, Resource, Verdict};
 use crate::model::Pod;
 use crate::units::NodeId;
 
 pub(super) const INFO: PluginInfo = PluginInfo {
     name: "NodeName",
     default_weight: 0,
+    points: &[ExtensionPoint::PreFilter, ExtensionPoint::Filter],
     summary: "honours spec.nodeName",
-    make: || Box::new(NodeName),
+    make: |_| Box::new(NodeName),
 };
 
 const REASON: &str = "node(s) didn't match the requested node name";

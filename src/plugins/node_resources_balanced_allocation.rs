@@ -1,33 +1,40 @@
 //! NodeResourcesBalancedAllocation: prefers nodes on which the pod evens out the use of CPU and memory.
 
 use crate::cluster::View;
-use crate::framework::{Eval, MAX_NODE_SCORE, Parts, Plugin, PluginEval, PluginInfo, PrepareCx};
+use crate::framework::{Eval, ExtensionPoint, MAX_NODE_SCORE, Parts, Plugin, PluginEval, PluginInfo, PrepareCx};
 use crate::model::Pod;
 use crate::units::NodeId;
+
+use super::resource_scores::ScoredResource;
 
 pub(super) const INFO: PluginInfo = PluginInfo {
     name: "NodeResourcesBalancedAllocation",
     default_weight: 1,
+    points: &[ExtensionPoint::PreScore, ExtensionPoint::Score],
     summary: "prefers nodes on which the pod evens out the use of CPU and memory",
-    make: || Box::new(BalancedAllocation),
+    make: |args| Box::new(BalancedAllocation { resources: args.balanced_resources.0.clone() }),
 };
 
-struct BalancedAllocation;
+struct BalancedAllocation {
+    /// Names of the resources.
+    resources: Vec<Box<str>>,
+}
 
 impl Plugin for BalancedAllocation {
-    /// A pod that asks for neither CPU nor memory is skipped.
-    fn prepare(&self, pod: &Pod, _cx: &PrepareCx<'_>) -> PluginEval {
-        let (milli_cpu, memory) = (pod.requests.request.milli_cpu, pod.requests.request.memory);
-        if milli_cpu == 0 && memory == 0 {
+    /// A pod that asks for none of the resources is skipped.
+    fn prepare(&self, pod: &Pod, cx: &PrepareCx<'_>) -> PluginEval {
+        let asks = &pod.requests.request;
+        let one = |name: &Box<str>| ScoredResource::new(&cx.view, name, 1, asks);
+        let resources: Vec<_> = self.resources.iter().filter_map(one).collect();
+        if resources.iter().all(|resource| resource.asked() == 0) {
             return PluginEval::Skip;
         }
-        PluginEval::Run(Box::new(BalancedAllocationEval { milli_cpu, memory }))
+        PluginEval::Run(Box::new(BalancedAllocationEval { resources }))
     }
 }
 
 struct BalancedAllocationEval {
-    milli_cpu: i64,
-    memory: i64,
+    resources: Vec<ScoredResource>,
 }
 
 impl Eval for BalancedAllocationEval {
@@ -37,35 +44,83 @@ impl Eval for BalancedAllocationEval {
 
     /// Upstream: balancedResourceScorer, v1.37: the change of balance; 75 is neutral.
     fn score(&self, view: &View<'_>, nodes: &[NodeId], out: &mut [i64]) {
-        const HALF: i64 = MAX_NODE_SCORE / 2;
+        if let [cpu, memory] = &self.resources[..]
+            && (cpu.is_milli_cpu(), memory.is_memory()) == (true, true)
+        {
+            score_usual(view, nodes, (cpu.asked(), memory.asked()), out);
+            return;
+        }
+        let mut before = Vec::with_capacity(self.resources.len());
+        let mut after = Vec::with_capacity(self.resources.len());
         for (node, points) in nodes.iter().zip(out) {
             let row = view.row(*node);
-            let (cpu, memory) = (row.allocatable_milli_cpu, row.allocatable_memory);
-            let (used_cpu, used_memory) = (row.requested_milli_cpu, row.requested_memory);
-            let before = balance((used_cpu, cpu), (used_memory, memory));
-            let after = balance(
-                (used_cpu.wrapping_add(self.milli_cpu), cpu),
-                (used_memory.wrapping_add(self.memory), memory),
-            );
-            *points = HALF + (HALF + after - before) / 2;
+            before.clear();
+            after.clear();
+            for resource in &self.resources {
+                let on = resource.on(view, *node, row, false);
+                if on.allocatable != 0 {
+                    before.push(fraction(on.used, on.allocatable));
+                    after.push(fraction(on.used.wrapping_add(on.asked), on.allocatable));
+                }
+            }
+            *points = change(&before, &after);
         }
     }
 }
 
-/// How even two uses are, from 50 (one full, one empty) to 100; (requested, allocatable) each.
-///
-/// Upstream: balancedResourceScore with two resources, v1.37: half the distance of the fractions.
+/// Half of the highest score.
+const HALF: i64 = MAX_NODE_SCORE / 2;
+
+/// The points for a change of balance.
+#[inline]
+fn change(before: &[f64], after: &[f64]) -> i64 {
+    HALF + (HALF + balance(after) - balance(before)) / 2
+}
+
+/// The same for CPU and memory, upstream's default, straight from the rows.
+fn score_usual(view: &View<'_>, nodes: &[NodeId], asked: (i64, i64), out: &mut [i64]) {
+    for (node, points) in nodes.iter().zip(out) {
+        let row = view.row(*node);
+        let (cpu, memory) = (row.allocatable_milli_cpu, row.allocatable_memory);
+        if cpu == 0 || memory == 0 {
+            // One resource is always in balance.
+            *points = HALF + HALF / 2;
+            continue;
+        }
+        let (used_cpu, used_memory) = (row.requested_milli_cpu, row.requested_memory);
+        let before = [fraction(used_cpu, cpu), fraction(used_memory, memory)];
+        let after = [
+            fraction(used_cpu.wrapping_add(asked.0), cpu),
+            fraction(used_memory.wrapping_add(asked.1), memory),
+        ];
+        *points = change(&before, &after);
+    }
+}
+
+/// How much of a resource is used, at most all of it.
 #[expect(clippy::cast_precision_loss, reason = "upstream divides the same numbers as floats")]
-#[expect(clippy::cast_possible_truncation, reason = "the value is between 50 and 100")]
-fn balance(cpu: (i64, i64), memory: (i64, i64)) -> i64 {
-    let fraction = |(requested, allocatable): (i64, i64)| {
-        let fraction = requested as f64 / allocatable as f64;
-        if fraction > 1.0 { 1.0 } else { fraction }
-    };
-    let deviation = if cpu.1 == 0 || memory.1 == 0 {
-        0.0
-    } else {
-        ((fraction(cpu) - fraction(memory)) / 2.0).abs()
+fn fraction(requested: i64, allocatable: i64) -> f64 {
+    let fraction = requested as f64 / allocatable as f64;
+    if fraction > 1.0 { 1.0 } else { fraction }
+}
+
+/// How even the uses are, to 100.
+///
+/// Upstream: balancedResourceScore, v1.37: half the distance of two fractions, the standard deviation of
+/// more.
+#[expect(clippy::cast_precision_loss, reason = "few resources, and a score")]
+#[expect(clippy::cast_possible_truncation, reason = "the value is at most 100")]
+#[inline]
+fn balance(fractions: &[f64]) -> i64 {
+    let deviation = match fractions {
+        [] | [_] => 0.0,
+        [one, other] => ((one - other) / 2.0).abs(),
+        all => {
+            let count = all.len() as f64;
+            let mean = all.iter().sum::<f64>() / count;
+            let squares = all.iter().fold(0.0, |sum, f| sum + (f - mean) * (f - mean));
+            (squares / count).sqrt()
+        }
     };
     ((1.0 - deviation) * MAX_NODE_SCORE as f64) as i64
 }
@@ -76,15 +131,16 @@ mod tests {
 
     #[test]
     fn evenness() {
-        let rows = [
-            ((0, 4), (0, 8), 100),
-            ((4, 4), (0, 8), 50),
-            ((1, 4), (4, 8), 87),
-            ((9, 4), (0, 0), 100),
-            ((9, 4), (8, 8), 100),
+        let rows: [(&[(i64, i64)], i64); 5] = [
+            (&[(0, 4), (0, 8)], 100),
+            (&[(4, 4), (0, 8)], 50),
+            (&[(1, 4), (4, 8)], 87),
+            (&[(9, 4)], 100),
+            (&[(4, 4), (0, 8), (0, 2)], 52),
         ];
-        for (cpu, memory, want) in rows {
-            assert_eq!(balance(cpu, memory), want, "{cpu:?} {memory:?}");
+        for (uses, want) in rows {
+            let fractions: Vec<_> = uses.iter().map(|(used, all)| fraction(*used, *all)).collect();
+            assert_eq!(balance(&fractions), want, "{uses:?}");
         }
     }
 }

@@ -1,19 +1,19 @@
-//! NodeResourcesFit: the pod's requests fit what is left of the node; emptier nodes score higher
-//! (LeastAllocated over CPU and memory, upstream's default strategy).
+//! NodeResourcesFit: the pod's requests fit what is left of the node; nodes are scored by how full they
+//! would be, by one of three strategies.
 
 use crate::cluster::{Row, View};
-use crate::framework::{
-    Action, ClusterEvent, Code, Eval, MAX_NODE_SCORE, Parts, Plugin, PluginEval, PluginInfo,
-    PrepareCx, Resource, Verdict,
-};
-use crate::model::Pod;
-use crate::units::{NodeId, Resources};
+use crate::framework::{Action, ClusterEvent, Code, Eval, ExtensionPoint, Parts, Plugin, PluginEval, PluginInfo, PrepareCx, Resource, Verdict};
+use crate::model::{NodeResourcesFitArgs, Pod, ScoringStrategy};
+use crate::units::{NodeId, Resources, is_extended_resource};
+
+use super::resource_scores::{Scorer, least_allocated};
 
 pub(super) const INFO: PluginInfo = PluginInfo {
     name: "NodeResourcesFit",
     default_weight: 1,
+    points: &[ExtensionPoint::PreFilter, ExtensionPoint::Filter, ExtensionPoint::PreScore, ExtensionPoint::Score],
     summary: "the pod's requests fit; emptier nodes score higher",
-    make: || Box::new(NodeResourcesFit),
+    make: |args| Box::new(NodeResourcesFit { args: args.node_resources_fit.clone() }),
 };
 
 /// How many countable resources one pod may ask for: each has a bit in a verdict, behind the first four.
@@ -27,12 +27,25 @@ const MEMORY: u32 = 1 << 2;
 const EPHEMERAL_STORAGE: u32 = 1 << 3;
 const FIRST_SCALAR: usize = 4;
 
-struct NodeResourcesFit;
+struct NodeResourcesFit {
+    args: NodeResourcesFitArgs,
+}
+
+impl NodeResourcesFit {
+    /// Whether the profile says not to look at the extended resource `name`.
+    fn ignores(&self, name: &str) -> bool {
+        let group = name.split('/').next().unwrap_or_default();
+        is_extended_resource(name)
+            && (self.args.ignored_resources.iter().any(|ignored| **ignored == *name)
+                || self.args.ignored_resource_groups.iter().any(|ignored| **ignored == *group))
+    }
+}
 
 impl Plugin for NodeResourcesFit {
     fn prepare(&self, pod: &Pod, cx: &PrepareCx<'_>) -> PluginEval {
-        let Resources { milli_cpu, memory, ephemeral_storage, .. } = pod.requests.request;
-        let asked = pod.requests.request.scalars.iter().filter(|(_, amount)| *amount > 0);
+        let Resources { milli_cpu, memory, ephemeral_storage, scalars } = &pod.requests.request;
+        let asked =
+            scalars.iter().filter(|(name, amount)| *amount > 0 && !self.ignores(name));
         let scalar = |(name, amount): &(Box<str>, i64)| Scalar {
             name: name.clone(),
             number: cx.view.cluster.resource_name(name),
@@ -47,14 +60,17 @@ impl Plugin for NodeResourcesFit {
             );
             return PluginEval::Reject(Code::UnschedulableAndUnresolvable, vec![reason]);
         }
+        let strategy = &self.args.strategy;
+        let usual = *strategy == ScoringStrategy::default();
         PluginEval::Run(Box::new(FitEval {
             position: cx.position,
-            milli_cpu,
-            memory,
-            ephemeral_storage,
+            milli_cpu: *milli_cpu,
+            memory: *memory,
+            ephemeral_storage: *ephemeral_storage,
             scalars,
             scored_milli_cpu: pod.requests.scored.milli_cpu,
             scored_memory: pod.requests.scored.memory,
+            scorer: (!usual).then(|| Scorer::new(&cx.view, strategy, &pod.requests.scored)),
         }))
     }
 
@@ -87,6 +103,8 @@ struct FitEval {
     scalars: Vec<Scalar>,
     scored_milli_cpu: i64,
     scored_memory: i64,
+    /// `None` for upstream's default strategy, which has a shorter way.
+    scorer: Option<Scorer>,
 }
 
 /// Whether `asked` is more than what is left; sums wrap as upstream's.
@@ -171,6 +189,12 @@ impl Eval for FitEval {
     }
 
     fn score(&self, view: &View<'_>, nodes: &[NodeId], out: &mut [i64]) {
+        if let Some(scorer) = &self.scorer {
+            for (node, points) in nodes.iter().zip(out) {
+                *points = scorer.points(view, *node);
+            }
+            return;
+        }
         for (node, points) in nodes.iter().zip(out) {
             let row = view.row(*node);
             let cpu = row.non_zero_milli_cpu.wrapping_add(self.scored_milli_cpu);
@@ -182,29 +206,6 @@ impl Eval for FitEval {
                 (_, 0) => of_cpu,
                 _ => i64::midpoint(of_cpu, of_memory),
             };
-        }
-    }
-}
-
-/// How much of `capacity` is left, from 0 to 100; zero where there is none.
-///
-/// Upstream: leastRequestedScore, v1.37.
-fn least_allocated(requested: i64, capacity: i64) -> i64 {
-    if capacity == 0 || requested > capacity {
-        return 0;
-    }
-    capacity.wrapping_sub(requested).wrapping_mul(MAX_NODE_SCORE).wrapping_div(capacity)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn what_is_left_in_hundredths() {
-        let rows = [((0, 0), 0), ((5, 4), 0), ((1, 3), 66), ((0, 7), 100), ((3, 4), 25)];
-        for ((requested, capacity), want) in rows {
-            assert_eq!(least_allocated(requested, capacity), want, "{requested} of {capacity}");
         }
     }
 }

@@ -1,18 +1,16 @@
 //! NodeUnschedulable: cordoned nodes take only pods that tolerate it.
 
 use crate::cluster::{Row, View};
-use crate::framework::{
-    Action, ClusterEvent, Code, Eval, Parts, Plugin, PluginEval, PluginInfo, PrepareCx, Resource,
-    Verdict,
-};
+use crate::framework::{Action, ClusterEvent, Code, Eval, ExtensionPoint, Parts, Plugin, PluginEval, PluginInfo, PrepareCx, Resource, Verdict};
 use crate::model::{Effect, Pod, Taint, UNSCHEDULABLE_TAINT_KEY};
 use crate::units::NodeId;
 
 pub(super) const INFO: PluginInfo = PluginInfo {
     name: "NodeUnschedulable",
     default_weight: 0,
+    points: &[ExtensionPoint::PreFilter, ExtensionPoint::Filter],
     summary: "leaves out nodes with spec.unschedulable",
-    make: || Box::new(NodeUnschedulable),
+    make: |_| Box::new(NodeUnschedulable),
 };
 
 const REASON: &str = "node(s) were unschedulable";

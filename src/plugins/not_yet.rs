@@ -2,37 +2,91 @@
 //! held with a message that says so, and never placed as if the rule were not there.
 
 use crate::framework::{
-    Action, ClusterEvent, Code, Plugin, PluginEval, PluginInfo, PrepareCx, Resource,
+    Action, ClusterEvent, Code, ExtensionPoint, Plugin, PluginEval, PluginInfo, PrepareCx, Resource,
 };
 use crate::model::{Pod, UnsupportedFeature};
 
 /// What a start line says of scores that are missing and hold nothing.
 pub const NOT_YET: &str = "not supported yet: default topology spreading and existing pods' affinity \
-                           terms are not scored; status.nominatedNodeName is not read; pods with node \
-                           affinity, host ports, volumes that need a plugin, spread constraints, pod \
+                           terms are not scored; status.nominatedNodeName is not read; pods with \
+                           volumes that need a plugin, spread constraints, pod \
                            affinity, resource claims or required node features are held unschedulable";
 
 macro_rules! not_yet {
-    ($constant:ident, $name:literal, $feature:ident, $words:literal) => {
+    ($constant:ident, $name:literal, $feature:ident, $weight:literal, [$($point:ident),*],
+     $words:literal) => {
         pub(super) const $constant: PluginInfo = PluginInfo {
             name: $name,
-            default_weight: 0,
+            default_weight: $weight,
+            points: &[$(ExtensionPoint::$point),*],
             summary: concat!("not supported yet: holds pods with ", $words),
-            make: || Box::new(NotYet { feature: UnsupportedFeature::$feature, words: $words }),
+            make: |_| Box::new(NotYet { feature: UnsupportedFeature::$feature, words: $words }),
         };
     };
 }
 
-not_yet!(NODE_AFFINITY, "NodeAffinity", NodeAffinity, "node affinity");
-not_yet!(NODE_PORTS, "NodePorts", HostPorts, "host ports");
-not_yet!(VOLUME_BINDING, "VolumeBinding", Volumes, "volumes that a volume plugin judges");
-not_yet!(POD_TOPOLOGY_SPREAD, "PodTopologySpread", TopologySpread, "topology spread constraints");
-not_yet!(INTER_POD_AFFINITY, "InterPodAffinity", PodAffinity, "pod affinity");
-not_yet!(DYNAMIC_RESOURCES, "DynamicResources", ResourceClaims, "resource claims");
+not_yet!(
+    VOLUME_RESTRICTIONS,
+    "VolumeRestrictions",
+    Volumes,
+    0,
+    [PreFilter, Filter],
+    "volumes that a volume plugin judges"
+);
+not_yet!(
+    NODE_VOLUME_LIMITS,
+    "NodeVolumeLimits",
+    Volumes,
+    0,
+    [PreFilter, Filter],
+    "volumes that a volume plugin judges"
+);
+not_yet!(
+    VOLUME_BINDING,
+    "VolumeBinding",
+    Volumes,
+    1,
+    [PreFilter, Filter, PreScore, Score, Reserve, PreBind],
+    "volumes that a volume plugin judges"
+);
+not_yet!(
+    VOLUME_ZONE,
+    "VolumeZone",
+    Volumes,
+    0,
+    [PreFilter, Filter],
+    "volumes that a volume plugin judges"
+);
+not_yet!(
+    POD_TOPOLOGY_SPREAD,
+    "PodTopologySpread",
+    TopologySpread,
+    2,
+    [PreFilter, Filter, PreScore, Score],
+    "topology spread constraints"
+);
+not_yet!(
+    INTER_POD_AFFINITY,
+    "InterPodAffinity",
+    PodAffinity,
+    2,
+    [PreFilter, Filter, PreScore, Score],
+    "pod affinity"
+);
+not_yet!(
+    DYNAMIC_RESOURCES,
+    "DynamicResources",
+    ResourceClaims,
+    2,
+    [PreEnqueue, PreFilter, Filter, PostFilter, Score, Reserve, PreBind],
+    "resource claims"
+);
 not_yet!(
     NODE_DECLARED_FEATURES,
     "NodeDeclaredFeatures",
     DeclaredFeatures,
+    0,
+    [PreFilter, Filter],
     "features that the node must declare"
 );
 

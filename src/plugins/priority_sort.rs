@@ -2,15 +2,16 @@
 
 use std::cmp::Reverse;
 
-use crate::framework::{Plugin, PluginEval, PluginInfo, PrepareCx};
+use crate::framework::{ExtensionPoint, Plugin, PluginEval, PluginInfo, PrepareCx};
 use crate::model::Pod;
 use crate::units::Nanos;
 
 pub(super) const INFO: PluginInfo = PluginInfo {
     name: "PrioritySort",
     default_weight: 0,
+    points: &[ExtensionPoint::QueueSort],
     summary: "takes pods of higher priority first, then those that wait longer",
-    make: || Box::new(PrioritySort),
+    make: |_| Box::new(PrioritySort),
 };
 
 /// What sorts a waiting pod: the smallest is taken first.

@@ -1,15 +1,14 @@
 //! SchedulingGates: a pod with gates does not even wait its turn.
 
-use crate::framework::{
-    Action, ClusterEvent, Code, Plugin, PluginEval, PluginInfo, PodRejection, PrepareCx, Resource,
-};
+use crate::framework::{Action, ClusterEvent, Code, ExtensionPoint, Plugin, PluginEval, PluginInfo, PodRejection, PrepareCx, Resource};
 use crate::model::Pod;
 
 pub(super) const INFO: PluginInfo = PluginInfo {
     name: "SchedulingGates",
     default_weight: 0,
+    points: &[ExtensionPoint::PreEnqueue],
     summary: "holds pods back while they have scheduling gates",
-    make: || Box::new(SchedulingGates),
+    make: |_| Box::new(SchedulingGates),
 };
 
 struct SchedulingGates;

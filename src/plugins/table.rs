@@ -3,7 +3,7 @@
 use crate::framework::PluginInfo;
 
 use super::{
-    default_binder, default_preemption, image_locality, node_name,
+    default_binder, default_preemption, image_locality, node_affinity, node_name, node_ports,
     node_resources_balanced_allocation, node_resources_fit, node_unschedulable, not_yet,
     priority_sort, scheduling_gates, taint_toleration,
 };
@@ -15,10 +15,13 @@ pub static PLUGINS: &[PluginInfo] = &[
     node_name::INFO,
     node_unschedulable::INFO,
     taint_toleration::INFO,
-    not_yet::NODE_AFFINITY,
-    not_yet::NODE_PORTS,
+    node_affinity::INFO,
+    node_ports::INFO,
     node_resources_fit::INFO,
+    not_yet::VOLUME_RESTRICTIONS,
+    not_yet::NODE_VOLUME_LIMITS,
     not_yet::VOLUME_BINDING,
+    not_yet::VOLUME_ZONE,
     not_yet::POD_TOPOLOGY_SPREAD,
     not_yet::INTER_POD_AFFINITY,
     not_yet::DYNAMIC_RESOURCES,

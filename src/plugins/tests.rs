@@ -1,7 +1,7 @@
 //! Facts of upstream's own unit tests: a pod, a node, what the plugin says.
 
 use crate::cluster::{Cluster, View};
-use crate::framework::{Code, Prepared, Profile, Table, explain, prepare};
+use crate::framework::{Code, Prepared, Profile, ProfileSpec, Table, explain, prepare};
 use crate::model::{Effect, Image, Node, Pod, PodKey, Taint, Toleration, TolerationOperator};
 
 use super::PLUGINS;
@@ -43,13 +43,13 @@ fn cluster(nodes: &[Node], pods: &[Pod]) -> Cluster {
 
 /// What one plugin gives each node, by name: the rejection or the raw and weighted score.
 fn judged(plugin: &str, cluster: &Cluster, pod: &Pod) -> Vec<Result<(i64, i64), (Code, String)>> {
-    let profile = Profile::new("berth", PLUGINS);
+    let profile = Profile::compile(&ProfileSpec::of_defaults("berth", PLUGINS), PLUGINS).expect("the defaults fit");
     let view = View::new(cluster);
     let Prepared::Ready { evals, .. } = prepare(&profile, pod, view) else {
         panic!("the pod as a whole was rejected")
     };
     let table = Table::build(&evals, &view, None);
-    let position = PLUGINS.iter().position(|info| info.name == plugin).unwrap();
+    let position = profile.plugins.iter().position(|entry| entry.name == plugin).unwrap();
     let mut reports = explain(&evals, &view, &table, None);
     reports.sort_by_key(|report| cluster.node_name(report.node).to_owned());
     let one = |report: &crate::framework::NodeReport| {

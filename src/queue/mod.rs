@@ -10,7 +10,7 @@ mod tests;
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use crate::framework::{ClusterEvent, PluginMask, Profile};
+use crate::framework::{ClusterEvent, ExtensionPoint, PluginMask, Profile};
 use crate::model::Pod;
 use crate::plugins::priority_sort::{SortKey, sort_key};
 use crate::units::{Map, Nanos, PodId};
@@ -290,8 +290,8 @@ impl Queue {
     /// Puts a pod among the active ones, or among the gated if a PreEnqueue plugin holds it.
     fn activate(&mut self, id: PodId, profiles: &[Profile]) {
         let Some(queued) = self.pods.get(&id) else { return };
-        let mut plugins = profiles[queued.profile].plugins.iter();
-        let place = if plugins.any(|entry| entry.plugin.pre_enqueue(&queued.pod).is_some()) {
+        let mut plugins = profiles[queued.profile].at(ExtensionPoint::PreEnqueue);
+        let place = if plugins.any(|(_, entry)| entry.plugin.pre_enqueue(&queued.pod).is_some()) {
             QueuePlace::Gated
         } else {
             QueuePlace::Active(sort_key(queued.pod.priority, queued.inserted), self.sequence)

@@ -3,19 +3,20 @@
 use proptest::prelude::*;
 
 use super::*;
-use crate::framework::{Action, Resource};
+use crate::framework::{Action, ProfileSpec, Resource};
 use crate::model::PodKey;
 use crate::plugins::PLUGINS;
 
 const NODE_ADD: ClusterEvent = ClusterEvent::new(Resource::Node, Action::ADD);
 
 fn profiles() -> Vec<Profile> {
-    vec![Profile::new("berth", PLUGINS)]
+    vec![Profile::compile(&ProfileSpec::of_defaults("berth", PLUGINS), PLUGINS).expect("the defaults fit")]
 }
 
 /// The mask of one plugin.
 fn plugin(name: &str) -> PluginMask {
-    1 << PLUGINS.iter().position(|info| info.name == name).expect("it is a plugin")
+    let position = profiles()[0].plugins.iter().position(|entry| entry.name == name);
+    1 << position.expect("it is a plugin")
 }
 
 fn pod(number: u32, priority: i32) -> QueuedPod {
@@ -128,7 +129,7 @@ fn an_event_reaches_only_pods_whose_rejectors_registered_for_it() {
         ("TaintToleration", taint, true),
         ("NodeResourcesFit", taint, false),
         ("NodeName", NODE_ADD, true),
-        ("NodeAffinity", NODE_ADD, false),
+        ("VolumeZone", NODE_ADD, false),
     ];
     for (name, event, helps) in rows {
         let mut queue = Queue::new(Backoff::default());

@@ -11,6 +11,6 @@ mod time;
 pub use collections::{IndexVec, Map, Set};
 pub use ids::{Id, NodeId, PodId, Symbol};
 pub use quantity::{Quantity, QuantityError};
-pub use resources::{Resources, is_scalar_resource};
+pub use resources::{Resources, is_extended_resource, is_scalar_resource};
 pub use seed::{hash_bytes, mix};
 pub use time::Nanos;

@@ -60,7 +60,8 @@ pub fn is_scalar_resource(name: &str) -> bool {
 
 /// Upstream: v1helper.IsExtendedResourceName, v1.37. A name with a slash outside `kubernetes.io/` that,
 /// behind the prefix `requests.`, is still a qualified name of at most 63 + 253 characters.
-fn is_extended_resource(name: &str) -> bool {
+#[must_use]
+pub fn is_extended_resource(name: &str) -> bool {
     const QUOTA_PREFIX: &str = "requests.";
     if !name.contains('/') || name.contains("kubernetes.io/") || name.starts_with(QUOTA_PREFIX) {
         return false;

@@ -8,6 +8,7 @@ use serde::de::IgnoredAny;
 use crate::model::{self, LabelOperator, LabelRequirement};
 
 use super::json::{List, string_map};
+use super::node_affinity::NodeAffinity;
 
 #[derive(Clone, Debug, Default, Deserialize)]
 #[serde(default, expecting = "an object")]
@@ -18,15 +19,6 @@ pub(super) struct Affinity {
     pub(super) pod: Option<PodAffinity<IgnoredAny>>,
     #[serde(rename = "podAntiAffinity")]
     pub(super) pod_anti: Option<PodAffinity<Term>>,
-}
-
-#[derive(Clone, Debug, Default, Deserialize)]
-#[serde(default, expecting = "an object")]
-pub(super) struct NodeAffinity {
-    #[serde(rename = "requiredDuringSchedulingIgnoredDuringExecution")]
-    required: Option<IgnoredAny>,
-    #[serde(rename = "preferredDuringSchedulingIgnoredDuringExecution")]
-    preferred: List<IgnoredAny>,
 }
 
 #[derive(Clone, Debug, Default, Deserialize)]
@@ -61,13 +53,6 @@ struct Requirement {
     key: Option<Box<str>>,
     operator: Option<Box<str>>,
     values: List<Box<str>>,
-}
-
-impl NodeAffinity {
-    /// A required part without terms selects no node at all, so it counts.
-    pub(super) fn has_terms(&self) -> bool {
-        self.required.is_some() || !self.preferred.is_empty()
-    }
 }
 
 impl<T> PodAffinity<T> {
@@ -151,12 +136,16 @@ fn is_valid(requirement: &LabelRequirement) -> bool {
         LabelOperator::In | LabelOperator::NotIn => !requirement.values.is_empty(),
         LabelOperator::Exists | LabelOperator::DoesNotExist => requirement.values.is_empty(),
     };
-    let is_value = |value: &str| value.is_empty() || is_label_word(value);
-    named && is_label_key(&requirement.key) && requirement.values.iter().all(|v| is_value(v))
+    named && is_label_key(&requirement.key) && requirement.values.iter().all(|v| is_label_value(v))
+}
+
+/// A word, or nothing.
+pub(super) fn is_label_value(value: &str) -> bool {
+    value.is_empty() || is_label_word(value)
 }
 
 /// A word, after a DNS subdomain and a slash where it has a prefix.
-fn is_label_key(key: &str) -> bool {
+pub(super) fn is_label_key(key: &str) -> bool {
     match key.split_once('/') {
         None => is_label_word(key),
         Some((prefix, word)) => is_label_word(word) && is_subdomain(prefix),

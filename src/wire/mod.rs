@@ -13,6 +13,7 @@ mod json;
 mod metadata;
 mod namespace;
 mod node;
+mod node_affinity;
 mod object;
 mod pod;
 mod pod_requests;

@@ -89,6 +89,9 @@ pub(super) struct RestartPolicyRule {
 #[serde(default, rename_all = "camelCase", expecting = "an object")]
 pub(super) struct Port {
     pub(super) host_port: Option<i32>,
+    #[serde(rename = "hostIP")]
+    pub(super) host_ip: Option<Box<str>>,
+    pub(super) protocol: Option<Box<str>>,
     pub(super) container_port: Option<i32>,
 }
 

@@ -1,7 +1,7 @@
 //! From the trimmed pod to the scheduler's. The part with rules of its own, what a pod needs, is in
 //! `pod_requests`, and what berth cannot judge yet in `unsupported`.
 
-use crate::model::{self, PodKey, normalized_image_name};
+use crate::model::{self, HostPort, PodKey, normalized_image_name};
 
 use super::affinity::PodAffinity;
 use super::error::{FieldError, ObjectError};
@@ -59,6 +59,15 @@ impl Pod {
                 gates.map(|gate| gate.name.clone().unwrap_or_default()).collect()
             },
             tolerations: spec.tolerations.iter().map(|t| t.0.clone()).collect(),
+            node_selector: {
+                let labels = spec.node_selector.iter().flatten();
+                labels.map(|(key, value)| (key.as_str(), value.as_str())).collect()
+            },
+            node_affinity: {
+                let affinity = spec.affinity.as_ref();
+                affinity.and_then(|affinity| Some(affinity.node.as_ref()?.to_model()))
+            },
+            host_ports: spec.host_ports(),
             requests: resources.requests(),
             images: spec.images(),
             required_anti_affinity: {
@@ -74,6 +83,29 @@ impl Pod {
 }
 
 impl PodSpec {
+    /// The ports of the host that its containers and sidecars ask for. In the host's network every port
+    /// of a container is one of the host's.
+    ///
+    /// Upstream: schedutil.GetHostPorts and defaultHostNetworkPorts, v1.37.
+    fn host_ports(&self) -> Vec<HostPort> {
+        let shares = self.host_network == Some(true);
+        let sidecars = self.init_containers.iter().filter(|container| container.sidecar);
+        let ports = self.containers.iter().chain(sidecars).flat_map(|c| c.ports.iter());
+        let or = |text: &Option<Box<str>>, default: &str| match text.as_deref() {
+            None | Some("") => default.into(),
+            Some(text) => text.into(),
+        };
+        let wanted = ports.map(|port| HostPort {
+            protocol: or(&port.protocol, "TCP"),
+            ip: or(&port.host_ip, "0.0.0.0"),
+            port: match port.host_port.unwrap_or_default() {
+                0 if shares => port.container_port.unwrap_or_default(),
+                number => number,
+            },
+        });
+        wanted.filter(|port| port.port > 0).collect()
+    }
+
     /// The images that a node can have, normalised: init containers, containers, image volumes.
     ///
     /// Upstream: imagelocality.sumImageScores, v1.37.

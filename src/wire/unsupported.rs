@@ -3,7 +3,7 @@
 
 use crate::model::{self, PodResources, Unsupported, UnsupportedFeature};
 
-use super::affinity::{NodeAffinity, PodAffinity};
+use super::affinity::PodAffinity;
 use super::pod::{Container, PodSpec, Volume};
 
 /// Prefix of the resources that a `DeviceClass` stands for.
@@ -15,8 +15,6 @@ const DEVICE_CLASS_PREFIX: &str = "deviceclass.resource.kubernetes.io/";
 /// `resources` are its resources with all defaults.
 pub(super) fn unsupported(spec: &PodSpec, resources: &PodResources) -> Vec<Unsupported> {
     let mut found = Found(Vec::new());
-    node_affinity(spec, &mut found);
-    host_ports(spec, &mut found);
     for (i, volume) in spec.volumes.iter().enumerate() {
         if let Some(kind) = volume.judged() {
             found.add(UnsupportedFeature::Volumes, format!("spec.volumes[{i}].{kind}"));
@@ -40,38 +38,6 @@ struct Found(Vec<Unsupported>);
 impl Found {
     fn add(&mut self, feature: UnsupportedFeature, path: impl Into<Box<str>>) {
         self.0.push(Unsupported { feature, path: path.into() });
-    }
-}
-
-/// Upstream: `NodeAffinity`'s `PreFilter` and `PreScore`, v1.37.
-fn node_affinity(spec: &PodSpec, found: &mut Found) {
-    if spec.node_selector.as_ref().is_some_and(|selector| !selector.is_empty()) {
-        found.add(UnsupportedFeature::NodeAffinity, "spec.nodeSelector");
-    }
-    let affinity = spec.affinity.as_ref().and_then(|affinity| affinity.node.as_ref());
-    if affinity.is_some_and(NodeAffinity::has_terms) {
-        found.add(UnsupportedFeature::NodeAffinity, "spec.affinity.nodeAffinity");
-    }
-}
-
-/// In the host's network every port of a container is one of the host's.
-///
-/// Upstream: defaultHostNetworkPorts and schedutil.GetHostPorts, v1.37.
-fn host_ports(spec: &PodSpec, found: &mut Found) {
-    let shares = spec.host_network == Some(true);
-    for (path, container) in all_containers(spec) {
-        if path.kind == Kind::Ephemeral || (path.kind == Kind::Init && !container.sidecar) {
-            continue;
-        }
-        for (i, port) in container.ports.iter().enumerate() {
-            let (name, number) = match port.host_port.unwrap_or_default() {
-                0 if shares => ("containerPort", port.container_port.unwrap_or_default()),
-                number => ("hostPort", number),
-            };
-            if number > 0 {
-                found.add(UnsupportedFeature::HostPorts, format!("{path}.ports[{i}].{name}"));
-            }
-        }
     }
 }
 

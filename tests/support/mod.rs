@@ -7,11 +7,13 @@
 pub(crate) mod accounts;
 pub(crate) mod berth;
 pub(crate) mod control_plane;
+pub(crate) mod deployed;
 pub(crate) mod mixed;
 pub(crate) mod oracle;
 pub(crate) mod process;
 pub(crate) mod proxy;
 pub(crate) mod rest;
+pub(crate) mod rights;
 pub(crate) mod scene;
 pub(crate) mod upstream;
 pub(crate) mod users;

@@ -5,7 +5,7 @@ use crate::engine::{
     AttemptId, BindOutcome, DecisionVerdict, Effect, Engine, EngineConfig, Event, FailedCondition,
     Kind, Next, Report,
 };
-use crate::framework::Profile;
+use crate::framework::{Profile, ProfileSpec};
 use crate::model::{
     AffinityTerm, LabelOperator, LabelRequirement, LabelSelector, Labels, Node, Pod, PodKey,
     ScheduledCondition, Taint, Unsupported, UnsupportedFeature,
@@ -33,7 +33,7 @@ impl Kit {
     pub(super) fn seeded(seed: u64) -> Self {
         let engine = Engine::new(EngineConfig {
             seed,
-            profiles: vec![Profile::new("berth", PLUGINS)],
+            profiles: vec![Profile::compile(&ProfileSpec::of_defaults("berth", PLUGINS), PLUGINS).expect("the defaults fit")],
             bindings_in_flight_max: BINDINGS_MAX,
             backoff: Backoff::default(),
         });

@@ -3,8 +3,7 @@
 use serde_json::{Value, json};
 
 use crate::model::UnsupportedFeature::{
-    self, DeclaredFeatures, HostPorts, NodeAffinity, PodAffinity, ResourceClaims, TopologySpread,
-    Volumes,
+    self, DeclaredFeatures, PodAffinity, ResourceClaims, TopologySpread, Volumes,
 };
 
 use super::pod;
@@ -20,7 +19,6 @@ fn check(rows: Vec<(Value, Vec<(UnsupportedFeature, &str)>)>) {
 
 #[test]
 fn affinity_and_spreading() {
-    let node = "spec.affinity.nodeAffinity";
     let required = "requiredDuringSchedulingIgnoredDuringExecution";
     let preferred = "preferredDuringSchedulingIgnoredDuringExecution";
     check(vec![
@@ -30,14 +28,8 @@ fn affinity_and_spreading() {
                 "resourceClaims": null}),
             vec![],
         ),
-        (json!({"nodeSelector": {"disk": "ssd"}}), vec![(NodeAffinity, "spec.nodeSelector")]),
-        (json!({"affinity": {"nodeAffinity": {preferred: []}}}), vec![]),
-        (json!({"affinity": {"nodeAffinity": {preferred: [{}]}}}), vec![(NodeAffinity, node)]),
-        // No term at all is one that no node fulfils.
-        (
-            json!({"affinity": {"nodeAffinity": {required: {"nodeSelectorTerms": []}}}}),
-            vec![(NodeAffinity, node)],
-        ),
+        (json!({"nodeSelector": {"disk": "ssd"}}), vec![]),
+        (json!({"affinity": {"nodeAffinity": {preferred: [{}]}}}), vec![]),
         (
             json!({"affinity": {"podAffinity": {required: [{}]}, "podAntiAffinity": {}}}),
             vec![(PodAffinity, "spec.affinity.podAffinity")],
@@ -52,31 +44,6 @@ fn affinity_and_spreading() {
         ),
         // Behind a gate that is off.
         (json!({"schedulingGroup": {"podGroupName": "g"}}), vec![]),
-    ]);
-}
-
-#[test]
-fn host_ports() {
-    let containers = json!([{"name": "a", "ports": [{"containerPort": 80}, {"hostPort": 8080}]}]);
-    check(vec![
-        (
-            json!({"containers": containers}),
-            vec![(HostPorts, "spec.containers[0].ports[1].hostPort")],
-        ),
-        (
-            json!({"hostNetwork": true, "containers": containers}),
-            vec![
-                (HostPorts, "spec.containers[0].ports[0].containerPort"),
-                (HostPorts, "spec.containers[0].ports[1].hostPort"),
-            ],
-        ),
-        (
-            json!({"initContainers": [
-                {"name": "a", "ports": [{"hostPort": 1}]},
-                {"name": "b", "ports": [{"hostPort": 2}], "restartPolicy": "Always"}]}),
-            vec![(HostPorts, "spec.initContainers[1].ports[0].hostPort")],
-        ),
-        (json!({"containers": [{"name": "a", "ports": [{"hostPort": 0}]}]}), vec![]),
     ]);
 }
 

@@ -1,0 +1,126 @@
+//! Labels of nodes in columns: one a key, one entry a node, so that a selector reads a number a node.
+
+use crate::model::Labels;
+use crate::units::NodeId;
+
+use super::interner::Interner;
+
+/// Labels of all nodes, by key.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct NodeLabels {
+    keys: Interner<Box<str>>,
+    values: Interner<Box<str>>,
+    /// By key: the number of each node's value plus one; 0 is no such label. Shorter than the number of
+    /// nodes where the rest has none.
+    columns: Vec<Vec<u32>>,
+}
+
+/// The values of one label on all nodes.
+#[derive(Clone, Copy, Debug)]
+pub struct LabelColumn<'a> {
+    column: &'a [u32],
+    values: &'a Interner<Box<str>>,
+}
+
+impl<'a> LabelColumn<'a> {
+    /// The number of the value on `node`; `None` where the node has no such label.
+    #[must_use]
+    pub fn number(&self, node: NodeId) -> Option<u32> {
+        self.column.get(node.0 as usize)?.checked_sub(1)
+    }
+
+    /// The value on `node`.
+    #[must_use]
+    pub fn value(&self, node: NodeId) -> Option<&'a str> {
+        Some(self.values.get(self.number(node)?)?)
+    }
+}
+
+impl NodeLabels {
+    /// Gives `node` the labels `new` in the place of `old`, numbers that this gave out before.
+    pub(crate) fn replace(
+        &mut self,
+        node: NodeId,
+        old: &[(u32, u32)],
+        new: &Labels,
+    ) -> Vec<(u32, u32)> {
+        let at = node.0 as usize;
+        let mut pairs = Vec::with_capacity(new.len());
+        for (key, value) in new.iter() {
+            pairs.push((self.keys.acquire_str(key), self.values.acquire_str(value)));
+        }
+        for &(key, value) in old {
+            self.columns[key as usize][at] = 0;
+            self.keys.release(key);
+            self.values.release(value);
+        }
+        for &(key, value) in &pairs {
+            let key = key as usize;
+            if self.columns.len() <= key {
+                self.columns.resize_with(key + 1, Vec::new);
+            }
+            let column = &mut self.columns[key];
+            if column.len() <= at {
+                column.resize(at + 1, 0);
+            }
+            column[at] = value + 1;
+        }
+        self.drop_unused(old);
+        pairs
+    }
+
+    /// Whether `pairs` are what `labels` says.
+    pub(crate) fn equal(&self, pairs: &[(u32, u32)], labels: &Labels) -> bool {
+        pairs.len() == labels.len()
+            && pairs.iter().zip(labels.iter()).all(|((key, value), (k, v))| {
+                self.keys.get(*key).is_some_and(|text| **text == *k)
+                    && self.values.get(*value).is_some_and(|text| **text == *v)
+            })
+    }
+
+    /// The column of `key`, if a node has such a label.
+    pub(crate) fn column(&self, key: &str) -> Option<LabelColumn<'_>> {
+        let column = self.columns.get(self.keys.find(key)? as usize)?;
+        Some(LabelColumn { column, values: &self.values })
+    }
+
+    /// The number of `value`, if a node has a label of that value.
+    pub(crate) fn value(&self, value: &str) -> Option<u32> {
+        self.values.find(value)
+    }
+
+    /// Gives back the memory of columns whose key no node has any more.
+    fn drop_unused(&mut self, keys: &[(u32, u32)]) {
+        for &(key, _) in keys {
+            if self.keys.get(key).is_none() {
+                self.columns[key as usize] = Vec::new();
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn columns_follow_the_nodes() {
+        let mut labels = NodeLabels::default();
+        let of = |pairs: &[(&str, &str)]| Labels::from_iter(pairs.iter().copied());
+        let zone = |labels: &NodeLabels, node| {
+            labels.column("zone").and_then(|c| c.value(NodeId(node)).map(str::to_owned))
+        };
+        let first = labels.replace(NodeId(0), &[], &of(&[("zone", "a"), ("disk", "ssd")]));
+        let second = labels.replace(NodeId(5), &[], &of(&[("zone", "b")]));
+        assert_eq!((zone(&labels, 0), zone(&labels, 5)), (Some("a".into()), Some("b".into())));
+        assert_eq!((zone(&labels, 1), zone(&labels, 9)), (None, None));
+        assert!(labels.equal(&second, &of(&[("zone", "b")])));
+        assert!(!labels.equal(&second, &of(&[("zone", "a")])));
+        let first = labels.replace(NodeId(0), &first, &of(&[("zone", "b")]));
+        assert!(labels.column("disk").is_none());
+        labels.replace(NodeId(0), &first, &of(&[]));
+        labels.replace(NodeId(5), &second, &of(&[]));
+        assert!(labels.column("zone").is_none());
+        assert_eq!(labels.value("b"), None);
+    }
+}

@@ -1,0 +1,205 @@
+//! NodeAffinity: nodeSelector, required and preferred node affinity, and what a profile adds to them.
+
+use crate::cluster::View;
+use crate::framework::{
+    Action, Cells, ClusterEvent, Code, Eval, ExtensionPoint, KeyOut, Parts, Plugin, PluginEval,
+    PluginInfo, PrepareCx, Resource, Verdict, default_normalise,
+};
+use crate::model::{NodeAffinity as Affinity, NodeOperator, NodeSelectorTerm, Pod, PreferredTerm};
+use crate::units::NodeId;
+
+use super::node_selector::{NAME_FIELD, Term};
+
+pub(super) const INFO: PluginInfo = PluginInfo {
+    name: "NodeAffinity",
+    default_weight: 2,
+    points: &[
+        ExtensionPoint::PreFilter,
+        ExtensionPoint::Filter,
+        ExtensionPoint::PreScore,
+        ExtensionPoint::Score,
+    ],
+    summary: "honours node affinity and nodeSelector",
+    make: |args| Box::new(NodeAffinity { added: args.added_affinity.clone().unwrap_or_default() }),
+};
+
+/// Detail of a rejection by the profile's affinity.
+const ADDED: u32 = 0;
+/// Detail of a rejection by the pod's own.
+const OWN: u32 = 1;
+
+struct NodeAffinity {
+    /// `addedAffinity` of the profile.
+    added: Affinity,
+}
+
+impl Plugin for NodeAffinity {
+    fn prepare(&self, pod: &Pod, cx: &PrepareCx<'_>) -> PluginEval {
+        let none = Affinity::default();
+        let own = pod.node_affinity.as_ref().unwrap_or(&none);
+        let view = &cx.view;
+        let required = |affinity: &Affinity| {
+            affinity.required.as_ref().map(|terms| compile(view, terms))
+        };
+        let preferred = self.added.preferred.iter().chain(&own.preferred);
+        let eval = NodeAffinityEval {
+            position: cx.position,
+            added: required(&self.added),
+            selector: (!pod.node_selector.is_empty())
+                .then(|| Term::of_labels(view, pod.node_selector.iter())),
+            own: required(own),
+            preferred: preferred.filter_map(|term| preference(view, term)).collect(),
+        };
+        let narrowing = match own.required.as_deref().map(named_nodes) {
+            None | Some(None) => None,
+            Some(Some(names)) if names.is_empty() => {
+                let reason = "pod affinity terms conflict".to_owned();
+                return PluginEval::Reject(Code::UnschedulableAndUnresolvable, vec![reason]);
+            }
+            Some(Some(names)) => Some(names),
+        };
+        match (eval.parts() == Parts::default(), narrowing) {
+            (_, Some(names)) => PluginEval::Narrow(Some(Box::new(eval)), names),
+            (false, None) => PluginEval::Run(Box::new(eval)),
+            (true, None) => PluginEval::Skip,
+        }
+    }
+
+    fn events(&self) -> &'static [ClusterEvent] {
+        const {
+            let node = Action::ADD.or(Action::UPDATE_NODE_LABEL);
+            &[ClusterEvent::new(Resource::Node, node)]
+        }
+    }
+}
+
+fn compile(view: &View<'_>, terms: &[NodeSelectorTerm]) -> Vec<Term> {
+    terms.iter().map(|term| Term::new(view, term)).collect()
+}
+
+/// A preferred term with its weight; one that weighs nothing or asks for nothing does not count.
+fn preference(view: &View<'_>, term: &PreferredTerm) -> Option<(i32, Term)> {
+    let empty = term.term.expressions.is_empty() && term.term.fields.is_empty();
+    (term.weight != 0 && !empty).then(|| (term.weight, Term::new(view, &term.term)))
+}
+
+/// The only nodes that required terms leave, where each of them names nodes; sorted.
+///
+/// Upstream: NodeAffinity.PreFilter, v1.37: in a term the intersection of its `metadata.name In`, over the
+/// terms their union; a term that names none leaves all nodes.
+fn named_nodes(terms: &[NodeSelectorTerm]) -> Option<Vec<Box<str>>> {
+    if terms.is_empty() {
+        return None;
+    }
+    let mut union: Vec<Box<str>> = Vec::new();
+    for term in terms {
+        let mut names: Option<Vec<Box<str>>> = None;
+        for field in &term.fields {
+            if &*field.key == NAME_FIELD && field.operator == Some(NodeOperator::In) {
+                names = Some(match names {
+                    None => field.values.clone(),
+                    Some(names) => {
+                        names.into_iter().filter(|name| field.values.contains(name)).collect()
+                    }
+                });
+            }
+        }
+        union.extend(names?);
+    }
+    union.sort_unstable();
+    union.dedup();
+    Some(union)
+}
+
+struct NodeAffinityEval {
+    position: u16,
+    /// The profile's required terms: one of them matches.
+    added: Option<Vec<Term>>,
+    /// The pod's nodeSelector.
+    selector: Option<Term>,
+    /// The pod's required terms: one of them matches.
+    own: Option<Vec<Term>>,
+    /// Weights and terms, the profile's first.
+    preferred: Vec<(i32, Term)>,
+}
+
+/// Clears the bits of nodes that none of `terms` matches.
+fn narrow_to_any(view: &View<'_>, nodes: &[NodeId], terms: &[Term], matched: &mut [bool]) {
+    let mut any = vec![false; nodes.len()];
+    for term in terms {
+        let mut this = vec![true; nodes.len()];
+        term.narrow(view, nodes, &mut this);
+        any.iter_mut().zip(this).for_each(|(any, this)| *any |= this);
+    }
+    matched.iter_mut().zip(any).for_each(|(matched, any)| *matched &= any);
+}
+
+impl Eval for NodeAffinityEval {
+    fn parts(&self) -> Parts {
+        let scores = !self.preferred.is_empty();
+        Parts {
+            filter: self.added.is_some() || self.selector.is_some() || self.own.is_some(),
+            score: false,
+            key_words: usize::from(scores),
+            cell_score: scores,
+        }
+    }
+
+    fn filter(&self, view: &View<'_>, nodes: &[NodeId], out: &mut [Verdict]) {
+        let mut matched = vec![true; nodes.len()];
+        let mut reject = |matched: &[bool], detail: u32| {
+            let code = Code::UnschedulableAndUnresolvable;
+            let rejected = Verdict::reject(self.position, code, detail);
+            for (verdict, matched) in out.iter_mut().zip(matched) {
+                if !matched && verdict.is_pass() {
+                    *verdict = rejected;
+                }
+            }
+        };
+        if let Some(terms) = &self.added {
+            narrow_to_any(view, nodes, terms, &mut matched);
+            reject(&matched, ADDED);
+        }
+        matched.fill(true);
+        if let Some(selector) = &self.selector {
+            selector.narrow(view, nodes, &mut matched);
+        }
+        if let Some(terms) = &self.own {
+            narrow_to_any(view, nodes, terms, &mut matched);
+        }
+        reject(&matched, OWN);
+    }
+
+    fn reasons(&self, _view: &View<'_>, _node: NodeId, verdict: Verdict) -> Vec<String> {
+        let text = match verdict.detail {
+            ADDED => "node(s) didn't match scheduler-enforced node affinity",
+            _ => "node(s) didn't match Pod's node affinity/selector",
+        };
+        vec![text.into()]
+    }
+
+    /// The sum of the weights of the preferred terms that match.
+    fn key(&self, view: &View<'_>, nodes: &[NodeId], out: &mut KeyOut<'_>) {
+        let mut sums = vec![0u32; nodes.len()];
+        for (weight, term) in &self.preferred {
+            let mut matched = vec![true; nodes.len()];
+            term.narrow(view, nodes, &mut matched);
+            let weight = u32::try_from(*weight).unwrap_or_default();
+            let matching = sums.iter_mut().zip(matched).filter(|(_, matched)| *matched);
+            matching.for_each(|(sum, _)| *sum = sum.saturating_add(weight));
+        }
+        for (index, sum) in sums.into_iter().enumerate() {
+            out.set(index, 0, sum);
+        }
+    }
+
+    fn raw(&self, _view: &View<'_>, cells: Cells<'_>, out: &mut [i64]) {
+        for (cell, score) in out.iter_mut().enumerate() {
+            *score = i64::from(cells.word(cell, 0));
+        }
+    }
+
+    fn normalise(&self, _cells: Cells<'_>, raw: &mut [i64]) {
+        default_normalise(raw, false);
+    }
+}

@@ -1,0 +1,67 @@
+//! NodePorts: a node whose ports the pod asks for are free.
+
+use crate::cluster::View;
+use crate::framework::{
+    Action, ClusterEvent, Code, Eval, ExtensionPoint, Parts, Plugin, PluginEval, PluginInfo,
+    PrepareCx, Resource, Verdict,
+};
+use crate::model::{HostPort, Pod};
+use crate::units::NodeId;
+
+pub(super) const INFO: PluginInfo = PluginInfo {
+    name: "NodePorts",
+    default_weight: 0,
+    points: &[ExtensionPoint::PreFilter, ExtensionPoint::Filter],
+    summary: "the host ports that the pod asks for are free",
+    make: |_| Box::new(NodePorts),
+};
+
+const REASON: &str = "node(s) didn't have free ports for the requested pod ports";
+
+struct NodePorts;
+
+impl Plugin for NodePorts {
+    fn prepare(&self, pod: &Pod, cx: &PrepareCx<'_>) -> PluginEval {
+        if pod.host_ports.is_empty() {
+            return PluginEval::Skip;
+        }
+        let wanted = pod.host_ports.clone();
+        PluginEval::Run(Box::new(NodePortsEval { position: cx.position, wanted }))
+    }
+
+    fn events(&self) -> &'static [ClusterEvent] {
+        const {
+            &[
+                ClusterEvent::new(Resource::AssignedPod, Action::DELETE),
+                ClusterEvent::new(Resource::Node, Action::ADD),
+            ]
+        }
+    }
+}
+
+struct NodePortsEval {
+    position: u16,
+    wanted: Vec<HostPort>,
+}
+
+impl Eval for NodePortsEval {
+    fn parts(&self) -> Parts {
+        Parts { filter: true, ..Parts::default() }
+    }
+
+    fn filter(&self, view: &View<'_>, nodes: &[NodeId], out: &mut [Verdict]) {
+        let rejected = Verdict::reject(self.position, Code::Unschedulable, 0);
+        for (node, verdict) in nodes.iter().zip(out).filter(|(_, verdict)| verdict.is_pass()) {
+            let taken = |wanted: &HostPort| {
+                view.ports(*node).iter().any(|(used, _)| used.conflicts_with(wanted))
+            };
+            if self.wanted.iter().any(taken) {
+                *verdict = rejected;
+            }
+        }
+    }
+
+    fn reasons(&self, _view: &View<'_>, _node: NodeId, _verdict: Verdict) -> Vec<String> {
+        vec![REASON.into()]
+    }
+}

@@ -1,0 +1,66 @@
+//! Where a pod may go and which ports it asks for.
+
+use serde_json::json;
+
+use crate::model::{HostPort, NodeOperator, NodeRequirement};
+
+use super::pod;
+
+#[test]
+fn host_ports() {
+    let containers = json!([{"name": "a", "ports": [
+        {"containerPort": 80}, {"hostPort": 8080, "protocol": "UDP", "hostIP": "10.0.0.1"}]}]);
+    let port = |protocol: &str, ip: &str, port| HostPort {
+        protocol: protocol.into(),
+        ip: ip.into(),
+        port,
+    };
+    let rows = [
+        (json!({"containers": containers}), vec![port("UDP", "10.0.0.1", 8080)]),
+        (
+            json!({"hostNetwork": true, "containers": containers}),
+            vec![port("TCP", "0.0.0.0", 80), port("UDP", "10.0.0.1", 8080)],
+        ),
+        (
+            json!({"initContainers": [
+                {"name": "a", "ports": [{"hostPort": 1}]},
+                {"name": "b", "ports": [{"hostPort": 2}], "restartPolicy": "Always"}]}),
+            vec![port("TCP", "0.0.0.0", 2)],
+        ),
+        (json!({"containers": [{"name": "a", "ports": [{"hostPort": 0}]}]}), vec![]),
+    ];
+    for (spec, want) in rows {
+        let text = spec.to_string();
+        assert_eq!(pod(spec).host_ports, want, "{text}");
+    }
+}
+
+#[test]
+fn node_affinity_keeps_what_it_cannot_parse_as_matching_nothing() {
+    let pod = pod(json!({
+        "nodeSelector": {"disk": "ssd"},
+        "affinity": {"nodeAffinity": {
+            "requiredDuringSchedulingIgnoredDuringExecution": {"nodeSelectorTerms": [{
+                "matchExpressions": [
+                    {"key": "a", "operator": "In", "values": ["b"]},
+                    {"key": "a", "operator": "Near", "values": ["b"]},
+                    {"key": "a b", "operator": "Exists"},
+                    {"key": "a", "operator": "NotIn", "values": ["!"]}],
+                "matchFields": [{"key": "metadata.name", "operator": "In", "values": ["n"]}]}]},
+            "preferredDuringSchedulingIgnoredDuringExecution": [
+                {"weight": 7, "preference": {"matchExpressions": [
+                    {"key": "c", "operator": "Gt", "values": ["1"]}]}}]}}}));
+    assert_eq!(pod.node_selector.get("disk"), Some("ssd"));
+    let affinity = pod.node_affinity.unwrap();
+    let required = affinity.required.unwrap();
+    let operators: Vec<_> = required[0].expressions.iter().map(|e| e.operator).collect();
+    assert_eq!(operators, [Some(NodeOperator::In), None, None, None]);
+    let name = NodeRequirement {
+        key: "metadata.name".into(),
+        operator: Some(NodeOperator::In),
+        values: vec!["n".into()],
+    };
+    assert_eq!(required[0].fields, [name]);
+    assert_eq!(affinity.preferred[0].weight, 7);
+    assert_eq!(affinity.preferred[0].term.expressions[0].operator, Some(NodeOperator::Gt));
+}

@@ -1,0 +1,257 @@
+//! What is in `deploy/`, on the real API server: it takes every manifest and example as they are; berth
+//! places the examples with the identity and the configuration that the manifests give it, uses every
+//! right that it has there, and says clearly which one is missing.
+
+mod support;
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::time::Duration;
+
+use serde_json::{Value, json};
+use tokio::time::sleep;
+
+use support::accounts;
+use support::berth::Berth;
+use support::control_plane::Options;
+use support::deployed::{Deployed, documents, examples, files, manifests, only, user_of};
+use support::proxy::{Action, Proxy};
+use support::rest::{NODES, Rest, node_of, pods_path, scheduled_condition};
+use support::rights::{Audit, Right, granted, without};
+use support::users;
+
+/// How often the log may speak of a missing right within [`STORM_WATCH`].
+const LINES_MAX: usize = 3;
+/// How long the log is watched for a storm: several of the pods' backoffs.
+const STORM_WATCH: Duration = Duration::from_secs(8);
+/// Pods that want to be placed while a right is missing.
+const PODS: usize = 30;
+/// A pod that fits nowhere.
+const LARGE: &str = "large";
+
+#[test]
+fn the_files_are_of_this_version_and_all_are_used() {
+    let kustomization = documents("kustomization.yaml").remove(0);
+    let listed = kustomization["resources"].as_array().expect("it lists resources");
+    let mut listed: Vec<_> = listed.iter().filter_map(Value::as_str).collect();
+    listed.sort_unstable();
+    assert_eq!(listed, files("manifests"));
+
+    let manifests = manifests();
+    let pod = &only(&manifests, "Deployment")["spec"]["template"]["spec"];
+    assert_eq!(pod["containers"][0]["image"], concat!("berth:", env!("CARGO_PKG_VERSION")));
+    let config = only(&manifests, "ConfigMap")["data"]["config.yaml"].as_str();
+    let config: Value = serde_saphyr::from_str(config.expect("the file is text")).unwrap();
+    assert_eq!(config["profiles"], json!([{"schedulerName": "berth"}]));
+    for example in examples().iter().filter(|example| example["kind"] == "Pod") {
+        assert_eq!(example["spec"]["schedulerName"], "berth", "{example}");
+    }
+    let cluster = documents("kind.yaml").remove(0);
+    assert_eq!(cluster["nodes"].as_array().map(Vec::len), Some(3), "{cluster}");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_examples_are_placed_on_ten_nodes() {
+    let test = "the_examples_are_placed_on_ten_nodes";
+    let Some(deployed) = Deployed::start(test, &Options::default()).await else { return };
+    let rest = &deployed.rest;
+    for i in 0..10 {
+        rest.create(NODES, &node(i)).await;
+    }
+    for example in examples() {
+        deployed.apply(&example).await;
+    }
+    let berth = deployed.start_berth(&deployed.kubeconfig());
+    let urgent = "default/priorities-urgent";
+    let decided = async || (!berth.decisions_with(urgent, "pod").is_empty()).then_some(());
+    berth.wait_for("a decision", decided).await;
+    let gated = format!("{}/scheduling-gates", pods_path("default"));
+    let pod = rest.patch(&gated, &json!({"spec": {"schedulingGates": null}})).await;
+    assert_eq!(node_of(&pod), None, "it was placed before its gate was taken away");
+
+    all_placed(rest, &berth).await;
+    let (nodes, pods) = (rest.list(NODES, "Node").await, pods(rest).await);
+    let places: BTreeMap<_, _> = pods.iter().filter_map(place).collect();
+    assert_eq!(places.len(), examples().iter().filter(|e| e["kind"] == "Pod").count());
+    let wrong: Vec<_> = places.iter().filter(|(pod, node)| !is_right(pod, **node)).collect();
+    assert!(wrong.is_empty(), "{wrong:?}");
+    assert_ne!(places["host-ports-web-1"], places["host-ports-web-2"]);
+    assert_eq!(accounts::overfull(&nodes, &pods), Vec::<String>::new());
+    let decisions = berth.decisions();
+    let turn = |pod: &str| decisions.iter().position(|decision| decision["pod"] == pod);
+    assert!(turn(urgent) < turn("default/priorities-ordinary"), "{decisions:?}");
+    berth.stop().await;
+    assert!(!berth.log().contains("forbidden"), "{}", berth.log());
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn every_right_is_used_and_no_other_is_asked_for() {
+    let test = "every_right_is_used_and_no_other_is_asked_for";
+    let audit = Audit::of(&user_of(&manifests()));
+    let options = Options { apiserver_flags: audit.flags(), ..Options::default() };
+    let Some(deployed) = Deployed::start(test, &options).await else { return };
+    let rest = &deployed.rest;
+    for i in [2, 3] {
+        rest.create(NODES, &node(i)).await;
+    }
+    // The proxy has the rights of berth's service account, no others.
+    let client = users::client(&deployed.kubeconfig()).await.expect("the token is good");
+    let proxy = Proxy::start(client).await;
+    proxy.decide(|ask| if ask.pod == "contested" { Action::Hold } else { Action::Pass });
+    let berth = deployed.start_berth(&proxy.kubeconfig());
+
+    // A Binding that comes too late is answered with a conflict, and berth reads the pod.
+    create_pod(rest, "contested", "100m").await;
+    let asked = async || proxy.asked_for("contested").into_iter().next();
+    let asked = berth.wait_for("a Binding", asked).await;
+    proxy.pause_watches();
+    let other = if asked.node == "node-2" { "node-3" } else { "node-2" };
+    rest.bind("default", "contested", other).await;
+    proxy.release("contested");
+    let get = Right::new("", "pods", "get");
+    let read = async || audit.asked().contains(&get).then_some(());
+    berth.wait_for("a look at the pod", read).await;
+    proxy.resume_watches();
+
+    // A pod that fails again and again for the same reason: its event counts that up.
+    create_pod(rest, LARGE, "100").await;
+    let granted = granted(deployed.role());
+    for memory in 17..47 {
+        if audit.asked().is_superset(&granted) {
+            break;
+        }
+        let grown = json!({"status": {"allocatable": {"memory": format!("{memory}Gi")}}});
+        rest.patch(&format!("{NODES}/node-2/status"), &grown).await;
+        sleep(Duration::from_secs(1)).await;
+    }
+    berth.stop().await;
+    assert_eq!(audit.asked(), granted);
+    assert_eq!(audit.refused(), BTreeSet::new());
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_missing_right_is_said_and_all_goes_on_once_it_is_there() {
+    let test = "a_missing_right_is_said_and_all_goes_on_once_it_is_there";
+    let Some(deployed) = Deployed::start(test, &Options::default()).await else { return };
+    for i in 2..5 {
+        deployed.rest.create(NODES, &node(i)).await;
+    }
+    for (group, resource, verb) in [
+        ("", "pods/binding", "create"),
+        ("", "pods/status", "patch"),
+        ("events.k8s.io", "events", "create"),
+        ("", "nodes", "list"),
+        ("", "pods", "watch"),
+    ] {
+        go_without(&deployed, &Right::new(group, resource, verb)).await;
+    }
+}
+
+/// Runs berth without a right of its role, and then gives it back.
+async fn go_without(deployed: &Deployed, right: &Right) {
+    let rest = &deployed.rest;
+    deployed.apply(&without(deployed.role(), right)).await;
+    deployed.wait_for_right(right, false).await;
+    let berth = deployed.start_berth(&deployed.kubeconfig());
+    create_pod(rest, LARGE, "100").await;
+    for i in 0..PODS {
+        create_pod(rest, &format!("small-{i}"), "10m").await;
+    }
+    let Right { resource, verb, .. } = right;
+    berth.wait_for_log(&format!("cannot {verb} resource \"{resource}\"")).await;
+    sleep(STORM_WATCH).await;
+    let log = berth.log();
+    let lines: Vec<_> = log.lines().filter(|line| line.contains("forbidden")).collect();
+    assert!(lines.len() <= LINES_MAX, "{}:\n{}", lines.len(), lines.join("\n"));
+    for line in lines {
+        assert!(line.contains("in a ClusterRole"), "it does not say what to do: {line}");
+    }
+
+    deployed.apply(deployed.role()).await;
+    deployed.wait_for_right(right, true).await;
+    all_placed(rest, &berth).await;
+    let large = format!("{}/{LARGE}", pods_path("default"));
+    let says = async || {
+        let pod = rest.get(&large).await?;
+        (scheduled_condition(&pod)["reason"] == "Unschedulable").then_some(())
+    };
+    // A condition that was refused is not written again before there is something else to say.
+    if resource != "pods/status" {
+        berth.wait_for("the condition of the large pod", says).await;
+    }
+    berth.stop().await;
+    rest.delete(&pods_path("default")).await;
+}
+
+/// A node of the ten. The first is kept for batch work, the second is cordoned, two have fast disks, and
+/// the second half has a large image.
+fn node(i: usize) -> Value {
+    let resources =
+        json!({"cpu": "4", "memory": "16Gi", "ephemeral-storage": "100Gi", "pods": "110"});
+    let name = format!("node-{i}");
+    let (disk, generation) = if [2, 3].contains(&i) { ("ssd", "7") } else { ("hdd", "4") };
+    let mut node = json!({
+        "apiVersion": "v1", "kind": "Node",
+        "metadata": {"name": name, "labels": {
+            "kubernetes.io/hostname": name,
+            "topology.kubernetes.io/zone": if i % 2 == 0 { "zone-a" } else { "zone-b" },
+            "example.com/disk": disk,
+            "example.com/generation": generation,
+        }},
+        "spec": {},
+        "status": {"capacity": resources, "allocatable": resources},
+    });
+    match i {
+        0 => {
+            node["spec"]["taints"] =
+                json!([{"key": "dedicated", "value": "batch", "effect": "NoSchedule"}]);
+        }
+        1 => node["spec"]["unschedulable"] = json!(true),
+        5.. => {
+            let names = ["docker.io/library/python:3.14"];
+            node["status"]["images"] = json!([{"names": names, "sizeBytes": 1_100_000_000}]);
+        }
+        _ => {}
+    }
+    node
+}
+
+/// Whether an example's pod may be, or is best, on the node of this number.
+fn is_right(pod: &str, node: usize) -> bool {
+    match pod {
+        "taints-batch" => node != 1,
+        "taints-cordoned" => node != 0,
+        "images-python" => node >= 5,
+        _ if pod.starts_with("node-affinity-") => node == 2 || node == 3,
+        _ => node >= 2,
+    }
+}
+
+/// The name of a pod and the number of the node that it is on.
+fn place(pod: &Value) -> Option<(&str, usize)> {
+    let number = node_of(pod)?.strip_prefix("node-")?.parse().ok()?;
+    Some((pod["metadata"]["name"].as_str()?, number))
+}
+
+async fn pods(rest: &Rest) -> Vec<Value> {
+    rest.list(&pods_path("default"), "Pod").await
+}
+
+/// Waits until all pods are on nodes, but the one that fits nowhere.
+async fn all_placed(rest: &Rest, berth: &Berth) {
+    let waits = |pod: &Value| node_of(pod).is_none() && pod["metadata"]["name"] != LARGE;
+    let none_waits = async || (!pods(rest).await.iter().any(waits)).then_some(());
+    berth.wait_for("all pods on nodes", none_waits).await;
+}
+
+async fn create_pod(rest: &Rest, name: &str, cpu: &str) {
+    let pod = json!({
+        "apiVersion": "v1", "kind": "Pod", "metadata": {"name": name},
+        "spec": {
+            "schedulerName": "berth", "terminationGracePeriodSeconds": 0,
+            "containers": [{
+                "name": "c", "image": "example.com/c:1", "resources": {"requests": {"cpu": cpu}},
+            }],
+        },
+    });
+    rest.create(&pods_path("default"), &pod).await;
+}
