@@ -17,7 +17,7 @@ struct BalancedAllocation;
 impl Plugin for BalancedAllocation {
     /// A pod that asks for neither CPU nor memory is skipped.
     fn prepare(&self, pod: &Pod, _cx: &PrepareCx<'_>) -> PluginEval {
-        let (milli_cpu, memory) = (pod.requests.request.milli_cpu, pod.requests.request.memory);
+        let (milli_cpu, memory) = (pod.requests.usage.milli_cpu, pod.requests.usage.memory);
         if milli_cpu == 0 && memory == 0 {
             return PluginEval::Skip;
         }
