@@ -22,7 +22,7 @@ use support::users;
 /// How often the log may speak of a missing right within [`STORM_WATCH`].
 const LINES_MAX: usize = 3;
 /// How long the log is watched for a storm: several of the pods' backoffs.
-const STORM_WATCH: Duration = Duration::from_secs(8);
+const STORM_WATCH: Duration = Duration::from_secs(5);
 /// Pods that want to be placed while a right is missing.
 const PODS: usize = 30;
 /// A pod that fits nowhere.
@@ -193,7 +193,7 @@ fn node(i: usize) -> Value {
         "apiVersion": "v1", "kind": "Node",
         "metadata": {"name": name, "labels": {
             "kubernetes.io/hostname": name,
-            "topology.kubernetes.io/zone": if i % 2 == 0 { "zone-a" } else { "zone-b" },
+            "topology.kubernetes.io/zone": if i.is_multiple_of(2) { "zone-a" } else { "zone-b" },
             "example.com/disk": disk,
             "example.com/generation": generation,
         }},

@@ -84,10 +84,10 @@ async fn an_outage_of_the_api_server_is_survived() {
     for i in 0..20 {
         rest.create(NODES, &node(i)).await;
     }
+    create_pods(&rest, 0..PODS).await;
     // Slow enough that there is a middle.
     let flags = ["--kube-api-qps", "50", "--kube-api-burst", "10"];
     let berth = Berth::start(&plane.kubeconfig(), "berth", &flags);
-    create_pods(&rest, 0..PODS).await;
     let begun = async || (bound(&rest).await.len() >= 20).then_some(());
     berth.wait_for("some pods on nodes", begun).await;
     plane.stop_apiserver();

@@ -45,8 +45,8 @@ fn rust_files(folder: &str) -> Vec<PathBuf> {
     let mut folders = vec![root];
     let mut files = Vec::new();
     while let Some(folder) = folders.pop() {
-        for entry in fs::read_dir(&folder).unwrap() {
-            let path = entry.unwrap().path();
+        for entry in fs::read_dir(&folder).expect("the folder can be read") {
+            let path = entry.expect("its entries, too").path();
             if path.is_dir() {
                 folders.push(path);
             } else if path.extension().is_some_and(|extension| extension == "rs") {
@@ -85,9 +85,8 @@ fn allowed(folder: &str) -> Vec<&'static str> {
     if let Some(at) = CORE.iter().position(|name| *name == folder) {
         return CORE[..=at].to_vec();
     }
-    let (name, own) = *EDGES.iter().find(|(name, _)| *name == folder).unwrap_or_else(|| {
-        panic!("src/{folder} is not in the design; add it to this test with its directions")
-    });
+    let edge = EDGES.iter().find(|(name, _)| *name == folder);
+    let (name, own) = *edge.expect("every folder of src is in the design: add it to this test");
     CORE.into_iter().chain(SHARED).chain([name]).chain(own.iter().copied()).collect()
 }
 

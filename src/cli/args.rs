@@ -38,6 +38,8 @@ pub enum Command {
     Run(RunArgs),
     /// Judge every node for the pods of a scenario, read from standard input.
     Evaluate(EvaluateArgs),
+    /// Print the configuration with its defaults, or check a file.
+    Config(ConfigArgs),
 }
 
 /// The flags of `berth run`, spelled as kube-scheduler's where it has them.
@@ -67,7 +69,7 @@ pub struct RunArgs {
     #[arg(long, value_name = "FILE", allow_hyphen_values = true, value_parser = path())]
     pub decision_log: Option<PathBuf>,
 
-    /// Leader election, which is not there yet: only false is accepted.
+    /// Leader election, which is not there yet: true is only warned about.
     #[arg(
         long,
         value_name = "BOOL",
@@ -128,6 +130,31 @@ pub struct EvaluateArgs {
         allow_hyphen_values = true
     )]
     pub output: OutputFormat,
+}
+
+/// The subcommands of `berth config`.
+#[derive(Clone, Debug, PartialEq, Eq, Args)]
+pub struct ConfigArgs {
+    /// What to do.
+    #[command(subcommand)]
+    pub command: ConfigCommand,
+}
+
+/// What `berth config` does.
+#[derive(Clone, Debug, PartialEq, Eq, Subcommand)]
+pub enum ConfigCommand {
+    /// Print the configuration that `berth run` uses, with every default written out.
+    Default {
+        /// Print this file with its defaults.
+        #[arg(long, value_name = "FILE", allow_hyphen_values = true, value_parser = path())]
+        config: Option<PathBuf>,
+    },
+    /// Say what is wrong with a configuration file, one finding a line; exit code 2 if it is refused.
+    Check {
+        /// The file.
+        #[arg(value_name = "FILE", value_parser = path())]
+        file: PathBuf,
+    },
 }
 
 /// How `berth evaluate` prints its answer.

@@ -169,6 +169,7 @@ impl Document {
         }
         set("best", json!(answer.best));
         set("message", json!(answer.message));
+        set("error", json!(answer.error));
         set("unschedulablePlugins", json!(answer.unschedulable_plugins));
         out
     }

@@ -4,6 +4,7 @@
 //! error, one line a finding, with exit code 2.
 
 pub mod args;
+pub mod config;
 pub mod decision_log;
 pub mod evaluate;
 pub mod options;
@@ -38,6 +39,7 @@ fn dispatch(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
         Ok(cli) => match cli.command {
             Command::Run(args) => run::execute(&args),
             Command::Evaluate(args) => evaluate::execute(args),
+            Command::Config(args) => config::execute(&args),
         },
         Err(error) => {
             // Help and version go to standard output, errors to standard error; either may be closed.

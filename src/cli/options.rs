@@ -7,6 +7,7 @@ use std::time::{SystemTime, UNIX_EPOCH};
 
 use super::args::RunArgs;
 use crate::config::{self, ConfigErrors, Configuration, RateLimit};
+use crate::plugins::PLUGINS;
 use crate::units::mix;
 
 /// Where a pod finds the token of its service account.
@@ -44,7 +45,7 @@ pub struct RunOptions {
     pub seed: u64,
     /// The decision log, if one is to be written.
     pub decision_log: Option<PathBuf>,
-    /// Lines to be logged as warnings: flags that have no effect.
+    /// Lines to be logged as warnings: flags and parts of the file that have no effect.
     pub warnings: Vec<String>,
 }
 
@@ -81,11 +82,16 @@ impl RunArgs {
         let mut configuration = match given(self.config.as_ref()) {
             Some(file) => {
                 self.warn_of_ignored(&mut warnings);
-                config::load(file)?
+                let configuration = config::load(file, PLUGINS)?;
+                self.warn_of_file(file, &configuration, &mut warnings);
+                configuration
             }
             None => self.without_file(),
         };
-        self.name_the_profile(&mut configuration);
+        if self.leader_elect == Some(true) {
+            warnings.push(format!("--leader-elect: {}", config::LEADER_ELECTION_UNSUPPORTED));
+        }
+        self.name_the_profile(&mut configuration)?;
         self.choose_cluster(&mut configuration, surroundings.in_cluster, &mut warnings)?;
         Ok(RunOptions {
             configuration,
@@ -99,10 +105,6 @@ impl RunArgs {
     fn check(&self) -> Result<(), OptionsError> {
         let refused =
             |flag, value: String, message| Err(OptionsError::Flag { flag, value, message });
-        if self.leader_elect == Some(true) {
-            let message = config::LEADER_ELECTION_UNSUPPORTED;
-            return refused("--leader-elect", "true".to_owned(), message);
-        }
         if self.scheduler_name.as_deref() == Some("") {
             return refused("--scheduler-name", "\"\"".to_owned(), "must not be empty");
         }
@@ -117,7 +119,7 @@ impl RunArgs {
     /// The configuration that the flags alone make.
     fn without_file(&self) -> Configuration {
         let burst = self.kube_api_burst.and_then(|burst| u32::try_from(burst).ok());
-        let mut configuration = Configuration::default_berth();
+        let mut configuration = Configuration::default_berth(PLUGINS);
         configuration.client.rate = RateLimit::new(self.kube_api_qps, burst);
         configuration
     }
@@ -132,13 +134,29 @@ impl RunArgs {
         }
     }
 
+    /// What the file says without effect. The flag for leader election wins over the file's block.
+    fn warn_of_file(&self, file: &Path, found: &Configuration, warnings: &mut Vec<String>) {
+        let settled = |warning: &str| {
+            self.leader_elect.is_some() && warning.ends_with(config::LEADER_ELECTION_UNSUPPORTED)
+        };
+        let of_file = found.warnings.iter().filter(|warning| !settled(warning));
+        warnings.extend(of_file.map(|warning| format!("{}: {warning}", file.display())));
+    }
+
     /// The flag's name wins over that of the only profile.
-    fn name_the_profile(&self, configuration: &mut Configuration) {
-        if let (Some(name), [profile]) =
-            (&self.scheduler_name, configuration.profiles.as_mut_slice())
-        {
-            profile.scheduler_name.clone_from(name);
+    fn name_the_profile(&self, configuration: &mut Configuration) -> Result<(), OptionsError> {
+        match (&self.scheduler_name, configuration.profiles.as_mut_slice()) {
+            (None, _) => {}
+            (Some(name), [profile]) => profile.scheduler_name = name.as_str().into(),
+            (Some(name), _) => {
+                return Err(OptionsError::Flag {
+                    flag: "--scheduler-name",
+                    value: format!("\"{name}\""),
+                    message: "the --config file has several profiles, each with a name of its own",
+                });
+            }
         }
+        Ok(())
     }
 
     /// The file's kubeconfig wins over the flag, and either over the pod's service account.
@@ -178,7 +196,7 @@ mod tests {
         let words = ["berth"].into_iter().chain(line.split_whitespace());
         match try_parse_from(words).unwrap().command {
             Command::Run(args) => args,
-            Command::Evaluate(_) => panic!("{line}: evaluate"),
+            Command::Evaluate(_) | Command::Config(_) => panic!("{line}: not run"),
         }
     }
 
@@ -200,7 +218,7 @@ mod tests {
     #[test]
     fn flags_alone_make_a_configuration() {
         let options = resolved("run --kubeconfig k --decision-log d --seed 3", OUTSIDE);
-        assert_eq!(options.configuration.profiles[0].scheduler_name, "berth");
+        assert_eq!(options.configuration.profiles[0].scheduler_name.as_ref(), "berth");
         assert_eq!(options.configuration.client.kubeconfig, Some("k".into()));
         assert_eq!(options.configuration.client.rate, RateLimit { qps: Some(50.0), burst: 100 });
         assert_eq!((options.seed, options.decision_log), (3, Some("d".into())));
@@ -209,7 +227,7 @@ mod tests {
         let line =
             "run --scheduler-name s --kube-api-qps -1 --kube-api-burst 7 --leader-elect=false";
         let options = resolved(line, IN_CLUSTER);
-        assert_eq!(options.configuration.profiles[0].scheduler_name, "s");
+        assert_eq!(options.configuration.profiles[0].scheduler_name.as_ref(), "s");
         assert_eq!(options.configuration.client.kubeconfig, None);
         assert_eq!(options.configuration.client.rate, RateLimit { qps: None, burst: 7 });
     }
@@ -230,7 +248,7 @@ mod tests {
             "profiles: [{schedulerName: of-file}]\nclientConnection: {qps: 9, kubeconfig: kf}";
         let file = config_file(directory.path(), body);
         let options = resolved(&format!("run --config {file}"), OUTSIDE);
-        assert_eq!(options.configuration.profiles[0].scheduler_name, "of-file");
+        assert_eq!(options.configuration.profiles[0].scheduler_name.as_ref(), "of-file");
         assert_eq!(options.configuration.client.kubeconfig, Some("kf".into()));
         assert_eq!(options.warnings, [""; 0]);
 
@@ -238,7 +256,7 @@ mod tests {
             "run --config {file} --scheduler-name s --kube-api-qps 1 --kube-api-burst 1 --kubeconfig k"
         );
         let options = resolved(&line, OUTSIDE);
-        assert_eq!(options.configuration.profiles[0].scheduler_name, "s");
+        assert_eq!(options.configuration.profiles[0].scheduler_name.as_ref(), "s");
         assert_eq!(options.configuration.client.kubeconfig, Some("kf".into()));
         assert_eq!(options.configuration.client.rate, RateLimit { qps: Some(9.0), burst: 100 });
         assert_eq!(
@@ -252,8 +270,27 @@ mod tests {
 
         let file = config_file(directory.path(), "");
         let options = resolved(&format!("run --config {file} --kubeconfig k"), IN_CLUSTER);
-        assert_eq!(options.configuration.profiles[0].scheduler_name, "default-scheduler");
+        assert_eq!(options.configuration.profiles[0].scheduler_name.as_ref(), "default-scheduler");
         assert_eq!(options.configuration.client.kubeconfig, Some("k".into()));
+    }
+
+    #[test]
+    fn what_has_no_effect_is_warned_about() {
+        let unsupported = "leader election is not supported yet; run one replica";
+        let options = resolved("run --leader-elect", IN_CLUSTER);
+        assert_eq!(options.warnings, [format!("--leader-elect: {unsupported}")]);
+
+        let directory = tempfile::tempdir().unwrap();
+        let file =
+            config_file(directory.path(), "leaderElection: {leaderElect: true}\nparallelism: 8");
+        let options = resolved(&format!("run --config {file}"), IN_CLUSTER);
+        let of_file = [
+            format!("{file}: leaderElection.leaderElect: true: {unsupported}"),
+            format!("{file}: parallelism: 8: has no effect"),
+        ];
+        assert_eq!(options.warnings, of_file);
+        let options = resolved(&format!("run --config {file} --leader-elect=false"), IN_CLUSTER);
+        assert_eq!(options.warnings, of_file[1..]);
     }
 
     #[test]
@@ -272,9 +309,11 @@ mod tests {
                 "error: {file}: foo: unknown field\nerror: {file}: profiles[0].bar: unknown field\n"
             )
         );
+        let file = config_file(directory.path(), "profiles: [{schedulerName: a}, {schedulerName: b}]");
         assert_eq!(
-            said("run --leader-elect"),
-            "error: --leader-elect: true: leader election is not supported yet; it must be false\n"
+            said(&format!("run --config {file} --scheduler-name s --kubeconfig k")),
+            "error: --scheduler-name: \"s\": the --config file has several profiles, each with a name \
+             of its own\n"
         );
         assert_eq!(
             said("run --kube-api-burst=-5"),

@@ -5,6 +5,7 @@ use serde_json::Value;
 use crate::config::{self, Configuration};
 use crate::engine::Event;
 use crate::model::Pod;
+use crate::plugins::PLUGINS;
 use crate::wire;
 
 use super::evaluate::event;
@@ -43,9 +44,10 @@ impl Scenario {
             Some(brief) => brief.as_bool().ok_or(format!("brief: {brief}: not true or false"))?,
         };
         let configuration = match field(value, "config") {
-            None => Configuration::default_berth(),
+            None => Configuration::default_berth(PLUGINS),
             Some(config) => {
-                config::from_value(config, "config").map_err(|errors| errors.to_string())?
+                config::from_value(config, "config", PLUGINS)
+                    .map_err(|errors| errors.to_string())?
             }
         };
         let mut events = Vec::new();

@@ -163,7 +163,7 @@ fn paths_need_not_be_text() {
     let odd = || OsString::from_vec(vec![b'a', 0xff]);
     let config = |arguments: Vec<OsString>| match try_parse_from(arguments).unwrap().command {
         Command::Run(args) => args.config,
-        Command::Evaluate(_) => panic!("evaluate"),
+        Command::Evaluate(_) | Command::Config(_) => panic!("not run"),
     };
     let arguments = vec!["berth".into(), "run".into(), "--config".into(), odd()];
     assert_eq!(config(arguments), Some(odd().into()));

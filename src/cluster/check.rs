@@ -5,6 +5,9 @@ use crate::model::Pod;
 use super::row::count_usage;
 use super::{Cluster, Row, ScalarUse};
 
+/// A node's name, its row, and its countable resources: name, allocatable, requested.
+pub(crate) type NamedRow = (Box<str>, Row, Vec<(Box<str>, i64, i64)>);
+
 impl Cluster {
     /// Panics where a column disagrees with the pods that are counted in it.
     pub(crate) fn sanity_check(&self) {
@@ -57,7 +60,7 @@ impl Cluster {
     }
 
     /// What a pod that lists nothing else sees as different of two clusters: rows by node name.
-    pub(crate) fn rows_by_name(&self) -> Vec<(Box<str>, Row, Vec<(Box<str>, i64, i64)>)> {
+    pub(crate) fn rows_by_name(&self) -> Vec<NamedRow> {
         let mut all: Vec<_> = self
             .rows
             .iter()

@@ -12,8 +12,8 @@ pub struct NodeEntry {
     pub name: Box<str>,
     /// Numbers of the keys and values of its labels.
     pub(crate) labels: Vec<(u32, u32)>,
-    /// Numbers of the names of its images.
-    pub(crate) images: Vec<u32>,
+    /// Numbers of the names of its images, and their sizes in bytes as the node says.
+    pub(crate) images: Vec<(u32, i64)>,
     /// Number of the list that named it last.
     pub(crate) seen: u32,
 }
@@ -177,19 +177,18 @@ impl Cluster {
         let names = || node.images.iter().flat_map(|i| i.names.iter().map(|n| (n, i.size_bytes)));
         let old = &self.entries[id].images;
         let same = old.len() == names().count()
-            && old
-                .iter()
-                .zip(names())
-                .all(|(number, (name, _))| self.images.name(*number) == Some(name));
+            && old.iter().zip(names()).all(|((number, size), (name, size_bytes))| {
+                self.images.name(*number) == Some(name) && *size == size_bytes
+            });
         if same {
             return;
         }
-        for number in std::mem::take(&mut self.entries[id].images) {
+        for (number, _) in std::mem::take(&mut self.entries[id].images) {
             self.images.remove(id, number);
         }
         let mut numbers = Vec::new();
         for (name, size_bytes) in names() {
-            numbers.push(self.images.add(id, name, size_bytes));
+            numbers.push((self.images.add(id, name, size_bytes), size_bytes));
         }
         self.entries[id].images = numbers;
     }

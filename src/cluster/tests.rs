@@ -61,6 +61,8 @@ fn an_image_is_known_with_its_first_size_for_as_long_as_a_node_has_it() {
     assert_eq!(seen(&cluster), None);
     cluster.upsert_node(&with("a", 30, true), 0);
     assert_eq!(seen(&cluster), Some((30, 1)));
+    cluster.upsert_node(&with("a", 40, true), 0);
+    assert_eq!(seen(&cluster), Some((40, 1)), "its only owner says another size");
     cluster.upsert_node(&node("a", 1), 0);
     assert_eq!(seen(&cluster), None);
 }

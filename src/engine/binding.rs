@@ -115,6 +115,10 @@ impl Engine {
         out: &mut Vec<Effect>,
     ) {
         let Some(attempt) = self.attempts.get_mut(&id) else { return };
+        if self.cluster.find_node(&attempt.node).is_none() {
+            self.abandon(id, "the node is gone", now, out);
+            return;
+        }
         let doublings = attempt.tries.saturating_sub(1).min(16);
         let own = Nanos(RETRY_INITIAL.0 << doublings);
         let at = now + own.max(retry_after.unwrap_or_default()).min(RETRY_MAX);
@@ -129,10 +133,11 @@ impl Engine {
         self.retries.insert((at, id));
     }
 
-    /// Sends the Bindings whose wait is over.
+    /// Sends the Bindings whose wait is over, whether or not a writer is free: they are spaced by their
+    /// waits, and one that is due must not be looked at again and again.
     pub(super) fn send_retries(&mut self, now: Nanos, out: &mut Vec<Effect>) {
         while let Some(&(at, id)) = self.retries.first() {
-            if at > now || self.in_flight >= self.config.bindings_in_flight_max {
+            if at > now {
                 break;
             }
             self.retries.pop_first();

@@ -16,6 +16,7 @@ use super::{
 };
 
 /// What was found out about a pod.
+#[expect(clippy::large_enum_variant, reason = "there is one at a time, for one attempt")]
 pub(super) enum Judged {
     /// PreFilter turned it away.
     Rejected {
@@ -82,6 +83,9 @@ fn preempts(profile: &Profile) -> bool {
     profile.at(ExtensionPoint::PostFilter).any(|(_, entry)| entry.plugin.preempts())
 }
 
+/// What is said where nodes are feasible and yet none is found: a mistake of berth's own.
+const NO_PICK: &str = "internal error: feasible nodes were counted but none was found";
+
 impl Engine {
     /// Tries the next pod.
     pub(super) fn attempt(&mut self, now: Nanos, out: &mut Vec<Effect>) {
@@ -106,8 +110,15 @@ impl Engine {
                 let attempt = u64::from(queued.attempts);
                 let start = start_position(seed, &queued.pod.uid, attempt, positions);
                 let view = View::new(&self.cluster);
-                if let Some(node) = table.pick(&evals, &view, start) {
-                    self.place(id, queued, node, out);
+                let scored = table.feasible() > 1;
+                let invalid = scored.then(|| table.invalid_score(&evals, &view)).flatten();
+                let node = table.pick(&evals, &view, start);
+                match (invalid.map(|invalid| invalid.message(profile)), node) {
+                    (None, Some(node)) => self.place(id, queued, node, out),
+                    (message, _) => {
+                        let message = message.unwrap_or_else(|| NO_PICK.to_owned());
+                        self.fail(id, queued, message, now, out);
+                    }
                 }
             }
         }
@@ -136,6 +147,21 @@ impl Engine {
         self.decide(&queued.pod, DecisionVerdict::Message(message.clone()), out);
         self.say_failed(&queued, "Unschedulable", message, out);
         self.queue.put_back(id, queued, rejectors, now);
+    }
+
+    /// Puts back a pod about which nothing could be decided, and says why.
+    fn fail(
+        &mut self,
+        id: PodId,
+        queued: QueuedPod,
+        message: String,
+        now: Nanos,
+        out: &mut Vec<Effect>,
+    ) {
+        self.decide(&queued.pod, DecisionVerdict::Message(message.clone()), out);
+        Self::notice(NoticeLevel::Warn, &queued.pod, message.clone(), out);
+        self.say_failed(&queued, "SchedulerError", message, out);
+        self.queue.put_back(id, queued, 0, now);
     }
 
     /// The Event and the condition of a failed attempt.

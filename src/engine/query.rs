@@ -44,6 +44,8 @@ pub struct PodAnswer {
     pub best: Vec<Box<str>>,
     /// Why there is no feasible node.
     pub message: Option<String>,
+    /// Why nothing can be decided.
+    pub error: Option<String>,
     /// The plugins that rejected something, sorted by name.
     pub unschedulable_plugins: Vec<&'static str>,
 }
@@ -88,12 +90,18 @@ impl Engine {
         };
         let view = View::new(&self.cluster);
         answer.feasible = table.feasible();
+        if let Some(invalid) = table.invalid_score(&evals, &view) {
+            answer.error = Some(invalid.message(profile));
+        }
         for report in explain(&evals, &view, &table, over.as_deref()) {
             let node: Box<str> = self.cluster.node_name(report.node).into();
             if !report.verdict.is_pass() {
                 let reasons = evals.reasons(&view, report.node, report.verdict);
                 let (plugin, code) = (name(report.verdict.plugin), report.verdict.code);
                 answer.rejected.insert(node, NodeVerdict { plugin, code, reasons });
+                continue;
+            }
+            if answer.error.is_some() {
                 continue;
             }
             let scores = || report.scores.iter();
@@ -103,7 +111,9 @@ impl Engine {
             answer.scores.insert(node.clone(), weighted.collect());
             answer.totals.insert(node, report.total);
         }
-        if let Some((_, best)) = table.best(&evals, &view) {
+        if answer.error.is_none()
+            && let Some((_, best)) = table.best(&evals, &view)
+        {
             let best = best.into_iter().map(|node| self.cluster.node_name(node).into());
             answer.best = best.collect();
             answer.best.sort_unstable();

@@ -61,7 +61,7 @@ fn the_emptier_node_wins_and_pods_of_others_count() {
 #[test]
 fn no_more_bindings_than_writers() {
     let mut kit = Kit::with_nodes([node("n1").cpu(64_000)]);
-    for at in 0..kit::BINDINGS_MAX + 1 {
+    for at in 0..=kit::BINDINGS_MAX {
         kit.put(pod(&format!("p{at}")));
     }
     let mut last = None;
@@ -182,4 +182,26 @@ fn a_terminating_pod_is_skipped() {
     assert_eq!(kit::reports(&effects), [Report::FailedScheduling { message }]);
     assert!(!effects.iter().any(|effect| matches!(effect, Effect::Bind { .. })));
     assert!(!kit.next.attempt);
+}
+
+#[test]
+fn among_equal_nodes_the_seed_and_the_pod_choose() {
+    let chosen = |seed, pods: usize| {
+        let mut kit = Kit::seeded(seed);
+        kit.sync();
+        // More than one word of a set, so that positions have grown once.
+        for at in 0..100 {
+            kit.put_node(&node(&format!("n{at}")).cpu(4000));
+        }
+        let names = (0..pods).map(|at| {
+            kit.put(pod(&format!("p{at}")));
+            let effects = kit.step(Event::Attempt);
+            kit::bind(&effects).map(|(_, node)| node).expect("all of them fit")
+        });
+        names.take(kit::BINDINGS_MAX).collect::<Vec<_>>()
+    };
+    assert_eq!(chosen(1, 4), chosen(1, 4));
+    assert_ne!(chosen(1, 4), chosen(2, 4));
+    let one = chosen(3, 4);
+    assert!(one.iter().any(|node| *node != one[0]), "{one:?}");
 }

@@ -45,6 +45,41 @@ pub struct Evals {
     points_max: i64,
 }
 
+/// A score outside 0 to 100, which nonsense in an object can make, such as amounts whose sum wraps.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct InvalidScore {
+    /// Position of the plugin.
+    pub plugin: u16,
+    /// What it gave.
+    pub score: i64,
+}
+
+impl InvalidScore {
+    /// The first invalid one among the `scores` of a plugin.
+    pub(super) fn find(plugin: u16, scores: &[i64]) -> Option<Self> {
+        let valid = 0..=super::MAX_NODE_SCORE;
+        if scores.iter().all(|score| valid.contains(score)) {
+            return None;
+        }
+        let score = scores.iter().copied().find(|score| !valid.contains(score))?;
+        Some(Self { plugin, score })
+    }
+
+    /// Why nothing can be decided.
+    ///
+    /// Upstream: RunScorePlugins, v1.37.
+    #[must_use]
+    pub fn message(self, profile: &Profile) -> String {
+        let name = profile.plugins[usize::from(self.plugin)].name;
+        format!(
+            "applying score defaultWeights on Score plugins: plugin \"{name}\" returns an invalid \
+             score {}, it should in the range of [0, {}] after normalizing",
+            self.score,
+            super::MAX_NODE_SCORE
+        )
+    }
+}
+
 /// One plugin's eval with its place in the profile.
 pub(super) struct PreparedEval {
     pub(super) position: u16,
@@ -201,13 +236,16 @@ impl Evals {
         nodes: &[NodeId],
         scratch: &mut [i64],
         out: &mut [i64],
-    ) {
+    ) -> Option<InvalidScore> {
+        let mut invalid = None;
         for item in self.items.iter().filter(|item| item.parts.score) {
             item.eval.score(view, nodes, scratch);
+            invalid = invalid.or_else(|| InvalidScore::find(item.position, scratch));
             for (total, points) in out.iter_mut().zip(scratch.iter()) {
                 *total = total.wrapping_add(points.wrapping_mul(item.weight));
             }
         }
+        invalid
     }
 
     /// Writes the key words of `nodes`, [`Evals::stride`] a node.

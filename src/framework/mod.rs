@@ -14,7 +14,7 @@ mod verdict;
 
 pub use cluster_event::{Action, ClusterEvent, Resource};
 pub use diagnosis::{Diagnosis, Histogram, NO_NODES_AVAILABLE};
-pub use evals::{Evals, PodRejection, Prepared, prepare};
+pub use evals::{Evals, InvalidScore, PodRejection, Prepared, prepare};
 pub use explain::{NodeReport, explain};
 pub(crate) use plugin::default_normalise;
 pub use plugin::{Cells, Eval, KeyOut, Parts, Plugin, PluginEval, PluginInfo, PrepareCx};

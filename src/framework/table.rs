@@ -6,7 +6,7 @@ use crate::units::{Map, NodeId, hash_bytes, mix};
 
 use super::node_set::NodeSet;
 use super::profile::PluginMask;
-use super::{Cells, Code, Evals, Verdict};
+use super::{Cells, Code, Evals, InvalidScore, Verdict};
 
 /// Nodes judged in one go: their verdicts, points and keys stay in the first-level cache.
 const SLICE: usize = 256;
@@ -22,6 +22,7 @@ pub struct Table {
     feasible: Vec<u32>,
     by_key: Map<Box<[u32]>, usize>,
     failed: FailedNodes,
+    invalid: Option<InvalidScore>,
 }
 
 /// Nodes that are alike to every cell part.
@@ -62,6 +63,7 @@ impl Table {
             feasible: Vec::new(),
             by_key: Map::default(),
             failed: FailedNodes::default(),
+            invalid: None,
         };
         let mut build = Build::new(evals, &mut table);
         match over {
@@ -82,6 +84,17 @@ impl Table {
     #[must_use]
     pub fn failed(&self) -> &FailedNodes {
         &self.failed
+    }
+
+    /// A score that makes the attempt an error, where more than one node is feasible and so is scored.
+    #[must_use]
+    pub fn invalid_score(&self, evals: &Evals, view: &View<'_>) -> Option<InvalidScore> {
+        self.invalid.or_else(|| {
+            let scores = self.score_cells(evals, view);
+            let position = |at: usize| evals.items()[at].position;
+            let mut all = scores.by_eval.iter();
+            all.find_map(|(at, _, points)| InvalidScore::find(position(*at), points))
+        })
     }
 
     /// One of the best nodes: the first at or after `start` in the permutation, cyclic.
@@ -224,7 +237,8 @@ impl<'t> Build<'t> {
         self.points.resize(count, 0);
         self.words.clear();
         self.words.resize(count * evals.stride(), 0);
-        evals.score(view, &self.nodes, &mut self.scratch[..count], &mut self.points);
+        let invalid = evals.score(view, &self.nodes, &mut self.scratch[..count], &mut self.points);
+        self.table.invalid = self.table.invalid.or(invalid);
         evals.key(view, &self.nodes, &mut self.words);
         for index in 0..count {
             self.file(view.cluster, index);

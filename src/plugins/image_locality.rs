@@ -81,7 +81,9 @@ impl Eval for ImageLocalityEval {
             .iter()
             .map(|image| {
                 let known = view.cluster.image(&image.name);
-                known.map_or(0, |on| image.times.wrapping_mul(spread(on.size_bytes, on.nodes, nodes)))
+                known.map_or(0, |on| {
+                    image.times.wrapping_mul(spread(on.size_bytes, on.nodes, nodes))
+                })
             })
             .collect();
         for (cell, score) in out.iter_mut().enumerate() {
@@ -100,7 +102,9 @@ impl Eval for ImageLocalityEval {
 #[expect(clippy::cast_possible_truncation, reason = "upstream cuts the same float")]
 fn spread(size_bytes: i64, on: u32, nodes: u32) -> i64 {
     let share = f64::from(on) / f64::from(nodes);
-    (size_bytes as f64 * share) as i64
+    let scaled = size_bytes as f64 * share;
+    // Go on amd64 gives the lowest number for a float that does not fit.
+    if scaled >= i64::MAX as f64 { i64::MIN } else { scaled as i64 }
 }
 
 /// A sum of bytes between the thresholds as points from 0 to 100.

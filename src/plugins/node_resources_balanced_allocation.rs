@@ -23,7 +23,7 @@ struct BalancedAllocation {
 impl Plugin for BalancedAllocation {
     /// A pod that asks for none of the resources is skipped.
     fn prepare(&self, pod: &Pod, cx: &PrepareCx<'_>) -> PluginEval {
-        let asks = &pod.requests.request;
+        let asks = &pod.requests.usage;
         let one = |name: &Box<str>| ScoredResource::new(&cx.view, name, 1, asks);
         let resources: Vec<_> = self.resources.iter().filter_map(one).collect();
         if resources.iter().all(|resource| resource.asked() == 0) {

@@ -63,11 +63,14 @@ fn judged(plugin: &str, cluster: &Cluster, pod: &Pod) -> Vec<Result<(i64, i64), 
     reports.iter().map(one).collect()
 }
 
+/// Upstream's name of the case, the pod, what is on the node, the rejection.
+type FitRow = (&'static str, Pod, [Pod; 1], Option<(Code, &'static str)>);
+
 #[test]
 fn node_resources_fit_filter() {
     use Code::{Unschedulable as U, UnschedulableAndUnresolvable as UaU};
     let full = |milli_cpu, memory| [on("n", 0, asks(milli_cpu, memory))];
-    let rows: [(&str, Pod, [Pod; 1], Option<(Code, &str)>); 8] = [
+    let rows: [FitRow; 8] = [
         ("no resources requested always fits", asks(0, 0), full(10, 20), None),
         (
             "too many resources fails",

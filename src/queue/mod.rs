@@ -289,7 +289,7 @@ impl Queue {
 
     /// Puts a pod among the active ones, or among the gated if a PreEnqueue plugin holds it.
     fn activate(&mut self, id: PodId, profiles: &[Profile]) {
-        let Some(queued) = self.pods.get(&id) else { return };
+        let queued = &self.pods[&id];
         let mut plugins = profiles[queued.profile].at(ExtensionPoint::PreEnqueue);
         let place = if plugins.any(|(_, entry)| entry.plugin.pre_enqueue(&queued.pod).is_some()) {
             QueuePlace::Gated

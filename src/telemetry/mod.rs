@@ -142,7 +142,7 @@ mod tests {
         assert_eq!(said(2, ""), ["placed", "detail", "retrying"]);
         assert_eq!(said(4, ""), ["placed", "detail", "retrying"]);
         assert_eq!(said(10, ""), ["placed", "detail", "everything", "retrying"]);
-        assert_eq!(said(10, "error,hyper=info"), ["noise"]);
+        assert_eq!(said(10, "error,hyper=info"), ["retrying", "noise"]);
     }
 
     #[test]

@@ -1,6 +1,7 @@
 //! The real kube-apiserver and etcd on loopback, for one test: [`ControlPlane`].
 //!
-//! Every test that needs an API server starts one of its own, for about 4 s and 300 MB of memory.
+//! A test that needs an API server starts one of its own, for about 4 s and 300 MB of memory, or shares
+//! one with others through [`super::scene`].
 //! There is no kubelet and no controller: what a test does not do does not happen.
 
 use std::net::{Ipv4Addr, TcpListener};

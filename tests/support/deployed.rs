@@ -18,6 +18,7 @@ use tokio::time::{Instant, sleep};
 
 use super::berth::Berth;
 use super::control_plane::{ControlPlane, Options};
+use super::fail;
 use super::rest::{Rest, pods_path};
 use super::rights::Right;
 
@@ -42,7 +43,7 @@ pub(crate) fn files(folder: &str) -> Vec<String> {
 pub(crate) fn documents(file: &str) -> Vec<Value> {
     let text = fs::read_to_string(Path::new(FOLDER).join(file)).expect("the file is there");
     let documents = serde_saphyr::from_multiple(&text);
-    documents.unwrap_or_else(|error| panic!("{file}: {error}"))
+    documents.unwrap_or_else(|error| fail(&format!("{file}: {error}")))
 }
 
 /// The documents of what `deploy/kustomization.yaml` lists.
@@ -100,7 +101,8 @@ impl Deployed {
         let types = object.types.clone().expect("a document says what it is");
         let kind = GroupVersionKind::try_from(types).expect("a document's apiVersion is one");
         let found = discovery::pinned_kind(&self.client, &kind).await;
-        let (resource, capabilities) = found.unwrap_or_else(|error| panic!("{kind:?}: {error}"));
+        let (resource, capabilities) =
+            found.unwrap_or_else(|error| fail(&format!("{kind:?}: {error}")));
         let client = self.client.clone();
         let api: Api<DynamicObject> = match (capabilities.scope, &object.metadata.namespace) {
             (Scope::Cluster, _) => Api::all_with(client, &resource),
@@ -110,7 +112,7 @@ impl Deployed {
         let name = object.metadata.name.as_deref().expect("a document has a name");
         let params = PatchParams::apply("berth-tests").force().validation_strict();
         let applied = api.patch(name, &params, &Patch::Apply(&object)).await;
-        applied.unwrap_or_else(|error| panic!("{} {name}: {error}", kind.kind));
+        applied.unwrap_or_else(|error| fail(&format!("{} {name}: {error}", kind.kind)));
     }
 
     /// berth with the Deployment's flags.

@@ -1,7 +1,8 @@
 //! What the integration tests share: the real Kubernetes, built from the module `tests/upstream`.
 //!
 //! A test crate takes it in with `mod support;` and starts a [`control_plane::ControlPlane`] or an
-//! [`oracle::Oracle`]. Both answer `None` where Go is missing, after one line that says so.
+//! [`oracle::Oracle`]. Both answer `None` where Go is missing, after one line that says so. On a control
+//! plane a test runs a [`berth::Berth`], or sets a whole [`scene::Scene`] with a proxy in between.
 #![allow(dead_code, reason = "every test crate compiles all of this and uses a part of it")]
 
 pub(crate) mod accounts;

@@ -42,13 +42,13 @@ pub(crate) fn granted(role: &Value) -> BTreeSet<Right> {
 pub(crate) fn without(role: &Value, missing: &Right) -> Value {
     let mut rights = granted(role);
     assert!(rights.remove(missing), "{missing:?} is not granted anyway");
-    let rule = |right: &Right| {
+    let one_each = |right: &Right| {
         json!({
             "apiGroups": [right.group], "resources": [right.resource], "verbs": [right.verb],
         })
     };
     let mut role = role.clone();
-    role["rules"] = rights.iter().map(rule).collect();
+    role["rules"] = rights.iter().map(one_each).collect();
     role
 }
 

@@ -192,3 +192,77 @@ fn a_relist_takes_what_it_does_not_name_but_never_an_assumed_pod_that_it_names()
     kit.step(Event::ListEnd(Kind::Node));
     assert_eq!(kit.engine.cluster().node_count(), 0);
 }
+
+#[test]
+fn an_unknown_outcome_on_a_node_that_is_gone_is_given_up() {
+    let mut kit = Kit::with_nodes([node("n1").cpu(1000)]);
+    kit.put(pod("a").cpu(800));
+    let bind = kit.attempt_binds("n1");
+    kit.step(Event::NodeDelete("n1".into()));
+    let effects = kit.answer(bind, unknown());
+    assert!(matches!(&kit::decisions(&effects)[..], [DecisionVerdict::Forgotten { .. }]));
+    kit.put_node(&node("n2").cpu(1000));
+    kit.wait(Nanos::from_secs(2));
+    kit.attempt_binds("n2");
+}
+
+#[test]
+fn a_retry_that_is_due_is_sent_even_while_all_writers_are_busy() {
+    let mut kit = Kit::with_nodes([node("n1").cpu(64_000)]);
+    for at in 0..=kit::BINDINGS_MAX {
+        kit.put(pod(&format!("p{at}")));
+    }
+    let first = kit.attempt_binds("n1");
+    for _ in 1..kit::BINDINGS_MAX {
+        kit.attempt_binds("n1");
+    }
+    kit.answer(first, unknown());
+    kit.attempt_binds("n1");
+    let effects = kit.wait(Nanos::SECOND);
+    assert_eq!(kit::bind(&effects), Some((first, "n1".into())));
+    assert!(kit.next.deadline.is_none_or(|at| at > kit.now), "nothing is due again at once");
+}
+
+#[test]
+fn a_deletion_of_another_uid_is_not_ours() {
+    let mut kit = Kit::with_nodes([node("n1").cpu(1000)]);
+    kit.put(pod("a").uid("new").cpu(800).on("n1"));
+    kit.step(Event::PodDelete { key: kit::key("a"), uid: "old".into() });
+    assert_eq!(kit.row("n1").requested_milli_cpu, 800);
+    kit.step(Event::PodDelete { key: kit::key("a"), uid: "new".into() });
+    assert_eq!(kit.row("n1").requested_milli_cpu, 0);
+}
+
+#[test]
+fn an_assumed_pod_that_changed_goes_back_as_it_is_now() {
+    let mut kit = Kit::with_nodes([node("n1").cpu(1000)]);
+    kit.put(pod("a").cpu(800));
+    let bind = kit.attempt_binds("n1");
+    kit.put(pod("a").cpu(300));
+    assert_eq!(kit.row("n1").requested_milli_cpu, 300);
+    kit.answer(bind, BindOutcome::Refused { message: "no".into() });
+    kit.put(pod("b").cpu(650));
+    kit.attempt_binds("n1");
+    kit.wait(Nanos::from_secs(2));
+    kit.attempt_binds("n1");
+}
+
+#[test]
+fn a_score_out_of_range_is_an_error_and_never_a_placement() {
+    let mut kit = Kit::with_nodes([node("n1").cpu(1000), node("n2").cpu(1000)]);
+    // The sum of these wraps to below zero, as upstream's does.
+    for name in ["x", "y"] {
+        let mut huge = pod(name).on("n1");
+        huge.0.requests.non_zero_memory = i64::MAX - (1 << 49) + 1;
+        kit.put(huge);
+    }
+    kit.put(pod("a"));
+    let effects = kit.step(Event::Attempt);
+    assert_eq!(kit::bind(&effects), None);
+    let [Report::FailedScheduling { message }] = &kit::reports(&effects)[..] else {
+        panic!("{effects:?}")
+    };
+    assert!(message.contains("NodeResourcesFit\" returns an invalid score"), "{message}");
+    assert_eq!(effects.iter().find_map(kit::condition).unwrap().reason, "SchedulerError");
+    assert_eq!(kit.engine.queue_lengths().backoff, 1);
+}

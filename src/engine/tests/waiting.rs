@@ -17,9 +17,12 @@ fn with_rejected(big: TestPod) -> Kit {
     kit
 }
 
+/// What happens, and whether it can help.
+type Case = (&'static str, fn(&mut Kit), bool);
+
 #[test]
 fn events_that_can_help_bring_it_back_and_others_do_not() {
-    let cases: [(&str, fn(&mut Kit), bool); 8] = [
+    let cases: [Case; 8] = [
         ("a pod leaves its node", |kit| drop(kit.delete("filler")), true),
         ("a pod asks for less", |kit| drop(kit.put(pod("filler").cpu(10).on("n1"))), true),
         ("a node comes", |kit| drop(kit.put_node(&node("n2").cpu(4000))), true),

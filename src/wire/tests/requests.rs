@@ -104,17 +104,6 @@ fn limits_fill_in_for_requests() {
 fn a_pod_can_ask_as_a_whole() {
     check(vec![
         Row {
-            what: "its limits are its requests where no container asks",
-            spec: json!({
-                "containers": [{"name": "a", "resources": {"requests": {"memory": "1Gi"}}}],
-                "resources": {"limits": {"cpu": "2", "memory": "4Gi"}}}),
-            status: Value::Null,
-            request: (2000, GI),
-            scored: (100, GI),
-            usage: (2000, GI),
-            non_zero: (2000, GI),
-        },
-        Row {
             what: "overhead comes on top",
             spec: json!({
                 "containers": [

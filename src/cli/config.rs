@@ -1,0 +1,112 @@
+//! `berth config default` prints a configuration with every default written out, `berth config check`
+//! says what is wrong with a file, for pipelines. Called by `cli`.
+
+use std::io::{self, Write};
+use std::path::Path;
+use std::process::ExitCode;
+
+use super::args::{ConfigArgs, ConfigCommand};
+use super::{EXIT_USAGE, refuse};
+use crate::config;
+use crate::framework::PluginInfo;
+use crate::plugins::PLUGINS;
+
+/// Prints what was asked for on standard output. The exit code is 2 for a file that is refused, 1 if the
+/// output could not be written.
+#[must_use]
+pub fn execute(args: &ConfigArgs) -> ExitCode {
+    let mut out = io::stdout().lock();
+    let written = match &args.command {
+        ConfigCommand::Default { config } => {
+            let text = match config.as_deref().filter(|path| !path.as_os_str().is_empty()) {
+                None => config::render_default(PLUGINS),
+                Some(path) => match config::render_file(path, PLUGINS) {
+                    Ok(text) => text,
+                    Err(error) => return refuse(&error),
+                },
+            };
+            out.write_all(text.as_bytes()).and_then(|()| out.flush()).map(|()| true)
+        }
+        ConfigCommand::Check { file } => check(file, PLUGINS, &mut out),
+    };
+    match written {
+        Ok(true) => ExitCode::SUCCESS,
+        Ok(false) => ExitCode::from(EXIT_USAGE),
+        // Whoever read the output has seen enough.
+        Err(error) if error.kind() == io::ErrorKind::BrokenPipe => ExitCode::SUCCESS,
+        Err(error) => {
+            drop(writeln!(io::stderr(), "error: {error}"));
+            ExitCode::FAILURE
+        }
+    }
+}
+
+/// Writes the findings, errors first, one a line; says whether the file can be used.
+fn check(file: &Path, registry: &[PluginInfo], out: &mut impl Write) -> io::Result<bool> {
+    let name = file.display();
+    let valid = match config::load(file, registry) {
+        Ok(configuration) => {
+            for warning in configuration.warnings {
+                writeln!(out, "{name}: {warning}")?;
+            }
+            writeln!(out, "{name}: valid")?;
+            true
+        }
+        Err(errors) => {
+            writeln!(out, "{errors}")?;
+            for warning in &errors.warnings {
+                writeln!(out, "{name}: {warning}")?;
+            }
+            false
+        }
+    };
+    out.flush()?;
+    Ok(valid)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// What is said of a file with this text, without its name, and whether it is valid.
+    fn checked(text: &str) -> (String, bool) {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("c.yaml");
+        std::fs::write(&path, text).unwrap();
+        let mut out = Vec::new();
+        let valid = check(&path, PLUGINS, &mut out).unwrap();
+        let name = path.display().to_string();
+        (String::from_utf8(out).unwrap().replace(&name, "F"), valid)
+    }
+
+    const HEAD: &str =
+        "apiVersion: kubescheduler.config.k8s.io/v1\nkind: KubeSchedulerConfiguration\n";
+
+    #[test]
+    fn findings_are_one_a_line_and_end_with_a_verdict() {
+        let table = [
+            ("", "F: valid\n", true),
+            ("parallelism: 8", "F: parallelism: 8: has no effect\nF: valid\n", true),
+            (
+                "parallelism: 8\npercentageOfNodesToScore: 101",
+                "F: percentageOfNodesToScore: 101: not in valid range [0-100]\n\
+                 F: parallelism: 8: has no effect\n",
+                false,
+            ),
+        ];
+        for (body, expected, valid) in table {
+            assert_eq!(checked(&format!("{HEAD}{body}")), (expected.to_owned(), valid), "{body}");
+        }
+        let mut out = Vec::new();
+        assert!(!check(Path::new("/nowhere/c.yaml"), PLUGINS, &mut out).unwrap());
+        assert!(out.starts_with(b"/nowhere/c.yaml: cannot be read: "));
+    }
+
+    #[test]
+    fn what_is_printed_is_read_again() {
+        let printed = config::render_default(PLUGINS);
+        let warned = "F: leaderElection.leaderElect: true: leader election is not supported yet; \
+                      run one replica\n";
+        assert_eq!(checked(&printed), (format!("{warned}F: valid\n"), true));
+    }
+}
