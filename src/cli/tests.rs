@@ -2,7 +2,9 @@
 
 use clap::error::ErrorKind;
 
-use super::args::{EvaluateArgs, LogArgs, OutputFormat, RunArgs, try_parse_from};
+use super::args::{
+    ConfigArgs, ConfigCommand, EvaluateArgs, LogArgs, OutputFormat, RunArgs, try_parse_from,
+};
 use super::*;
 use crate::telemetry::LogFormat;
 
@@ -15,7 +17,7 @@ fn run(line: &str) -> RunArgs {
     match try_parse_from(words(line)) {
         Ok(cli) => match cli.command {
             Command::Run(args) => args,
-            Command::Evaluate(_) => panic!("{line}: evaluate"),
+            Command::Evaluate(_) | Command::Config(_) => panic!("{line}: not run"),
         },
         Err(error) => panic!("{line}: {error}"),
     }
@@ -99,7 +101,7 @@ fn a_boolean_takes_its_value_only_after_an_equals_sign() {
 fn evaluate_has_two_outputs() {
     let output = |line| match try_parse_from(words(line)).unwrap().command {
         Command::Evaluate(EvaluateArgs { output }) => output,
-        Command::Run(_) => panic!("run"),
+        Command::Run(_) | Command::Config(_) => panic!("not evaluate"),
     };
     assert_eq!(output("evaluate"), OutputFormat::Json);
     assert_eq!(output("evaluate --output json"), OutputFormat::Json);
@@ -140,6 +142,21 @@ fn bad_input_names_flag_and_value_on_its_first_line_and_exits_with_2() {
     }
     assert_eq!(refused("").exit_code(), 2);
     assert_eq!(dispatch(words("run pod").map(OsString::from)), ExitCode::from(2));
+}
+
+#[test]
+fn config_has_two_commands() {
+    let config = |line: &str| match try_parse_from(words(line)).expect(line).command {
+        Command::Config(ConfigArgs { command }) => command,
+        Command::Run(_) | Command::Evaluate(_) => panic!("{line}: not config"),
+    };
+    assert_eq!(config("config default"), ConfigCommand::Default { config: None });
+    let of_file = ConfigCommand::Default { config: Some("f".into()) };
+    assert_eq!(config("config default --config f"), of_file);
+    assert_eq!(config("config check f"), ConfigCommand::Check { file: "f".into() });
+    for line in ["config", "config check", "config check a b", "config default f", "config print"] {
+        assert_eq!(refused(line).exit_code(), 2, "{line}");
+    }
 }
 
 #[test]

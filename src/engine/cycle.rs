@@ -11,6 +11,7 @@ use crate::preemption::post_filter;
 use crate::queue::QueuedPod;
 use crate::units::{Nanos, NodeId, PodId};
 
+use super::sample::{feasible_nodes_wanted, search};
 use super::{
     Decision, DecisionVerdict, Effect, Engine, FailedCondition, NoticeLevel, PodRef, Report,
 };
@@ -40,7 +41,15 @@ pub(super) enum Judged {
 }
 
 /// Judges `pod` with the plugins of `profile` against `cluster`.
-pub(super) fn judge(profile: &Profile, cluster: &Cluster, pod: &Pod) -> Judged {
+///
+/// With `search_from` the search stops early where the profile says so, and the number is moved to where
+/// the next search begins; without it all nodes are judged.
+pub(super) fn judge(
+    profile: &Profile,
+    cluster: &Cluster,
+    pod: &Pod,
+    search_from: Option<&mut usize>,
+) -> Judged {
     let view = View::new(cluster);
     let mut diagnosis = Diagnosis { nodes: cluster.node_count(), ..Diagnosis::default() };
     let (evals, narrowed) = match prepare(profile, pod, view) {
@@ -58,7 +67,8 @@ pub(super) fn judge(profile: &Profile, cluster: &Cluster, pod: &Pod) -> Judged {
         Some((nodes, plugins)) => (Some(nodes), plugins),
         None => (None, 0),
     };
-    let table = Table::build(&evals, &view, over.as_deref());
+    let sampled = search_from.and_then(|from| sample(profile, &view, &evals, over.as_deref(), from));
+    let table = Table::build(&evals, &view, sampled.as_deref().or(over.as_deref()));
     let rejectors = table.failed().rejectors() | narrowing;
     let mut message = None;
     if table.feasible() == 0 {
@@ -77,6 +87,28 @@ pub(super) fn judge(profile: &Profile, cluster: &Cluster, pod: &Pod) -> Judged {
         message = Some(diagnosis.message());
     }
     Judged::Nodes { evals, table, over, rejectors, message }
+}
+
+/// The nodes to be judged, where the profile asks for fewer than all.
+fn sample(
+    profile: &Profile,
+    view: &View<'_>,
+    evals: &Evals,
+    over: Option<&[NodeId]>,
+    from: &mut usize,
+) -> Option<Vec<NodeId>> {
+    let candidates = over.map_or(view.cluster.node_count() as usize, <[NodeId]>::len);
+    let wanted = feasible_nodes_wanted(profile.percentage_of_nodes_to_score, candidates)?;
+    let all: Vec<NodeId>;
+    let nodes = if let Some(nodes) = over {
+        nodes
+    } else {
+        all = view.cluster.nodes().collect();
+        &all
+    };
+    let judged = search(evals, view, nodes, *from, wanted);
+    *from = (*from + judged.len()) % (view.cluster.node_count() as usize).max(1);
+    Some(judged)
 }
 
 fn preempts(profile: &Profile) -> bool {
@@ -100,7 +132,7 @@ impl Engine {
             return;
         }
         let profile = &self.config.profiles[queued.profile];
-        match judge(profile, &self.cluster, &queued.pod) {
+        match judge(profile, &self.cluster, &queued.pod, Some(&mut self.search_from)) {
             Judged::Rejected { message, rejectors, .. }
             | Judged::Nodes { rejectors, message: Some(message), .. } => {
                 self.reject(id, queued, message, rejectors, now, out);

@@ -6,6 +6,7 @@ mod cycle;
 mod event;
 mod pods;
 mod query;
+mod sample;
 #[cfg(test)]
 mod tests;
 
@@ -59,6 +60,8 @@ pub struct Engine {
     in_flight: usize,
     last_attempt: u64,
     last_decision: u64,
+    /// Where the next search that stops early begins.
+    search_from: usize,
     lists: [ListState; 3],
     stopped: bool,
 }
@@ -85,6 +88,7 @@ impl Engine {
             in_flight: 0,
             last_attempt: 0,
             last_decision: 0,
+            search_from: 0,
             lists: [ListState::default(); 3],
             stopped: false,
             config,

@@ -72,7 +72,7 @@ impl Engine {
 
     fn fill(&self, answer: &mut PodAnswer, profile: &Profile, pod: &Pod) {
         let name = |position: u16| profile.plugins[usize::from(position)].name;
-        let judged = judge(profile, &self.cluster, pod);
+        let judged = judge(profile, &self.cluster, pod, None);
         let (evals, table, over) = match judged {
             Judged::Rejected { plugin, rejection, message, rejectors } => {
                 let (code, reasons) = (rejection.code, rejection.reasons);

@@ -205,3 +205,25 @@ fn among_equal_nodes_the_seed_and_the_pod_choose() {
     let one = chosen(3, 4);
     assert!(one.iter().any(|node| *node != one[0]), "{one:?}");
 }
+
+#[test]
+fn a_percentage_stops_the_search_early_and_the_next_one_goes_on_from_there() {
+    let mut kit = Kit::with_nodes([]);
+    kit.engine.config.profiles[0].percentage_of_nodes_to_score = Some(10);
+    for at in 0..300 {
+        kit.put_node(&node(&format!("n{at}")).cpu(4000));
+    }
+    // The later a node stands in the order, the emptier it is: all nodes searched, the last would win.
+    for at in 0..300 {
+        kit.put(pod(&format!("x{at}")).cpu(3000 - at * 10).on(&format!("n{at}")));
+    }
+    for (name, want) in [("a", "n99"), ("b", "n199"), ("c", "n299"), ("d", "n99")] {
+        kit.put(pod(name).cpu(1));
+        let bind = kit.attempt_binds(want);
+        kit.answer(bind, BindOutcome::Bound);
+    }
+    let mut whole = Kit::with_nodes([node("n0").cpu(10), node("n1").cpu(4000)]);
+    whole.engine.config.profiles[0].percentage_of_nodes_to_score = Some(1);
+    whole.put(pod("a").cpu(1));
+    whole.attempt_binds("n1");
+}

@@ -6,6 +6,8 @@ use super::{ClusterEvent, ExtensionPoint, Plugin, PluginInfo, ProfileSpec};
 pub struct Profile {
     /// The `schedulerName` of its pods.
     pub name: Box<str>,
+    /// How many of the nodes are searched; `None`, 0 and 100 mean all.
+    pub percentage_of_nodes_to_score: Option<u8>,
     /// Its plugins: those that filter first, in the order in which they do.
     pub plugins: Vec<ProfilePlugin>,
     /// Positions of the plugins at PreFilter, in order.
@@ -79,7 +81,12 @@ impl Profile {
         let position = |name: &str| plugins.iter().position(|entry| entry.name == name);
         let pre_filter =
             named.filter_map(|enabled| u16::try_from(position(&enabled.name)?).ok()).collect();
-        Ok(Self { name: spec.scheduler_name.clone(), plugins, pre_filter })
+        Ok(Self {
+            name: spec.scheduler_name.clone(),
+            percentage_of_nodes_to_score: spec.percentage_of_nodes_to_score,
+            plugins,
+            pre_filter,
+        })
     }
 
     /// The plugins at `point`, with their positions. At PreFilter in its own order.

@@ -1,12 +1,12 @@
 //! Files that are read, and what they say.
 
-use super::super::{ClientConnection, RateLimit, from_value, load};
+use super::super::{ClientConnection, LEADER_ELECTION_UNSUPPORTED, RateLimit, from_value, load};
 use super::*;
 use crate::units::Nanos;
 
 #[test]
 fn without_a_file_it_schedules_for_berth() {
-    let configuration = Configuration::default_berth();
+    let configuration = Configuration::default_berth(PLUGINS);
     assert_eq!(configuration, named("berth"));
     assert_eq!(configuration.client.rate, RateLimit { qps: Some(50.0), burst: 100 });
     assert_eq!(configuration.client.kubeconfig, None);
@@ -32,7 +32,6 @@ fn good_files_get_their_profile() {
         ("---", "default-scheduler"),
         ("...\n---\n# nothing\n", "default-scheduler"),
         ("leaderElection:", "default-scheduler"),
-        ("leaderElection: {}", "default-scheduler"),
         ("leaderElection: {leaderElect: false}", "default-scheduler"),
         ("leaderElection: {leaderElect: no}", "default-scheduler"),
         (
@@ -51,9 +50,9 @@ fn json_is_read_like_yaml() {
     let text = "{\n\t\"apiVersion\": \"kubescheduler.config.k8s.io/v1\",\n\
                 \t\"kind\": \"KubeSchedulerConfiguration\",\n\
                 \t\"profiles\": [{\"schedulerName\": \"a\\u00e9\"}]\n}\n";
-    assert_eq!(parse(text, "f.json"), Ok(named("a\u{e9}")));
+    assert_eq!(parse(text, "f.json", PLUGINS), Ok(named("a\u{e9}")));
     let value: serde_json::Value = serde_json::from_str(text).unwrap();
-    assert_eq!(from_value(&value, "scenario"), Ok(named("a\u{e9}")));
+    assert_eq!(from_value(&value, "scenario", PLUGINS), Ok(named("a\u{e9}")));
 }
 
 #[test]
@@ -96,14 +95,64 @@ fn a_file_is_loaded_or_named() {
     let directory = tempfile::tempdir().unwrap();
     let path = directory.path().join("c.yaml");
     std::fs::write(&path, format!("{HEAD}profiles: [{{schedulerName: a}}]")).unwrap();
-    assert_eq!(load(&path), Ok(named("a")));
+    assert_eq!(load(&path, PLUGINS), Ok(named("a")));
 
     std::fs::write(&path, [0xff, 0xfe]).unwrap();
     let expected = format!("{}: is not UTF-8 text", path.display());
-    assert_eq!(load(&path).unwrap_err().to_string(), expected);
+    assert_eq!(load(&path, PLUGINS).unwrap_err().to_string(), expected);
 
     let missing = directory.path().join("none.yaml");
-    let message = load(&missing).unwrap_err().to_string();
+    let message = load(&missing, PLUGINS).unwrap_err().to_string();
     let expected = format!("{}: cannot be read: No such file", missing.display());
     assert!(message.starts_with(&expected), "{message}");
+}
+
+#[test]
+fn backoff_and_percentages_are_read() {
+    let seconds = |seconds| Nanos(seconds * 1_000_000_000);
+    let read = right("podInitialBackoffSeconds: 3\npodMaxBackoffSeconds: 3");
+    assert_eq!((read.pod_initial_backoff, read.pod_max_backoff), (seconds(3), seconds(3)));
+    let read = right("podMaxBackoffSeconds: 9223372036854775807");
+    assert_eq!(read.pod_max_backoff, Nanos(u64::MAX));
+
+    let table = [
+        ("", "", Some(0)),
+        ("percentageOfNodesToScore: 40", "", Some(40)),
+        ("percentageOfNodesToScore: 100", "percentageOfNodesToScore: 30", Some(30)),
+        ("percentageOfNodesToScore: 40", "percentageOfNodesToScore: 0", Some(0)),
+        ("percentageOfNodesToScore: 40", "percentageOfNodesToScore: null", Some(40)),
+    ];
+    for (global, own, expected) in table {
+        let read = right(&format!("{global}\nprofiles: [{{{own}}}]"));
+        let percentage = read.profiles[0].percentage_of_nodes_to_score;
+        assert_eq!(percentage.filter(|percentage| *percentage > 0), expected.filter(|p| *p > 0));
+    }
+}
+
+#[test]
+fn what_has_no_effect_is_warned_about() {
+    let leader = format!("leaderElection.leaderElect: {LEADER_ELECTION_UNSUPPORTED}");
+    let table: [(&str, &[&str]); 12] = [
+        ("leaderElection: {leaderElect: false, leaseDuration: -1s}", &[]),
+        ("leaderElection: null", &[]),
+        ("leaderElection: {}", &[&leader]),
+        ("leaderElection: {resourceName: a, leaseDuration: 20s}", &[&leader]),
+        ("parallelism: 16", &[]),
+        ("parallelism: 8", &["parallelism: 8: has no effect"]),
+        ("enableProfiling: false", &["enableProfiling: false: has no effect"]),
+        ("enableContentionProfiling: false", &["enableContentionProfiling: false: has no effect"]),
+        ("delayCacheUntilActive: true", &["delayCacheUntilActive: true: has no effect"]),
+        ("enableProfiling: true\nenableContentionProfiling: true\ndelayCacheUntilActive: false", &[]),
+        (
+            "profiles: [{plugins: {multiPoint: {disabled: [{name: Nope}, {name: GangScheduling}]}}}]",
+            &["profiles[0].plugins.multiPoint.disabled[0]: \"Nope\": no plugin has this name"],
+        ),
+        (
+            "profiles: [{plugins: {podGroupPostFilter: {disabled: [{name: \"*\"}]}}}]",
+            &[],
+        ),
+    ];
+    for (body, expected) in table {
+        assert_eq!(right(body).warnings, expected, "{body}");
+    }
 }

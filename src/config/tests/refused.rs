@@ -1,6 +1,5 @@
 //! Files that are refused, and what is said about them.
 
-use super::super::LEADER_ELECTION_UNSUPPORTED;
 use super::*;
 
 #[test]
@@ -44,26 +43,22 @@ fn wrong_types_and_values_are_named() {
 #[test]
 fn what_is_not_there_yet_and_what_never_was_differ() {
     let table = [
-        ("parallelism: 16", "parallelism: not supported yet"),
-        ("percentageOfNodesToScore: 0", "percentageOfNodesToScore: not supported yet"),
-        ("podInitialBackoffSeconds: 1", "podInitialBackoffSeconds: not supported yet"),
-        ("podMaxBackoffSeconds: 10", "podMaxBackoffSeconds: not supported yet"),
-        ("enableProfiling: false", "enableProfiling: not supported yet"),
-        ("enableContentionProfiling: false", "enableContentionProfiling: not supported yet"),
-        ("delayCacheUntilActive: false", "delayCacheUntilActive: not supported yet"),
         ("extenders: [{urlPrefix: u}]", "extenders: not supported yet"),
         (
-            "profiles: [{plugins: {score: {disabled: [{name: \"*\"}]}}}]",
-            "profiles[0].plugins.score: not supported yet",
-        ),
-        ("profiles: [{pluginConfig: [{name: a}]}]", "profiles[0].pluginConfig: not supported yet"),
-        (
-            "profiles: [{percentageOfNodesToScore: 5}]",
-            "profiles[0].percentageOfNodesToScore: not supported yet",
+            "profiles: [{plugins: {podGroupPostFilter: {enabled: [{name: DefaultPreemption}]}}}]",
+            "profiles[0].plugins.podGroupPostFilter.enabled: not supported yet",
         ),
         (
-            "profiles: [{schedulerName: a}, {schedulerName: b}]",
-            "profiles[1]: not supported yet: more than one profile",
+            "profiles: [{plugins: {placementGenerate: {enabled: [{name: a}]}}}]",
+            "profiles[0].plugins.placementGenerate.enabled: not supported yet",
+        ),
+        (
+            "profiles: [{plugins: {placementScore: {enabled: [{name: NodeResourcesFit}]}}}]",
+            "profiles[0].plugins.placementScore.enabled: not supported yet",
+        ),
+        (
+            "profiles: [{plugins: {multiPoint: {enabled: [{name: GangScheduling}]}}}]",
+            "profiles[0].plugins.multiPoint.enabled[0]: \"GangScheduling\": not supported yet",
         ),
         ("foo: 1", "foo: unknown field"),
         ("Profiles: []", "Profiles: unknown field"),
@@ -80,30 +75,56 @@ fn what_is_not_there_yet_and_what_never_was_differ() {
 }
 
 #[test]
-fn leader_election_must_be_off() {
-    let unsupported = LEADER_ELECTION_UNSUPPORTED;
+fn leader_election_is_checked_unless_it_is_off() {
     let table = [
-        ("leaderElect: true", format!("leaderElect: true: {unsupported}")),
-        ("leaderElect: true, leaseDuration: 1s", format!("leaderElect: true: {unsupported}")),
-        ("leaderElect: 1", "leaderElect: 1: must be true or false".to_owned()),
-        (
-            "resourceName: a",
-            "resourceName: \"a\": is accepted only together with leaderElect: false".to_owned(),
-        ),
-        (
-            "leaderElect: null, retryPeriod: 2s",
-            "retryPeriod: \"2s\": is accepted only together with leaderElect: false".to_owned(),
-        ),
-        ("leaderElect: false, leaseDuration: 15", "leaseDuration: 15: must be a string".to_owned()),
+        ("leaderElect: 1", "leaderElect: 1: must be true or false"),
+        ("leaseDuration: 15", "leaseDuration: 15: must be a string"),
         (
             "leaderElect: false, leaseDuration: \"15\"",
-            "leaseDuration: \"15\": must be a duration with a unit, such as \"15s\" or \"1m30s\""
-                .to_owned(),
+            "leaseDuration: \"15\": must be a duration with a unit, such as \"15s\" or \"1m30s\"",
+        ),
+        (
+            "renewDeadline: null",
+            "renewDeadline: null: must be a duration with a unit, such as \"15s\"",
+        ),
+        ("retryPeriod: -2s", "retryPeriod: \"-2s\": must be greater than zero"),
+        ("renewDeadline: -2s", "renewDeadline: \"-2s\": must be greater than zero"),
+        ("leaseDuration: 10s", "leaseDuration: \"10s\": must be greater than `RenewDeadline`"),
+        ("renewDeadline: 15s", "leaseDuration: \"15s\": must be greater than `RenewDeadline`"),
+        (
+            "leaderElect: true, resourceLock: endpoints",
+            "resourceLock: \"endpoints\": resourceLock value must be \"leases\"",
         ),
     ];
     for (fields, expected) in table {
         let expected = format!("f.yaml: leaderElection.{expected}");
         assert_eq!(complaints(&format!("leaderElection: {{{fields}}}")), expected, "{fields}");
+    }
+}
+
+#[test]
+fn numbers_out_of_range_are_refused() {
+    let table = [
+        ("parallelism: 0", "parallelism: 0: should be an integer value greater than zero"),
+        ("parallelism: -1", "parallelism: -1: should be an integer value greater than zero"),
+        ("percentageOfNodesToScore: 101", "percentageOfNodesToScore: 101: not in valid range [0-100]"),
+        ("percentageOfNodesToScore: -1", "percentageOfNodesToScore: -1: not in valid range [0-100]"),
+        (
+            "profiles: [{percentageOfNodesToScore: 101}]",
+            "profiles[0].percentageOfNodesToScore: 101: not in valid range [0-100]",
+        ),
+        ("podInitialBackoffSeconds: 0", "podInitialBackoffSeconds: 0: must be greater than 0"),
+        (
+            "podInitialBackoffSeconds: 11",
+            "podMaxBackoffSeconds: 10: must be greater than or equal to PodInitialBackoffSeconds",
+        ),
+        (
+            "podMaxBackoffSeconds: 9223372036854775808",
+            "podMaxBackoffSeconds: 9223372036854775808: does not fit a 64-bit integer",
+        ),
+    ];
+    for (body, expected) in table {
+        assert_eq!(complaints(body), format!("f.yaml: {expected}"), "{body}");
     }
 }
 
@@ -150,20 +171,20 @@ fn another_version_or_kind_is_all_that_is_said() {
         ("just text", "f: \"just text\": must be a mapping".to_owned()),
     ];
     for (text, expected) in table {
-        assert_eq!(parse(text, "f").expect_err(text).to_string(), expected);
+        assert_eq!(parse(text, "f", PLUGINS).expect_err(text).to_string(), expected);
     }
 }
 
 #[test]
 fn all_findings_of_a_file_are_given_one_a_line() {
-    let body = "profiles: [{foo: 1, schedulerName: 2}]\nparallelism: 3\n\
+    let body = "profiles: [{foo: 1, schedulerName: 2}]\nparallelism: -3\n\
                 clientConnection: {burst: -4}\n";
     assert_eq!(
         complaints(body),
         "f.yaml: profiles[0].foo: unknown field\n\
          f.yaml: profiles[0].schedulerName: 2: must be a string\n\
-         f.yaml: parallelism: not supported yet\n\
-         f.yaml: clientConnection.burst: -4: must be non-negative"
+         f.yaml: clientConnection.burst: -4: must be non-negative\n\
+         f.yaml: parallelism: -3: should be an integer value greater than zero"
     );
 }
 
