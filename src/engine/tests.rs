@@ -213,9 +213,10 @@ fn a_percentage_stops_the_search_early_and_the_next_one_goes_on_from_there() {
     for at in 0..300 {
         kit.put_node(&node(&format!("n{at}")).cpu(4000));
     }
-    // The later a node stands in the order, the emptier it is: all nodes searched, the last would win.
+    // The last of each hundred is the emptiest of them, and the last of all is the emptiest there is.
     for at in 0..300 {
-        kit.put(pod(&format!("x{at}")).cpu(3000 - at * 10).on(&format!("n{at}")));
+        let used = if at % 100 == 99 { 1200 - at * 4 } else { 3000 };
+        kit.put(pod(&format!("x{at}")).cpu(used).on(&format!("n{at}")));
     }
     for (name, want) in [("a", "n99"), ("b", "n199"), ("c", "n299"), ("d", "n99")] {
         kit.put(pod(name).cpu(1));
