@@ -146,6 +146,11 @@ impl Engine {
                 let invalid = scored.then(|| table.invalid_score(&evals, &view)).flatten();
                 let node = table.pick(&evals, &view, start);
                 match (invalid.map(|invalid| invalid.message(profile)), node) {
+                    (None, Some(node)) if self.dry_run.is_some() => {
+                        let best = self.best_nodes(&table, &evals, &view);
+                        let name = self.cluster.node_name(node).into();
+                        self.would_place(id, &queued.pod, name, best, out);
+                    }
                     (None, Some(node)) => self.place(id, queued, node, out),
                     (message, _) => {
                         let message = message.unwrap_or_else(|| NO_PICK.to_owned());

@@ -3,6 +3,7 @@
 
 mod binding;
 mod cycle;
+mod dry_run;
 mod event;
 mod pods;
 mod query;
@@ -10,6 +11,7 @@ mod sample;
 #[cfg(test)]
 mod tests;
 
+pub use dry_run::DryRunCounts;
 pub use event::{
     AttemptId, BindOutcome, Decision, DecisionVerdict, Effect, Event, FailedCondition, Kind,
     NoticeLevel, PodRef, Report,
@@ -25,6 +27,7 @@ use crate::queue::{Backoff, Queue, QueueLengths};
 use crate::units::{Map, Nanos, PodId};
 
 use binding::Attempt;
+use dry_run::DryRun;
 
 /// What an engine is made of.
 pub struct EngineConfig {
@@ -36,6 +39,8 @@ pub struct EngineConfig {
     pub bindings_in_flight_max: usize,
     /// How long failed pods wait.
     pub backoff: Backoff,
+    /// Decide, but bind nothing and tell nobody.
+    pub dry_run: bool,
 }
 
 /// What the caller should do after a step.
@@ -62,6 +67,8 @@ pub struct Engine {
     last_decision: u64,
     /// Where the next search that stops early begins.
     search_from: usize,
+    /// Where this is a dry run.
+    dry_run: Option<DryRun>,
     lists: [ListState; 3],
     stopped: bool,
 }
@@ -89,6 +96,7 @@ impl Engine {
             last_attempt: 0,
             last_decision: 0,
             search_from: 0,
+            dry_run: config.dry_run.then(DryRun::default),
             lists: [ListState::default(); 3],
             stopped: false,
             config,
@@ -97,6 +105,7 @@ impl Engine {
 
     /// Takes `event` in at time `now` and appends what is to be done to `out`.
     pub fn step(&mut self, event: Event, now: Nanos, out: &mut Vec<Effect>) -> Next {
+        let from = out.len();
         match event {
             Event::NodeUpsert(node) => self.node_upsert(&node, now),
             Event::NodeDelete(name) => self.node_delete(&name, now, out),
@@ -122,6 +131,7 @@ impl Engine {
             }
             Event::Stop => self.stopped = true,
         }
+        self.withhold(out, from);
         self.next()
     }
 

@@ -46,6 +46,7 @@ impl Engine {
         let placed = self.cluster.pod(id).is_some_and(|entry| entry.place != Place::Pending);
         self.queue.remove(id);
         self.drop_attempt(id, "the pod is gone", out);
+        self.forget_dry(id);
         self.cluster.remove_pod(id);
         if placed {
             self.cluster_event(Resource::AssignedPod, Action::DELETE, now);
@@ -93,9 +94,10 @@ impl Engine {
     fn pod_placed(&mut self, id: PodId, pod: &Pod, now: Nanos, out: &mut Vec<Effect>) {
         let list = self.lists[Kind::Pod as usize].number;
         let assumed = self.cluster.pod(id).and_then(|entry| entry.place.node());
-        self.queue.remove(id);
+        let waited = self.queue.remove(id).is_some_and(|queued| queued.attempts > 0);
         self.cluster.update_pod(id, pod, list);
         let node = pod.node_name.as_deref().unwrap_or_default();
+        self.compare(id, pod, node, waited, out);
         self.confirm_attempt(id, pod, node, out);
         let on = self.cluster.pod(id).and_then(|entry| entry.place.node());
         if assumed.is_some() && assumed != on {
@@ -110,7 +112,7 @@ impl Engine {
     fn waiting_changed(&mut self, id: PodId, pod: Box<Pod>, now: Nanos) {
         let profile = self.profile_of(&pod);
         let Some(before) = self.queue.get(id) else {
-            if let Some(profile) = profile {
+            if let Some(profile) = profile.filter(|_| !self.is_decided_dry(id)) {
                 self.queue.add(id, QueuedPod::new(pod, profile), &self.config.profiles, now);
             }
             return;

@@ -228,3 +228,21 @@ fn a_percentage_stops_the_search_early_and_the_next_one_goes_on_from_there() {
     whole.put(pod("a").cpu(1));
     whole.attempt_binds("n1");
 }
+
+#[test]
+fn a_dry_run_writes_nothing_and_compares() {
+    let mut kit = Kit::with_nodes([node("n1").cpu(4000), node("n2").cpu(2000)]);
+    kit.engine.dry_run = Some(super::dry_run::DryRun::default());
+    for (name, cpu, really) in [("a", 100, "n1"), ("b", 100, "n2"), ("c", 9000, "n1")] {
+        kit.put(pod(name).cpu(cpu));
+        let effects = kit.step(Event::Attempt);
+        let quiet = |effect: &Effect| matches!(effect, Effect::Decision(_) | Effect::Notice { .. });
+        assert!(effects.iter().all(quiet), "{effects:?}");
+        assert_eq!(kit::decisions(&effects).len(), 1);
+        assert_eq!(kit.row(really).requested_milli_cpu, 0, "nothing is assumed");
+        kit.put(pod(name).cpu(cpu).on(really));
+        kit.delete(name);
+    }
+    let want = super::DryRunCounts { agreed: 1, differed: 1, placed_all_the_same: 1 };
+    assert_eq!(kit.engine.dry_run_counts(), Some(want));
+}

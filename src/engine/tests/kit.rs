@@ -36,6 +36,7 @@ impl Kit {
             profiles: vec![Profile::compile(&ProfileSpec::of_defaults("berth", PLUGINS), PLUGINS).expect("the defaults fit")],
             bindings_in_flight_max: BINDINGS_MAX,
             backoff: Backoff::default(),
+            dry_run: false,
         });
         Self { engine, now: START, next: Next::default() }
     }
