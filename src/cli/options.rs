@@ -309,7 +309,8 @@ mod tests {
                 "error: {file}: foo: unknown field\nerror: {file}: profiles[0].bar: unknown field\n"
             )
         );
-        let file = config_file(directory.path(), "profiles: [{schedulerName: a}, {schedulerName: b}]");
+        let file =
+            config_file(directory.path(), "profiles: [{schedulerName: a}, {schedulerName: b}]");
         assert_eq!(
             said(&format!("run --config {file} --scheduler-name s --kubeconfig k")),
             "error: --scheduler-name: \"s\": the --config file has several profiles, each with a name \

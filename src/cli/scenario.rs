@@ -45,10 +45,8 @@ impl Scenario {
         };
         let configuration = match field(value, "config") {
             None => Configuration::default_berth(PLUGINS),
-            Some(config) => {
-                config::from_value(config, "config", PLUGINS)
-                    .map_err(|errors| errors.to_string())?
-            }
+            Some(config) => config::from_value(config, "config", PLUGINS)
+                .map_err(|errors| errors.to_string())?,
         };
         let mut events = Vec::new();
         for object in objects(value, "objects")? {

@@ -46,7 +46,12 @@ pub(super) enum Meaning {
 
 /// Reads the args of `plugin` at the current path; null is the defaults. `None` for a plugin without
 /// args. `enabled`: some extension point has it.
-pub(super) fn read(reader: &mut Reader, plugin: &str, value: &Value, enabled: bool) -> Option<Args> {
+pub(super) fn read(
+    reader: &mut Reader,
+    plugin: &str,
+    value: &Value,
+    enabled: bool,
+) -> Option<Args> {
     let args = match plugin {
         "NodeAffinity" => args_affinity::read(reader, value),
         "NodeResourcesBalancedAllocation" => args_resources::read_balanced(reader, value),
@@ -95,7 +100,13 @@ pub(super) fn fields(
 }
 
 /// Refuses an integer that is not from `least` to `most`, in upstream's words.
-pub(super) fn check_range(reader: &mut Reader, value: &Value, number: Option<i64>, least: i64, most: i64) {
+pub(super) fn check_range(
+    reader: &mut Reader,
+    value: &Value,
+    number: Option<i64>,
+    least: i64,
+    most: i64,
+) {
     if number.is_some_and(|number| number < least || number > most) {
         reader.refuse(value, &format!("not in valid range [{least}, {most}]"));
     }

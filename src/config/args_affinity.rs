@@ -4,9 +4,7 @@ use super::args::{Args, Meaning, check_known, fields};
 use super::names::{label_key_error, label_value_error};
 use super::reader::Reader;
 use super::value::Value;
-use crate::model::{
-    NodeAffinity, NodeOperator, NodeRequirement, NodeSelectorTerm, PreferredTerm,
-};
+use crate::model::{NodeAffinity, NodeOperator, NodeRequirement, NodeSelectorTerm, PreferredTerm};
 
 const OPERATORS: [(&str, NodeOperator); 6] = [
     ("In", NodeOperator::In),

@@ -144,7 +144,8 @@ fn check_strategy(reader: &mut Reader, strategy: &StrategyFields) {
     });
     reader.each("resources", &strategy.resources, |reader, resource| {
         if !(1..=100).contains(&resource.weight) {
-            let message = format!("resource weight of {} not in valid range (0, 100]", resource.name);
+            let message =
+                format!("resource weight of {} not in valid range (0, 100]", resource.name);
             reader.field("weight", |reader| reader.refuse(&resource.weight.into(), &message));
         }
     });

@@ -158,16 +158,14 @@ impl Lists {
         point: ExtensionPoint,
         registry: &[PluginInfo],
     ) -> Vec<&'a str> {
-        let has_point = |name: &str| {
-            find(registry, name).is_some_and(|info| info.points.contains(&point))
-        };
+        let has_point =
+            |name: &str| find(registry, name).is_some_and(|info| info.points.contains(&point));
         let own = set.enabled.iter().map(|entry| entry.name.as_str());
         if set.disables("*") {
             return own.collect();
         }
         let multi = self.multi_point.enabled.iter().map(|entry| entry.name.as_str());
-        let multi: Vec<_> =
-            multi.filter(|name| has_point(name) && !set.disables(name)).collect();
+        let multi: Vec<_> = multi.filter(|name| has_point(name) && !set.disables(name)).collect();
         let (first, last): (Vec<_>, Vec<_>) = own.partition(|name| multi.contains(name));
         let middle = multi.into_iter().filter(|name| !set.enables(name));
         first.iter().copied().chain(middle).chain(last.iter().copied()).collect()
@@ -262,10 +260,15 @@ fn check_point(
     path: &str,
     findings: &mut Findings,
 ) {
-    let interface = INTERFACES.iter().find(|(other, _)| *other == point).map_or("", |(_, name)| name);
+    let interface =
+        INTERFACES.iter().find(|(other, _)| *other == point).map_or("", |(_, name)| name);
     if point == ExtensionPoint::QueueSort && set.enabled.len() > 1 {
         let message = "only one queue sort plugin can be enabled";
-        return findings.refuse(format!("{path}.enabled"), Some(set.enabled.len().to_string()), message);
+        return findings.refuse(
+            format!("{path}.enabled"),
+            Some(set.enabled.len().to_string()),
+            message,
+        );
     }
     for (index, entry) in set.enabled.iter().enumerate() {
         let name = entry.name.as_str();

@@ -210,8 +210,8 @@ impl Checked {
         for (spec, profile) in profiles.iter_mut().zip(file.profiles) {
             let percentage =
                 profile.percentage_of_nodes_to_score.or(file.percentage_of_nodes_to_score);
-            spec.percentage_of_nodes_to_score =
-                percentage.and_then(|percentage| u8::try_from(percentage).ok());
+            let percentage = percentage.and_then(|percentage| u8::try_from(percentage).ok());
+            spec.percentage_of_nodes_to_score = percentage.filter(|percentage| *percentage > 0);
             for config in profile.plugin_config {
                 match config.args.map_or(Meaning::None, |args| args.meaning) {
                     Meaning::None => {}

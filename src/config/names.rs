@@ -15,7 +15,9 @@ pub(super) fn label_key_error(text: &str) -> Option<String> {
     let (prefix, name) = match text.split_once('/') {
         None => (None, text),
         Some((_, name)) if name.contains('/') => {
-            return Some(format!("a valid label key {KEY}, with an optional DNS subdomain and '/'"));
+            return Some(format!(
+                "a valid label key {KEY}, with an optional DNS subdomain and '/'"
+            ));
         }
         Some((prefix, name)) => (Some(prefix), name),
     };
@@ -61,7 +63,8 @@ fn is_name(text: &str) -> bool {
 fn is_subdomain(text: &str) -> bool {
     let alphanumeric = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit();
     let label = |label: &str| {
-        ends_with(label, alphanumeric) && label.bytes().all(|byte| alphanumeric(byte) || byte == b'-')
+        ends_with(label, alphanumeric)
+            && label.bytes().all(|byte| alphanumeric(byte) || byte == b'-')
     };
     text.split('.').all(label)
 }
@@ -84,7 +87,8 @@ mod tests {
             assert_eq!(label_key_error(key), None, "{key}");
         }
         let too_long = format!("{long}a");
-        let bad = ["", "/", "/a", "a/", "a/b/c", "A/b", "a b", "-a", "a-", "a..b/c", "_/a", &too_long];
+        let bad =
+            ["", "/", "/a", "a/", "a/b/c", "A/b", "a b", "-a", "a-", "a..b/c", "_/a", &too_long];
         for key in bad {
             assert!(label_key_error(key).is_some(), "{key}");
         }

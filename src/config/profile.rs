@@ -11,7 +11,8 @@ use crate::framework::{ExtensionPoint, PluginInfo};
 const REMOVED: [&str; 4] = ["AzureDiskLimits", "CinderLimits", "EBSLimits", "GCEPDLimits"];
 
 /// Extension points of groups of pods, which berth does not have.
-pub(super) const OF_POD_GROUPS: [&str; 3] = ["placementGenerate", "placementScore", "podGroupPostFilter"];
+pub(super) const OF_POD_GROUPS: [&str; 3] =
+    ["placementGenerate", "placementScore", "podGroupPostFilter"];
 
 /// A profile; `None` is a field that was not given.
 #[derive(Clone, Debug, Default, PartialEq)]

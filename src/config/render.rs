@@ -25,7 +25,7 @@ pub(super) fn render(file: &File, registry: &[PluginInfo]) -> String {
         ("leaderElection", leader_election_value(&file.leader_election)),
         ("clientConnection", client_connection_value(&file.client_connection)),
         ("enableProfiling", flag(file.enable_profiling)),
-        ("enableContentionProfiling", flag(file.enable_contention_profiling)),
+        ("enableContentionProfiling", file.enable_contention_profiling.unwrap_or_default().into()),
         ("percentageOfNodesToScore", number(file.percentage_of_nodes_to_score.map(i64::from))),
         ("podInitialBackoffSeconds", number(file.pod_initial_backoff_seconds)),
         ("podMaxBackoffSeconds", number(file.pod_max_backoff_seconds)),
@@ -86,7 +86,7 @@ fn profile_value(profile: &ProfileFields, registry: &[PluginInfo]) -> Value {
         ("schedulerName", profile.scheduler_name.as_deref().unwrap_or_default().into()),
         ("percentageOfNodesToScore", percentage.map_or(Value::Null, Value::from)),
         ("plugins", plugins_value(&profile.lists)),
-        ("pluginConfig", Value::List(configs.into_iter().map(config).collect())),
+        ("pluginConfig", list_or_null(configs.into_iter().map(config).collect())),
     ])
 }
 
@@ -112,13 +112,17 @@ fn plugins_value(lists: &Lists) -> Value {
 }
 
 fn set_value(set: &PluginSet) -> Value {
-    let enabled = set.enabled.iter().map(|entry| {
-        Value::map([("name", entry.name.as_str().into()), ("weight", entry.weight.into())])
-    });
-    let disabled = set.disabled.iter().map(|name| Value::map([("name", name.as_str().into())]));
-    let list = |items: Vec<Value>| if items.is_empty() { Value::Null } else { Value::List(items) };
+    let plugin =
+        |name: &str, weight: i32| Value::map([("name", name.into()), ("weight", weight.into())]);
+    let enabled = set.enabled.iter().map(|entry| plugin(&entry.name, entry.weight));
+    // Go prints a weight here too.
+    let disabled = set.disabled.iter().map(|name| plugin(name, 0));
     Value::map([
-        ("enabled", list(enabled.collect())),
-        ("disabled", list(disabled.collect())),
+        ("enabled", list_or_null(enabled.collect())),
+        ("disabled", list_or_null(disabled.collect())),
     ])
+}
+
+fn list_or_null(items: Vec<Value>) -> Value {
+    if items.is_empty() { Value::Null } else { Value::List(items) }
 }

@@ -54,8 +54,7 @@ pub(super) fn check_profiles(
         check_percentage(&format!("{path}.percentageOfNodesToScore"), percentage, findings);
         check_queue_sort(&profiles[0], profile, &path, findings);
         let name = profile.scheduler_name.as_deref().unwrap_or_default();
-        let points =
-            profile.lists.spread(registry, name, &format!("{path}.plugins"), findings);
+        let points = profile.lists.spread(registry, name, &format!("{path}.plugins"), findings);
         specs.push(ProfileSpec { scheduler_name: name.into(), points, ..ProfileSpec::default() });
     }
     specs

@@ -109,23 +109,22 @@ fn a_file_is_loaded_or_named() {
 
 #[test]
 fn backoff_and_percentages_are_read() {
-    let seconds = |seconds| Nanos(seconds * 1_000_000_000);
+    let seconds = Nanos::from_secs;
     let read = right("podInitialBackoffSeconds: 3\npodMaxBackoffSeconds: 3");
     assert_eq!((read.pod_initial_backoff, read.pod_max_backoff), (seconds(3), seconds(3)));
     let read = right("podMaxBackoffSeconds: 9223372036854775807");
     assert_eq!(read.pod_max_backoff, Nanos(u64::MAX));
 
     let table = [
-        ("", "", Some(0)),
+        ("", "", None),
         ("percentageOfNodesToScore: 40", "", Some(40)),
         ("percentageOfNodesToScore: 100", "percentageOfNodesToScore: 30", Some(30)),
-        ("percentageOfNodesToScore: 40", "percentageOfNodesToScore: 0", Some(0)),
+        ("percentageOfNodesToScore: 40", "percentageOfNodesToScore: 0", None),
         ("percentageOfNodesToScore: 40", "percentageOfNodesToScore: null", Some(40)),
     ];
     for (global, own, expected) in table {
         let read = right(&format!("{global}\nprofiles: [{{{own}}}]"));
-        let percentage = read.profiles[0].percentage_of_nodes_to_score;
-        assert_eq!(percentage.filter(|percentage| *percentage > 0), expected.filter(|p| *p > 0));
+        assert_eq!(read.profiles[0].percentage_of_nodes_to_score, expected, "{global} {own}");
     }
 }
 
@@ -142,15 +141,15 @@ fn what_has_no_effect_is_warned_about() {
         ("enableProfiling: false", &["enableProfiling: false: has no effect"]),
         ("enableContentionProfiling: false", &["enableContentionProfiling: false: has no effect"]),
         ("delayCacheUntilActive: true", &["delayCacheUntilActive: true: has no effect"]),
-        ("enableProfiling: true\nenableContentionProfiling: true\ndelayCacheUntilActive: false", &[]),
+        (
+            "enableProfiling: true\nenableContentionProfiling: true\ndelayCacheUntilActive: false",
+            &[],
+        ),
         (
             "profiles: [{plugins: {multiPoint: {disabled: [{name: Nope}, {name: GangScheduling}]}}}]",
             &["profiles[0].plugins.multiPoint.disabled[0]: \"Nope\": no plugin has this name"],
         ),
-        (
-            "profiles: [{plugins: {podGroupPostFilter: {disabled: [{name: \"*\"}]}}}]",
-            &[],
-        ),
+        ("profiles: [{plugins: {podGroupPostFilter: {disabled: [{name: \"*\"}]}}}]", &[]),
     ];
     for (body, expected) in table {
         assert_eq!(right(body).warnings, expected, "{body}");

@@ -17,22 +17,34 @@ fn at(profile: &ProfileSpec, point: ExtensionPoint) -> String {
 fn the_defaults_are_upstreams() {
     let table = [
         (ExtensionPoint::Bind, "DefaultBinder"),
-        (ExtensionPoint::Filter, "NodeName NodeUnschedulable TaintToleration NodeAffinity NodePorts \
+        (
+            ExtensionPoint::Filter,
+            "NodeName NodeUnschedulable TaintToleration NodeAffinity NodePorts \
          NodeResourcesFit VolumeRestrictions NodeVolumeLimits VolumeBinding VolumeZone \
-         PodTopologySpread InterPodAffinity DynamicResources NodeDeclaredFeatures"),
+         PodTopologySpread InterPodAffinity DynamicResources NodeDeclaredFeatures",
+        ),
         (ExtensionPoint::PostFilter, "DynamicResources DefaultPreemption"),
         (ExtensionPoint::PreBind, "VolumeBinding DynamicResources"),
         (ExtensionPoint::PreEnqueue, "SchedulingGates DynamicResources DefaultPreemption"),
-        (ExtensionPoint::PreFilter, "NodeName NodeUnschedulable TaintToleration NodeAffinity NodePorts \
+        (
+            ExtensionPoint::PreFilter,
+            "NodeName NodeUnschedulable TaintToleration NodeAffinity NodePorts \
          NodeResourcesFit VolumeRestrictions NodeVolumeLimits VolumeBinding VolumeZone \
-         PodTopologySpread InterPodAffinity DynamicResources NodeDeclaredFeatures"),
-        (ExtensionPoint::PreScore, "TaintToleration NodeAffinity NodeResourcesFit VolumeBinding PodTopologySpread \
-         InterPodAffinity NodeResourcesBalancedAllocation"),
+         PodTopologySpread InterPodAffinity DynamicResources NodeDeclaredFeatures",
+        ),
+        (
+            ExtensionPoint::PreScore,
+            "TaintToleration NodeAffinity NodeResourcesFit VolumeBinding PodTopologySpread \
+         InterPodAffinity NodeResourcesBalancedAllocation",
+        ),
         (ExtensionPoint::QueueSort, "PrioritySort"),
         (ExtensionPoint::Reserve, "VolumeBinding DynamicResources"),
-        (ExtensionPoint::Score, "TaintToleration:3 NodeAffinity:2 NodeResourcesFit:1 VolumeBinding:1 \
+        (
+            ExtensionPoint::Score,
+            "TaintToleration:3 NodeAffinity:2 NodeResourcesFit:1 VolumeBinding:1 \
          PodTopologySpread:2 InterPodAffinity:2 DynamicResources:2 \
-         NodeResourcesBalancedAllocation:1 ImageLocality:1"),
+         NodeResourcesBalancedAllocation:1 ImageLocality:1",
+        ),
     ];
     let read = right("");
     let empty = [ExtensionPoint::Permit, ExtensionPoint::PostBind].map(|point| (point, ""));
@@ -41,295 +53,293 @@ fn the_defaults_are_upstreams() {
     }
 }
 
-/// Each row is one extension point that differs from the defaults; a file's other points are not listed.
-#[test]
-fn lists_are_merged_and_spread_as_upstream_does() {
-    let table = [
-        (
-            "multiPoint: {enabled: [{name: ImageLocality, weight: 3}]}",
-            ExtensionPoint::Score,
-            "TaintToleration:3 NodeAffinity:2 NodeResourcesFit:1 VolumeBinding:1 \
+/// `plugins` of a profile, and one extension point where the result differs from the defaults; the other
+/// points are not listed.
+const MERGED: [(&str, ExtensionPoint, &str); 42] = [
+    (
+        "multiPoint: {enabled: [{name: ImageLocality, weight: 3}]}",
+        ExtensionPoint::Score,
+        "TaintToleration:3 NodeAffinity:2 NodeResourcesFit:1 VolumeBinding:1 \
              PodTopologySpread:2 InterPodAffinity:2 DynamicResources:2 \
              NodeResourcesBalancedAllocation:1 ImageLocality:3",
-        ),
-        (
-            "multiPoint: {enabled: [{name: NodeName}, {name: TaintToleration, weight: 9}]}",
-            ExtensionPoint::Score,
-            "TaintToleration:9 NodeAffinity:2 NodeResourcesFit:1 VolumeBinding:1 \
+    ),
+    (
+        "multiPoint: {enabled: [{name: NodeName}, {name: TaintToleration, weight: 9}]}",
+        ExtensionPoint::Score,
+        "TaintToleration:9 NodeAffinity:2 NodeResourcesFit:1 VolumeBinding:1 \
              PodTopologySpread:2 InterPodAffinity:2 DynamicResources:2 \
              NodeResourcesBalancedAllocation:1 ImageLocality:1",
-        ),
-        (
-            "multiPoint: {enabled: [{name: TaintToleration, weight: 9}], disabled: [{name: \
+    ),
+    (
+        "multiPoint: {enabled: [{name: TaintToleration, weight: 9}], disabled: [{name: \
              TaintToleration}]}",
-            ExtensionPoint::Filter,
-            "NodeName NodeUnschedulable NodeAffinity NodePorts NodeResourcesFit \
+        ExtensionPoint::Filter,
+        "NodeName NodeUnschedulable NodeAffinity NodePorts NodeResourcesFit \
              VolumeRestrictions NodeVolumeLimits VolumeBinding VolumeZone PodTopologySpread \
              InterPodAffinity DynamicResources NodeDeclaredFeatures TaintToleration",
-        ),
-        (
-            "multiPoint: {enabled: [{name: TaintToleration, weight: 9}], disabled: [{name: \
+    ),
+    (
+        "multiPoint: {enabled: [{name: TaintToleration, weight: 9}], disabled: [{name: \
              TaintToleration}]}",
-            ExtensionPoint::PreFilter,
-            "NodeName NodeUnschedulable NodeAffinity NodePorts NodeResourcesFit \
+        ExtensionPoint::PreFilter,
+        "NodeName NodeUnschedulable NodeAffinity NodePorts NodeResourcesFit \
              VolumeRestrictions NodeVolumeLimits VolumeBinding VolumeZone PodTopologySpread \
              InterPodAffinity DynamicResources NodeDeclaredFeatures TaintToleration",
-        ),
-        (
-            "multiPoint: {enabled: [{name: TaintToleration, weight: 9}], disabled: [{name: \
+    ),
+    (
+        "multiPoint: {enabled: [{name: TaintToleration, weight: 9}], disabled: [{name: \
              TaintToleration}]}",
-            ExtensionPoint::PreScore,
-            "NodeAffinity NodeResourcesFit VolumeBinding PodTopologySpread InterPodAffinity \
+        ExtensionPoint::PreScore,
+        "NodeAffinity NodeResourcesFit VolumeBinding PodTopologySpread InterPodAffinity \
              NodeResourcesBalancedAllocation TaintToleration",
-        ),
-        (
-            "multiPoint: {enabled: [{name: TaintToleration, weight: 9}], disabled: [{name: \
+    ),
+    (
+        "multiPoint: {enabled: [{name: TaintToleration, weight: 9}], disabled: [{name: \
              TaintToleration}]}",
-            ExtensionPoint::Score,
-            "NodeAffinity:2 NodeResourcesFit:1 VolumeBinding:1 PodTopologySpread:2 \
+        ExtensionPoint::Score,
+        "NodeAffinity:2 NodeResourcesFit:1 VolumeBinding:1 PodTopologySpread:2 \
              InterPodAffinity:2 DynamicResources:2 NodeResourcesBalancedAllocation:1 \
              ImageLocality:1 TaintToleration:9",
-        ),
-        (
-            "multiPoint: {disabled: [{name: \"*\"}], enabled: [{name: PrioritySort},{name: \
+    ),
+    (
+        "multiPoint: {disabled: [{name: \"*\"}], enabled: [{name: PrioritySort},{name: \
              DefaultBinder}]}",
-            ExtensionPoint::Filter,
-            "",
-        ),
-        (
-            "multiPoint: {disabled: [{name: \"*\"}], enabled: [{name: PrioritySort},{name: \
+        ExtensionPoint::Filter,
+        "",
+    ),
+    (
+        "multiPoint: {disabled: [{name: \"*\"}], enabled: [{name: PrioritySort},{name: \
              DefaultBinder}]}",
-            ExtensionPoint::PostFilter,
-            "",
-        ),
-        (
-            "multiPoint: {disabled: [{name: \"*\"}], enabled: [{name: PrioritySort},{name: \
+        ExtensionPoint::PostFilter,
+        "",
+    ),
+    (
+        "multiPoint: {disabled: [{name: \"*\"}], enabled: [{name: PrioritySort},{name: \
              DefaultBinder}]}",
-            ExtensionPoint::PreBind,
-            "",
-        ),
-        (
-            "multiPoint: {disabled: [{name: \"*\"}], enabled: [{name: PrioritySort},{name: \
+        ExtensionPoint::PreBind,
+        "",
+    ),
+    (
+        "multiPoint: {disabled: [{name: \"*\"}], enabled: [{name: PrioritySort},{name: \
              DefaultBinder}]}",
-            ExtensionPoint::PreEnqueue,
-            "",
-        ),
-        (
-            "multiPoint: {disabled: [{name: \"*\"}], enabled: [{name: PrioritySort},{name: \
+        ExtensionPoint::PreEnqueue,
+        "",
+    ),
+    (
+        "multiPoint: {disabled: [{name: \"*\"}], enabled: [{name: PrioritySort},{name: \
              DefaultBinder}]}",
-            ExtensionPoint::PreFilter,
-            "",
-        ),
-        (
-            "multiPoint: {disabled: [{name: \"*\"}], enabled: [{name: PrioritySort},{name: \
+        ExtensionPoint::PreFilter,
+        "",
+    ),
+    (
+        "multiPoint: {disabled: [{name: \"*\"}], enabled: [{name: PrioritySort},{name: \
              DefaultBinder}]}",
-            ExtensionPoint::PreScore,
-            "",
-        ),
-        (
-            "multiPoint: {disabled: [{name: \"*\"}], enabled: [{name: PrioritySort},{name: \
+        ExtensionPoint::PreScore,
+        "",
+    ),
+    (
+        "multiPoint: {disabled: [{name: \"*\"}], enabled: [{name: PrioritySort},{name: \
              DefaultBinder}]}",
-            ExtensionPoint::Reserve,
-            "",
-        ),
-        (
-            "multiPoint: {disabled: [{name: \"*\"}], enabled: [{name: PrioritySort},{name: \
+        ExtensionPoint::Reserve,
+        "",
+    ),
+    (
+        "multiPoint: {disabled: [{name: \"*\"}], enabled: [{name: PrioritySort},{name: \
              DefaultBinder}]}",
-            ExtensionPoint::Score,
-            "",
-        ),
-        (
-            "multiPoint: {disabled: [{name: \"*\"}], enabled: [{name: DefaultBinder},{name: \
+        ExtensionPoint::Score,
+        "",
+    ),
+    (
+        "multiPoint: {disabled: [{name: \"*\"}], enabled: [{name: DefaultBinder},{name: \
              NodeResourcesFit, weight: 7},{name: TaintToleration},{name: PrioritySort}]}",
-            ExtensionPoint::Filter,
-            "NodeResourcesFit TaintToleration",
-        ),
-        (
-            "multiPoint: {disabled: [{name: \"*\"}], enabled: [{name: DefaultBinder},{name: \
+        ExtensionPoint::Filter,
+        "NodeResourcesFit TaintToleration",
+    ),
+    (
+        "multiPoint: {disabled: [{name: \"*\"}], enabled: [{name: DefaultBinder},{name: \
              NodeResourcesFit, weight: 7},{name: TaintToleration},{name: PrioritySort}]}",
-            ExtensionPoint::PostFilter,
-            "",
-        ),
-        (
-            "multiPoint: {disabled: [{name: \"*\"}], enabled: [{name: DefaultBinder},{name: \
+        ExtensionPoint::PostFilter,
+        "",
+    ),
+    (
+        "multiPoint: {disabled: [{name: \"*\"}], enabled: [{name: DefaultBinder},{name: \
              NodeResourcesFit, weight: 7},{name: TaintToleration},{name: PrioritySort}]}",
-            ExtensionPoint::PreBind,
-            "",
-        ),
-        (
-            "multiPoint: {disabled: [{name: \"*\"}], enabled: [{name: DefaultBinder},{name: \
+        ExtensionPoint::PreBind,
+        "",
+    ),
+    (
+        "multiPoint: {disabled: [{name: \"*\"}], enabled: [{name: DefaultBinder},{name: \
              NodeResourcesFit, weight: 7},{name: TaintToleration},{name: PrioritySort}]}",
-            ExtensionPoint::PreEnqueue,
-            "",
-        ),
-        (
-            "multiPoint: {disabled: [{name: \"*\"}], enabled: [{name: DefaultBinder},{name: \
+        ExtensionPoint::PreEnqueue,
+        "",
+    ),
+    (
+        "multiPoint: {disabled: [{name: \"*\"}], enabled: [{name: DefaultBinder},{name: \
              NodeResourcesFit, weight: 7},{name: TaintToleration},{name: PrioritySort}]}",
-            ExtensionPoint::PreFilter,
-            "NodeResourcesFit TaintToleration",
-        ),
-        (
-            "multiPoint: {disabled: [{name: \"*\"}], enabled: [{name: DefaultBinder},{name: \
+        ExtensionPoint::PreFilter,
+        "NodeResourcesFit TaintToleration",
+    ),
+    (
+        "multiPoint: {disabled: [{name: \"*\"}], enabled: [{name: DefaultBinder},{name: \
              NodeResourcesFit, weight: 7},{name: TaintToleration},{name: PrioritySort}]}",
-            ExtensionPoint::PreScore,
-            "NodeResourcesFit TaintToleration",
-        ),
-        (
-            "multiPoint: {disabled: [{name: \"*\"}], enabled: [{name: DefaultBinder},{name: \
+        ExtensionPoint::PreScore,
+        "NodeResourcesFit TaintToleration",
+    ),
+    (
+        "multiPoint: {disabled: [{name: \"*\"}], enabled: [{name: DefaultBinder},{name: \
              NodeResourcesFit, weight: 7},{name: TaintToleration},{name: PrioritySort}]}",
-            ExtensionPoint::Reserve,
-            "",
-        ),
-        (
-            "multiPoint: {disabled: [{name: \"*\"}], enabled: [{name: DefaultBinder},{name: \
+        ExtensionPoint::Reserve,
+        "",
+    ),
+    (
+        "multiPoint: {disabled: [{name: \"*\"}], enabled: [{name: DefaultBinder},{name: \
              NodeResourcesFit, weight: 7},{name: TaintToleration},{name: PrioritySort}]}",
-            ExtensionPoint::Score,
-            "NodeResourcesFit:7 TaintToleration:1",
-        ),
-        (
-            "filter: {enabled: [{name: NodeResourcesFit},{name: NodeName}]}",
-            ExtensionPoint::Filter,
-            "NodeResourcesFit NodeName NodeUnschedulable TaintToleration NodeAffinity \
+        ExtensionPoint::Score,
+        "NodeResourcesFit:7 TaintToleration:1",
+    ),
+    (
+        "filter: {enabled: [{name: NodeResourcesFit},{name: NodeName}]}",
+        ExtensionPoint::Filter,
+        "NodeResourcesFit NodeName NodeUnschedulable TaintToleration NodeAffinity \
              NodePorts VolumeRestrictions NodeVolumeLimits VolumeBinding VolumeZone \
              PodTopologySpread InterPodAffinity DynamicResources NodeDeclaredFeatures",
-        ),
-        (
-            "filter: {disabled: [{name: \"*\"}], enabled: [{name: NodeResourcesFit},{name: \
+    ),
+    (
+        "filter: {disabled: [{name: \"*\"}], enabled: [{name: NodeResourcesFit},{name: \
              NodeName}]}",
-            ExtensionPoint::Filter,
-            "NodeResourcesFit NodeName",
-        ),
-        (
-            "filter: {disabled: [{name: \"*\"}]}",
-            ExtensionPoint::Filter,
-            "",
-        ),
-        (
-            "filter: {disabled: [{name: NodeName}], enabled: [{name: NodeName}]}",
-            ExtensionPoint::Filter,
-            "NodeUnschedulable TaintToleration NodeAffinity NodePorts NodeResourcesFit \
+        ExtensionPoint::Filter,
+        "NodeResourcesFit NodeName",
+    ),
+    ("filter: {disabled: [{name: \"*\"}]}", ExtensionPoint::Filter, ""),
+    (
+        "filter: {disabled: [{name: NodeName}], enabled: [{name: NodeName}]}",
+        ExtensionPoint::Filter,
+        "NodeUnschedulable TaintToleration NodeAffinity NodePorts NodeResourcesFit \
              VolumeRestrictions NodeVolumeLimits VolumeBinding VolumeZone PodTopologySpread \
              InterPodAffinity DynamicResources NodeDeclaredFeatures NodeName",
-        ),
-        (
-            "score: {disabled: [{name: TaintToleration}]}",
-            ExtensionPoint::Score,
-            "NodeAffinity:2 NodeResourcesFit:1 VolumeBinding:1 PodTopologySpread:2 \
+    ),
+    (
+        "score: {disabled: [{name: TaintToleration}]}",
+        ExtensionPoint::Score,
+        "NodeAffinity:2 NodeResourcesFit:1 VolumeBinding:1 PodTopologySpread:2 \
              InterPodAffinity:2 DynamicResources:2 NodeResourcesBalancedAllocation:1 \
              ImageLocality:1",
-        ),
-        (
-            "score: {enabled: [{name: ImageLocality}]}",
-            ExtensionPoint::Score,
-            "ImageLocality:1 TaintToleration:3 NodeAffinity:2 NodeResourcesFit:1 \
+    ),
+    (
+        "score: {enabled: [{name: ImageLocality}]}",
+        ExtensionPoint::Score,
+        "ImageLocality:1 TaintToleration:3 NodeAffinity:2 NodeResourcesFit:1 \
              VolumeBinding:1 PodTopologySpread:2 InterPodAffinity:2 DynamicResources:2 \
              NodeResourcesBalancedAllocation:1",
-        ),
-        (
-            "score: {enabled: [{name: ImageLocality, weight: 0}, {name: TaintToleration, \
+    ),
+    (
+        "score: {enabled: [{name: ImageLocality, weight: 0}, {name: TaintToleration, \
              weight: 5}]}",
-            ExtensionPoint::Score,
-            "ImageLocality:1 TaintToleration:5 NodeAffinity:2 NodeResourcesFit:1 \
+        ExtensionPoint::Score,
+        "ImageLocality:1 TaintToleration:5 NodeAffinity:2 NodeResourcesFit:1 \
              VolumeBinding:1 PodTopologySpread:2 InterPodAffinity:2 DynamicResources:2 \
              NodeResourcesBalancedAllocation:1",
-        ),
-        (
-            "score: {enabled: [{name: NodeAffinity, weight: 2147483647}, {name: \
+    ),
+    (
+        "score: {enabled: [{name: NodeAffinity, weight: 2147483647}, {name: \
              ImageLocality, weight: 2147483647}]}",
-            ExtensionPoint::Score,
-            "NodeAffinity:2147483647 ImageLocality:2147483647 TaintToleration:3 \
+        ExtensionPoint::Score,
+        "NodeAffinity:2147483647 ImageLocality:2147483647 TaintToleration:3 \
              NodeResourcesFit:1 VolumeBinding:1 PodTopologySpread:2 InterPodAffinity:2 \
              DynamicResources:2 NodeResourcesBalancedAllocation:1",
-        ),
-        (
-            "multiPoint: {enabled: [{name: ImageLocality, weight: 4}]}, score: {disabled: \
+    ),
+    (
+        "multiPoint: {enabled: [{name: ImageLocality, weight: 4}]}, score: {disabled: \
              [{name: \"*\"}], enabled: [{name: ImageLocality}, {name: NodeResourcesFit, \
              weight: 2}]}",
-            ExtensionPoint::Score,
-            "ImageLocality:1 NodeResourcesFit:2",
-        ),
-        (
-            "multiPoint: {disabled: [{name: ImageLocality}]}, score: {enabled: [{name: \
+        ExtensionPoint::Score,
+        "ImageLocality:1 NodeResourcesFit:2",
+    ),
+    (
+        "multiPoint: {disabled: [{name: ImageLocality}]}, score: {enabled: [{name: \
              ImageLocality, weight: 2}]}",
-            ExtensionPoint::Score,
-            "TaintToleration:3 NodeAffinity:2 NodeResourcesFit:1 VolumeBinding:1 \
+        ExtensionPoint::Score,
+        "TaintToleration:3 NodeAffinity:2 NodeResourcesFit:1 VolumeBinding:1 \
              PodTopologySpread:2 InterPodAffinity:2 DynamicResources:2 \
              NodeResourcesBalancedAllocation:1 ImageLocality:2",
-        ),
-        (
-            "multiPoint: {disabled: [{name: ImageLocality},{name: \
+    ),
+    (
+        "multiPoint: {disabled: [{name: ImageLocality},{name: \
              NodeResourcesBalancedAllocation}]}, score: {enabled: [{name: \
              NodeResourcesBalancedAllocation}, {name: InterPodAffinity}, {name: \
              ImageLocality, weight: 2}, {name: TaintToleration, weight: 1}]}",
-            ExtensionPoint::PreScore,
-            "TaintToleration NodeAffinity NodeResourcesFit VolumeBinding PodTopologySpread \
+        ExtensionPoint::PreScore,
+        "TaintToleration NodeAffinity NodeResourcesFit VolumeBinding PodTopologySpread \
              InterPodAffinity",
-        ),
-        (
-            "multiPoint: {disabled: [{name: ImageLocality},{name: \
+    ),
+    (
+        "multiPoint: {disabled: [{name: ImageLocality},{name: \
              NodeResourcesBalancedAllocation}]}, score: {enabled: [{name: \
              NodeResourcesBalancedAllocation}, {name: InterPodAffinity}, {name: \
              ImageLocality, weight: 2}, {name: TaintToleration, weight: 1}]}",
-            ExtensionPoint::Score,
-            "InterPodAffinity:1 TaintToleration:1 NodeAffinity:2 NodeResourcesFit:1 \
+        ExtensionPoint::Score,
+        "InterPodAffinity:1 TaintToleration:1 NodeAffinity:2 NodeResourcesFit:1 \
              VolumeBinding:1 PodTopologySpread:2 DynamicResources:2 \
              NodeResourcesBalancedAllocation:1 ImageLocality:2",
-        ),
-        (
-            "multiPoint: {disabled: [{name: NodeName}], enabled: [{name: NodeName}]}",
-            ExtensionPoint::Filter,
-            "NodeUnschedulable TaintToleration NodeAffinity NodePorts NodeResourcesFit \
+    ),
+    (
+        "multiPoint: {disabled: [{name: NodeName}], enabled: [{name: NodeName}]}",
+        ExtensionPoint::Filter,
+        "NodeUnschedulable TaintToleration NodeAffinity NodePorts NodeResourcesFit \
              VolumeRestrictions NodeVolumeLimits VolumeBinding VolumeZone PodTopologySpread \
              InterPodAffinity DynamicResources NodeDeclaredFeatures NodeName",
-        ),
-        (
-            "multiPoint: {disabled: [{name: NodeName}], enabled: [{name: NodeName}]}",
-            ExtensionPoint::PreFilter,
-            "NodeUnschedulable TaintToleration NodeAffinity NodePorts NodeResourcesFit \
+    ),
+    (
+        "multiPoint: {disabled: [{name: NodeName}], enabled: [{name: NodeName}]}",
+        ExtensionPoint::PreFilter,
+        "NodeUnschedulable TaintToleration NodeAffinity NodePorts NodeResourcesFit \
              VolumeRestrictions NodeVolumeLimits VolumeBinding VolumeZone PodTopologySpread \
              InterPodAffinity DynamicResources NodeDeclaredFeatures NodeName",
-        ),
-        (
-            "preEnqueue: {enabled: [{name: DefaultPreemption},{name: SchedulingGates}]}",
-            ExtensionPoint::PreEnqueue,
-            "DefaultPreemption SchedulingGates DynamicResources",
-        ),
-        (
-            "preFilter: {disabled: [{name: NodeResourcesFit}]}, filter: {disabled: [{name: \
+    ),
+    (
+        "preEnqueue: {enabled: [{name: DefaultPreemption},{name: SchedulingGates}]}",
+        ExtensionPoint::PreEnqueue,
+        "DefaultPreemption SchedulingGates DynamicResources",
+    ),
+    (
+        "preFilter: {disabled: [{name: NodeResourcesFit}]}, filter: {disabled: [{name: \
              NodeResourcesFit}]}, preScore: {disabled: [{name: \"*\"}]}",
-            ExtensionPoint::Filter,
-            "NodeName NodeUnschedulable TaintToleration NodeAffinity NodePorts \
+        ExtensionPoint::Filter,
+        "NodeName NodeUnschedulable TaintToleration NodeAffinity NodePorts \
              VolumeRestrictions NodeVolumeLimits VolumeBinding VolumeZone PodTopologySpread \
              InterPodAffinity DynamicResources NodeDeclaredFeatures",
-        ),
-        (
-            "preFilter: {disabled: [{name: NodeResourcesFit}]}, filter: {disabled: [{name: \
+    ),
+    (
+        "preFilter: {disabled: [{name: NodeResourcesFit}]}, filter: {disabled: [{name: \
              NodeResourcesFit}]}, preScore: {disabled: [{name: \"*\"}]}",
-            ExtensionPoint::PreFilter,
-            "NodeName NodeUnschedulable TaintToleration NodeAffinity NodePorts \
+        ExtensionPoint::PreFilter,
+        "NodeName NodeUnschedulable TaintToleration NodeAffinity NodePorts \
              VolumeRestrictions NodeVolumeLimits VolumeBinding VolumeZone PodTopologySpread \
              InterPodAffinity DynamicResources NodeDeclaredFeatures",
-        ),
-        (
-            "preFilter: {disabled: [{name: NodeResourcesFit}]}, filter: {disabled: [{name: \
+    ),
+    (
+        "preFilter: {disabled: [{name: NodeResourcesFit}]}, filter: {disabled: [{name: \
              NodeResourcesFit}]}, preScore: {disabled: [{name: \"*\"}]}",
-            ExtensionPoint::PreScore,
-            "",
-        ),
-        (
-            "reserve: {enabled: [{name: VolumeBinding}]}, preBind: {disabled: [{name: \
+        ExtensionPoint::PreScore,
+        "",
+    ),
+    (
+        "reserve: {enabled: [{name: VolumeBinding}]}, preBind: {disabled: [{name: \
              DynamicResources}]}, postFilter: {enabled: [{name: DefaultPreemption}]}",
-            ExtensionPoint::PostFilter,
-            "DefaultPreemption DynamicResources",
-        ),
-        (
-            "reserve: {enabled: [{name: VolumeBinding}]}, preBind: {disabled: [{name: \
+        ExtensionPoint::PostFilter,
+        "DefaultPreemption DynamicResources",
+    ),
+    (
+        "reserve: {enabled: [{name: VolumeBinding}]}, preBind: {disabled: [{name: \
              DynamicResources}]}, postFilter: {enabled: [{name: DefaultPreemption}]}",
-            ExtensionPoint::PreBind,
-            "VolumeBinding",
-        ),
-    ];
-    for (plugins, point, expected) in table {
+        ExtensionPoint::PreBind,
+        "VolumeBinding",
+    ),
+];
+
+#[test]
+fn lists_are_merged_and_spread_as_upstream_does() {
+    for (plugins, point, expected) in MERGED {
         let read = right(&format!("profiles: [{{plugins: {{{plugins}}}}}]"));
         assert_eq!(at(&read.profiles[0], point), expected, "{plugins} {point:?}");
     }

@@ -57,10 +57,7 @@ fn plugins_stand_only_where_they_can() {
             "filter: {enabled: [{name: Nope}]}",
             "filter.enabled[0]: \"Nope\": FilterPlugin \"Nope\" does not exist",
         ),
-        (
-            "filter: {enabled: [{}]}",
-            "filter.enabled[0]: \"\": FilterPlugin \"\" does not exist",
-        ),
+        ("filter: {enabled: [{}]}", "filter.enabled[0]: \"\": FilterPlugin \"\" does not exist"),
         (
             "permit: {enabled: [{name: NodeName}]}",
             "permit.enabled[0]: \"NodeName\": plugin \"NodeName\" does not extend PermitPlugin plugin",
@@ -103,7 +100,8 @@ fn plugins_stand_only_where_they_can() {
         let expected = format!("f.yaml: profiles[0].pluginConfig[0]: \"{name}\": {removed}");
         assert_eq!(complaints(&body), expected);
         let body = format!("profiles: [{{plugins: {{filter: {{enabled: [{{name: {name}}}]}}}}}}]");
-        let expected = format!("f.yaml: profiles[0].plugins.filter.enabled[0]: \"{name}\": {removed}");
+        let expected =
+            format!("f.yaml: profiles[0].plugins.filter.enabled[0]: \"{name}\": {removed}");
         assert!(complaints(&body).starts_with(&expected), "{}", complaints(&body));
     }
 }

@@ -107,8 +107,14 @@ fn numbers_out_of_range_are_refused() {
     let table = [
         ("parallelism: 0", "parallelism: 0: should be an integer value greater than zero"),
         ("parallelism: -1", "parallelism: -1: should be an integer value greater than zero"),
-        ("percentageOfNodesToScore: 101", "percentageOfNodesToScore: 101: not in valid range [0-100]"),
-        ("percentageOfNodesToScore: -1", "percentageOfNodesToScore: -1: not in valid range [0-100]"),
+        (
+            "percentageOfNodesToScore: 101",
+            "percentageOfNodesToScore: 101: not in valid range [0-100]",
+        ),
+        (
+            "percentageOfNodesToScore: -1",
+            "percentageOfNodesToScore: -1: not in valid range [0-100]",
+        ),
         (
             "profiles: [{percentageOfNodesToScore: 101}]",
             "profiles[0].percentageOfNodesToScore: 101: not in valid range [0-100]",
