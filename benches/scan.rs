@@ -57,7 +57,8 @@ fn pass(profile: &Profile, cluster: &Cluster, pod: &Pod) -> Option<NodeId> {
 }
 
 fn scan(criterion: &mut Criterion) {
-    let profile = Profile::compile(&ProfileSpec::of_defaults("berth", PLUGINS), PLUGINS).expect("the defaults fit");
+    let profile = Profile::compile(&ProfileSpec::of_defaults("berth", PLUGINS), PLUGINS)
+        .expect("the defaults fit");
     let pod = basic_pod("pod");
     let mut group = criterion.benchmark_group("scan");
     for (name, nodes, tainted, images) in [

@@ -311,13 +311,16 @@ async fn pods_wait_for_what_they_lack() {
         json!([{"name": "example.com/a"}, {"name": "example.com/b"}]);
     scene.create_pod(&gated).await;
     let mut picky = scene.pod("picky", "100m");
-    picky["spec"]["nodeSelector"] = json!({"disk": "ssd"});
+    picky["spec"]["topologySpreadConstraints"] = json!([{
+        "maxSkew": 1, "topologyKey": "zone", "whenUnsatisfiable": "DoNotSchedule",
+        "labelSelector": {"matchLabels": {"app": "picky"}}}]);
     scene.create_pod(&picky).await;
     scene.add_pod("large", "3").await;
 
     let message = scene.unschedulable("picky").await;
-    assert!(message.contains("berth does not support node affinity yet"), "{message}");
-    assert!(message.contains("spec.nodeSelector"), "{message}");
+    let missing = "berth does not support topology spread constraints yet";
+    assert!(message.contains(missing), "{message}");
+    assert!(message.contains("spec.topologySpreadConstraints"), "{message}");
     let message = scene.unschedulable("large").await;
     assert!(message.contains("1 Insufficient cpu"), "{message}");
     scene

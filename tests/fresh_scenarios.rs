@@ -57,6 +57,21 @@ fn images_plus() -> Result<()> {
     same_as_upstream("images_plus", "images+")
 }
 
+#[test]
+fn node_affinity() -> Result<()> {
+    same_as_upstream("node_affinity", "nodeaffinity")
+}
+
+#[test]
+fn ports() -> Result<()> {
+    same_as_upstream("ports", "ports")
+}
+
+#[test]
+fn config() -> Result<()> {
+    same_as_upstream("config", "config")
+}
+
 fn same_as_upstream(test: &str, topic: &str) -> Result<()> {
     let Some(mut oracle) = Oracle::start(test) else {
         return Ok(());

@@ -33,12 +33,28 @@ fn images() -> Result<()> {
 }
 
 #[test]
+fn node_affinity() -> Result<()> {
+    same_as_recorded("nodeaffinity")
+}
+
+#[test]
+fn ports() -> Result<()> {
+    same_as_recorded("ports")
+}
+
+#[test]
+fn config() -> Result<()> {
+    same_as_recorded("config")
+}
+
+#[test]
 fn every_file_of_vectors_has_a_test() -> Result<()> {
     let mut files = BTreeSet::new();
     for entry in fs::read_dir(FOLDER)? {
         files.insert(entry?.file_name().to_string_lossy().into_owned());
     }
-    let tested = ["images", "resources", "taints"].map(|topic| format!("{topic}.jsonl.gz"));
+    let tested = ["config", "images", "nodeaffinity", "ports", "resources", "taints"]
+        .map(|topic| format!("{topic}.jsonl.gz"));
     assert_eq!(files, BTreeSet::from(tested));
     Ok(())
 }

@@ -69,6 +69,17 @@ pub struct RunArgs {
     #[arg(long, value_name = "FILE", allow_hyphen_values = true, value_parser = path())]
     pub decision_log: Option<PathBuf>,
 
+    /// Decide, log and compare with where the pods really go, but bind and write nothing.
+    #[arg(
+        long,
+        value_name = "BOOL",
+        num_args = 0..=1,
+        require_equals = true,
+        default_missing_value = "true",
+        value_parser = parse_bool
+    )]
+    pub dry_run: Option<bool>,
+
     /// Leader election, which is not there yet: true is only warned about.
     #[arg(
         long,

@@ -104,11 +104,14 @@ fn answer(text: &[u8]) -> Result<Document, (Value, String)> {
     let name = value.get("name").cloned().unwrap_or_default();
     let scenario = Scenario::read(&value).map_err(|error| (name.clone(), error))?;
     let profiles = scenario.configuration.profiles.iter();
+    let profiles = profiles.map(|spec| Profile::compile(spec, PLUGINS));
+    let profiles: Result<_, _> = profiles.collect();
     let config = EngineConfig {
         seed: 0,
-        profiles: profiles.map(|p| Profile::new(&p.scheduler_name, PLUGINS)).collect(),
+        profiles: profiles.map_err(|error| (name.clone(), format!("config: {error}")))?,
         bindings_in_flight_max: 0,
         backoff: Backoff::default(),
+        dry_run: true,
     };
     let mut engine = Engine::new(config);
     let mut effects = Vec::new();

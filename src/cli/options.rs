@@ -43,6 +43,8 @@ pub struct RunOptions {
     pub configuration: Configuration,
     /// Seed of the engine; to be said when it starts, so that a run can be repeated.
     pub seed: u64,
+    /// Decide and compare, but write nothing.
+    pub dry_run: bool,
     /// The decision log, if one is to be written.
     pub decision_log: Option<PathBuf>,
     /// Lines to be logged as warnings: flags and parts of the file that have no effect.
@@ -96,6 +98,7 @@ impl RunArgs {
         Ok(RunOptions {
             configuration,
             seed: self.seed.unwrap_or_else(|| mix(0, surroundings.now_nanos)),
+            dry_run: self.dry_run == Some(true),
             decision_log: given(self.decision_log.as_ref()).cloned(),
             warnings,
         })

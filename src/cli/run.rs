@@ -62,14 +62,13 @@ fn failed(message: &str) -> ExitCode {
 
 fn runtime_options(options: RunOptions, log: Option<DecisionLog>) -> Options {
     let configuration = options.configuration;
-    let profiles = configuration.profiles.into_iter().map(|profile| profile.scheduler_name);
     let rate = configuration.client.rate;
     Options {
         source: match configuration.client.kubeconfig {
             Some(path) => Source::Kubeconfig(path),
             None => Source::InCluster,
         },
-        profiles: profiles.collect(),
+        profiles: configuration.profiles,
         plugins: PLUGINS,
         seed: options.seed,
         rate: RateLimit { qps: rate.qps, burst: rate.burst },
@@ -77,6 +76,7 @@ fn runtime_options(options: RunOptions, log: Option<DecisionLog>) -> Options {
             initial: configuration.pod_initial_backoff,
             max: configuration.pod_max_backoff,
         },
+        dry_run: options.dry_run,
         decisions: Box::new(Decisions(log)),
     }
 }

@@ -37,6 +37,7 @@ fn every_flag_is_read() {
         scheduler_name: Some("s".to_owned()),
         seed: Some(7),
         decision_log: Some("d".into()),
+        dry_run: None,
         leader_elect: Some(false),
         kube_api_qps: Some(1.5),
         kube_api_burst: Some(3),

@@ -195,6 +195,16 @@ pub(super) fn chain(error: &(dyn Error + 'static)) -> String {
     text
 }
 
+/// What to do where somebody may not do something, put behind the server's words. Admission says 403, too,
+/// and its own reason; only the check of rights begins with the user.
+pub(super) fn advice(message: &str) -> &'static str {
+    if message.contains("is forbidden: User ") {
+        "; berth needs this right in a ClusterRole"
+    } else {
+        ""
+    }
+}
+
 impl Problem {
     fn no_answer() -> Self {
         Problem::Silence(format!("no answer within {} s", REQUEST_TIMEOUT.as_secs()))
@@ -273,6 +283,14 @@ mod tests {
             let refusal = refusal(StatusCode::from_u16(code).unwrap(), None, body.as_bytes());
             assert_eq!(Problem::Refusal(refusal).is_transient(), want, "{code} {body}");
         }
+    }
+
+    #[test]
+    fn advice_is_for_missing_rights_only() {
+        let rights =
+            "pods \"p\" is forbidden: User \"berth\" cannot create resource \"pods/binding\"";
+        assert!(advice(rights).contains("in a ClusterRole"));
+        assert_eq!(advice("pods \"p\" is forbidden: exceeded quota: q"), "");
     }
 
     #[test]

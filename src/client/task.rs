@@ -12,10 +12,10 @@ use tokio::sync::mpsc;
 use tokio::time::sleep;
 use tracing::warn;
 
-use crate::engine::Event;
+use crate::engine::{BindOutcome, Event, PodRef};
 use crate::units::Nanos;
 
-use super::api::{Api, Problem};
+use super::api::{Api, Problem, advice};
 use super::bind::{self, Bind};
 use super::condition::{self, Patch, PatchOutcome};
 use super::limit::Bucket;
@@ -65,7 +65,7 @@ const NAMESPACE_ENDS: &str = "because it is being terminated";
 
 /// A request that has been answered.
 enum Done {
-    Bind { uid: Box<str> },
+    Bind { pod: PodRef, refusal: Option<String> },
     Patch { patch: Patch, outcome: PatchOutcome },
     Event { request: EventRequest, outcome: EventOutcome },
 }
@@ -245,10 +245,13 @@ impl Task {
 
     fn finish(&mut self, done: Done) {
         match done {
-            Done::Bind { uid } => {
+            Done::Bind { pod, refusal } => {
                 self.in_flight.bindings -= 1;
                 self.settled_at = self.outbox.now() + SETTLE_AFTER;
-                self.outbox.lanes().finish_bind(&uid);
+                self.outbox.lanes().finish_bind(&pod.uid);
+                if let Some(message) = refusal {
+                    self.complain("the Binding of a pod", &pod.key, &message);
+                }
             }
             Done::Patch { patch, outcome } => {
                 self.in_flight.patches -= 1;
@@ -319,7 +322,7 @@ impl Task {
     /// Says that `what` could not be written, but the same thing only once in a while.
     fn complain(&mut self, what: &'static str, whose: &dyn std::fmt::Display, message: &str) {
         if let Some(held_back) = self.repeats.say(what, self.outbox.now()) {
-            warn!(%whose, held_back, "{what} was not written: {message}");
+            warn!(%whose, held_back, "{what} was not written: {message}{}", advice(message));
         }
     }
 
@@ -341,7 +344,11 @@ impl Task {
 /// that; the engine, in turn, never waits for a slot.
 async fn carry_out_bind(api: Arc<Api>, results: mpsc::Sender<Event>, bind: Bind) -> Done {
     let outcome = bind::send(&api, &bind).await;
+    let refusal = match &outcome {
+        BindOutcome::Refused { message } => Some(message.clone()),
+        _ => None,
+    };
     // Nobody listens only when the process ends.
     let _ = results.send(Event::BindResult { attempt: bind.attempt, outcome }).await;
-    Done::Bind { uid: bind.pod.uid }
+    Done::Bind { pod: bind.pod, refusal }
 }

@@ -35,7 +35,8 @@ impl Cluster {
                 super::row::count_ports(&mut ports, &pod.ports, 1);
             }
             let mut column = self.ports[node].clone();
-            (ports.sort(), column.sort());
+            ports.sort();
+            column.sort();
             assert_eq!(column, ports, "host ports of {}", self.node_name(node));
             scalars.sort_by_key(|s| s.name);
             let mut column = self.scalars[node].clone();

@@ -106,7 +106,7 @@ mod tests {
     #[test]
     fn columns_follow_the_nodes() {
         let mut labels = NodeLabels::default();
-        let of = |pairs: &[(&str, &str)]| Labels::from_iter(pairs.iter().copied());
+        let of = |pairs: &[(&str, &str)]| pairs.iter().copied().collect::<Labels>();
         let zone = |labels: &NodeLabels, node| {
             labels.column("zone").and_then(|c| c.value(NodeId(node)).map(str::to_owned))
         };

@@ -99,7 +99,8 @@ impl Engine {
                 let text = format!("running Bind plugin \"DefaultBinder\": {message}");
                 let queued = attempt.queued.clone();
                 self.say_failed(&queued, "SchedulerError", text, out);
-                self.abandon(id, &message, now, out);
+                // Where one is refused all may be: the writer says so, once for many.
+                self.abandon_at(NoticeLevel::Debug, id, &message, now, out);
             }
         }
     }
@@ -156,9 +157,20 @@ impl Engine {
 
     /// Takes the assumption back and puts the pod into error backoff.
     fn abandon(&mut self, id: AttemptId, why: &str, now: Nanos, out: &mut Vec<Effect>) {
+        self.abandon_at(NoticeLevel::Info, id, why, now, out);
+    }
+
+    fn abandon_at(
+        &mut self,
+        level: NoticeLevel,
+        id: AttemptId,
+        why: &str,
+        now: Nanos,
+        out: &mut Vec<Effect>,
+    ) {
         let Some(attempt) = self.take_back(id, why, now, out) else { return };
         let text = format!("binding failed, the pod is tried again: {why}");
-        Self::notice(NoticeLevel::Info, &attempt.queued.pod, text, out);
+        Self::notice(level, &attempt.queued.pod, text, out);
         self.queue.put_back(attempt.pod, attempt.queued, 0, now);
     }
 

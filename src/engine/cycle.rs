@@ -3,8 +3,8 @@
 
 use crate::cluster::{Cluster, View};
 use crate::framework::{
-    Diagnosis, Evals, ExtensionPoint, Histogram, NO_NODES_AVAILABLE, PluginMask, PodRejection, Prepared, Profile,
-    Table, prepare, start_position,
+    Diagnosis, Evals, ExtensionPoint, Histogram, NO_NODES_AVAILABLE, PluginMask, PodRejection,
+    Prepared, Profile, Table, prepare, start_position,
 };
 use crate::model::Pod;
 use crate::preemption::post_filter;
@@ -67,7 +67,8 @@ pub(super) fn judge(
         Some((nodes, plugins)) => (Some(nodes), plugins),
         None => (None, 0),
     };
-    let sampled = search_from.and_then(|from| sample(profile, &view, &evals, over.as_deref(), from));
+    let sampled =
+        search_from.and_then(|from| sample(profile, &view, &evals, over.as_deref(), from));
     let table = Table::build(&evals, &view, sampled.as_deref().or(over.as_deref()));
     let rejectors = table.failed().rejectors() | narrowing;
     let mut message = None;

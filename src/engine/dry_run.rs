@@ -47,7 +47,12 @@ impl Engine {
     }
 
     /// Names of the best nodes.
-    pub(super) fn best_nodes(&self, table: &Table, evals: &Evals, view: &View<'_>) -> Vec<Box<str>> {
+    pub(super) fn best_nodes(
+        &self,
+        table: &Table,
+        evals: &Evals,
+        view: &View<'_>,
+    ) -> Vec<Box<str>> {
         let best = table.best(evals, view).map(|(_, nodes)| nodes).unwrap_or_default();
         best.into_iter().map(|node| self.cluster.node_name(node).into()).collect()
     }

@@ -6,7 +6,8 @@ use crate::units::NodeId;
 
 use super::profile::PluginMask;
 use super::{
-    Code, Eval, ExtensionPoint, KeyOut, Parts, PluginEval, PrepareCx, Profile, ProfilePlugin, Verdict,
+    Code, Eval, ExtensionPoint, KeyOut, Parts, PluginEval, PrepareCx, Profile, ProfilePlugin,
+    Verdict,
 };
 
 /// Why a pod as a whole is turned away.

@@ -1,7 +1,7 @@
 //! The door for plugins: one prepared [`Eval`] a plugin and pod, working on slices of nodes.
 
 use crate::cluster::View;
-use crate::model::{Pod, PluginArgs};
+use crate::model::{PluginArgs, Pod};
 use crate::units::NodeId;
 
 use super::evals::PodRejection;

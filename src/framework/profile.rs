@@ -52,19 +52,19 @@ impl Profile {
         let others = ExtensionPoint::ALL.iter().map(|(point, _)| *point);
         for point in filter_first.into_iter().chain(others) {
             for enabled in spec.points.get(&point).into_iter().flatten() {
-                let at = match plugins.iter().position(|entry| *entry.name == *enabled.name) {
-                    Some(at) => at,
-                    None => {
-                        let info = registry.iter().find(|info| *info.name == *enabled.name);
-                        let info = info.ok_or(ProfileError::Unknown(enabled.name.clone()))?;
-                        plugins.push(ProfilePlugin {
-                            name: info.name,
-                            weight: 0,
-                            points: Vec::new(),
-                            plugin: (info.make)(&spec.args),
-                        });
-                        plugins.len() - 1
-                    }
+                let known = plugins.iter().position(|entry| *entry.name == *enabled.name);
+                let at = if let Some(at) = known {
+                    at
+                } else {
+                    let info = registry.iter().find(|info| *info.name == *enabled.name);
+                    let info = info.ok_or(ProfileError::Unknown(enabled.name.clone()))?;
+                    plugins.push(ProfilePlugin {
+                        name: info.name,
+                        weight: 0,
+                        points: Vec::new(),
+                        plugin: (info.make)(&spec.args),
+                    });
+                    plugins.len() - 1
                 };
                 if !plugins[at].points.contains(&point) {
                     plugins[at].points.push(point);

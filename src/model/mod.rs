@@ -19,7 +19,9 @@ pub use plugin_args::{
     BalancedResources, NodeResourcesFitArgs, PluginArgs, ScoringStrategy, StrategyKind,
     WeightedResource,
 };
-pub use pod::{AffinityTerm, HostPort, Pod, PodKey, ScheduledCondition, Unsupported, UnsupportedFeature};
+pub use pod::{
+    AffinityTerm, HostPort, Pod, PodKey, ScheduledCondition, Unsupported, UnsupportedFeature,
+};
 pub use requests::{
     Container, DEFAULT_MEMORY_BYTES, DEFAULT_MILLI_CPU, PodRequests, PodResources, ResourceList,
     StatusResources,

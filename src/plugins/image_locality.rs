@@ -1,7 +1,10 @@
 //! ImageLocality: prefers nodes that have the pod's images already.
 
 use crate::cluster::View;
-use crate::framework::{Cells, Eval, ExtensionPoint, KeyOut, MAX_NODE_SCORE, Parts, Plugin, PluginEval, PluginInfo, PrepareCx};
+use crate::framework::{
+    Cells, Eval, ExtensionPoint, KeyOut, MAX_NODE_SCORE, Parts, Plugin, PluginEval, PluginInfo,
+    PrepareCx,
+};
 use crate::model::Pod;
 use crate::units::NodeId;
 

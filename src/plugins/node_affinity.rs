@@ -38,9 +38,8 @@ impl Plugin for NodeAffinity {
         let none = Affinity::default();
         let own = pod.node_affinity.as_ref().unwrap_or(&none);
         let view = &cx.view;
-        let required = |affinity: &Affinity| {
-            affinity.required.as_ref().map(|terms| compile(view, terms))
-        };
+        let required =
+            |affinity: &Affinity| affinity.required.as_ref().map(|terms| compile(view, terms));
         let preferred = self.added.preferred.iter().chain(&own.preferred);
         let eval = NodeAffinityEval {
             position: cx.position,

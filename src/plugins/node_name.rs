@@ -1,7 +1,10 @@
 //! NodeName: a pod that asks for a node by name gets that one or none.
 
 use crate::cluster::View;
-use crate::framework::{Action, ClusterEvent, Code, Eval, ExtensionPoint, Parts, Plugin, PluginEval, PluginInfo, PrepareCx, Resource, Verdict};
+use crate::framework::{
+    Action, ClusterEvent, Code, Eval, ExtensionPoint, Parts, Plugin, PluginEval, PluginInfo,
+    PrepareCx, Resource, Verdict,
+};
 use crate::model::Pod;
 use crate::units::NodeId;
 

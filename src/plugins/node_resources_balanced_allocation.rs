@@ -1,7 +1,9 @@
 //! NodeResourcesBalancedAllocation: prefers nodes on which the pod evens out the use of CPU and memory.
 
 use crate::cluster::View;
-use crate::framework::{Eval, ExtensionPoint, MAX_NODE_SCORE, Parts, Plugin, PluginEval, PluginInfo, PrepareCx};
+use crate::framework::{
+    Eval, ExtensionPoint, MAX_NODE_SCORE, Parts, Plugin, PluginEval, PluginInfo, PrepareCx,
+};
 use crate::model::Pod;
 use crate::units::NodeId;
 
@@ -24,8 +26,9 @@ impl Plugin for BalancedAllocation {
     /// A pod that asks for none of the resources is skipped.
     fn prepare(&self, pod: &Pod, cx: &PrepareCx<'_>) -> PluginEval {
         let asks = &pod.requests.usage;
-        let one = |name: &Box<str>| ScoredResource::new(&cx.view, name, 1, asks);
-        let resources: Vec<_> = self.resources.iter().filter_map(one).collect();
+        let named = self.resources.iter();
+        let scored = named.filter_map(|name| ScoredResource::new(&cx.view, name, 1, asks));
+        let resources: Vec<_> = scored.collect();
         if resources.iter().all(|resource| resource.asked() == 0) {
             return PluginEval::Skip;
         }

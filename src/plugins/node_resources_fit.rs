@@ -2,7 +2,10 @@
 //! would be, by one of three strategies.
 
 use crate::cluster::{Row, View};
-use crate::framework::{Action, ClusterEvent, Code, Eval, ExtensionPoint, Parts, Plugin, PluginEval, PluginInfo, PrepareCx, Resource, Verdict};
+use crate::framework::{
+    Action, ClusterEvent, Code, Eval, ExtensionPoint, Parts, Plugin, PluginEval, PluginInfo,
+    PrepareCx, Resource, Verdict,
+};
 use crate::model::{NodeResourcesFitArgs, Pod, ScoringStrategy};
 use crate::units::{NodeId, Resources, is_extended_resource};
 
@@ -11,7 +14,12 @@ use super::resource_scores::{Scorer, least_allocated};
 pub(super) const INFO: PluginInfo = PluginInfo {
     name: "NodeResourcesFit",
     default_weight: 1,
-    points: &[ExtensionPoint::PreFilter, ExtensionPoint::Filter, ExtensionPoint::PreScore, ExtensionPoint::Score],
+    points: &[
+        ExtensionPoint::PreFilter,
+        ExtensionPoint::Filter,
+        ExtensionPoint::PreScore,
+        ExtensionPoint::Score,
+    ],
     summary: "the pod's requests fit; emptier nodes score higher",
     make: |args| Box::new(NodeResourcesFit { args: args.node_resources_fit.clone() }),
 };
@@ -44,8 +52,7 @@ impl NodeResourcesFit {
 impl Plugin for NodeResourcesFit {
     fn prepare(&self, pod: &Pod, cx: &PrepareCx<'_>) -> PluginEval {
         let Resources { milli_cpu, memory, ephemeral_storage, scalars } = &pod.requests.request;
-        let asked =
-            scalars.iter().filter(|(name, amount)| *amount > 0 && !self.ignores(name));
+        let asked = scalars.iter().filter(|(name, amount)| *amount > 0 && !self.ignores(name));
         let scalar = |(name, amount): &(Box<str>, i64)| Scalar {
             name: name.clone(),
             number: cx.view.cluster.resource_name(name),

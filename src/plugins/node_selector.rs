@@ -105,8 +105,8 @@ fn label_check(view: &View<'_>, requirement: &NodeRequirement) -> Option<Check> 
     let (key, values) = (requirement.key.clone(), &requirement.values);
     match requirement.operator? {
         operator @ (NodeOperator::In | NodeOperator::NotIn) if !values.is_empty() => {
-            let number = |value: &Box<str>| view.cluster.label_value(value);
-            let values = values.iter().filter_map(number).collect();
+            let known = values.iter().filter_map(|value| view.cluster.label_value(value));
+            let values = known.collect();
             Some(Check::Among { key, values, wanted: operator == NodeOperator::In })
         }
         operator @ (NodeOperator::Exists | NodeOperator::DoesNotExist) if values.is_empty() => {

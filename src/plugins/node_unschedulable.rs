@@ -1,7 +1,10 @@
 //! NodeUnschedulable: cordoned nodes take only pods that tolerate it.
 
 use crate::cluster::{Row, View};
-use crate::framework::{Action, ClusterEvent, Code, Eval, ExtensionPoint, Parts, Plugin, PluginEval, PluginInfo, PrepareCx, Resource, Verdict};
+use crate::framework::{
+    Action, ClusterEvent, Code, Eval, ExtensionPoint, Parts, Plugin, PluginEval, PluginInfo,
+    PrepareCx, Resource, Verdict,
+};
 use crate::model::{Effect, Pod, Taint, UNSCHEDULABLE_TAINT_KEY};
 use crate::units::NodeId;
 

@@ -82,6 +82,9 @@ impl ScoredResource {
     }
 }
 
+/// A shape's scores go to 10, a node's to 100.
+const SCALE: i64 = MAX_NODE_SCORE / 10;
+
 /// A scoring strategy, compiled for one pod.
 pub(super) struct Scorer {
     resources: Vec<ScoredResource>,
@@ -101,8 +104,6 @@ impl Scorer {
         let scored = |resource: &crate::model::WeightedResource| {
             ScoredResource::new(view, &resource.name, resource.weight, pod)
         };
-        // A shape's scores go to 10, a node's to 100.
-        const SCALE: i64 = MAX_NODE_SCORE / 10;
         let formula = match &strategy.kind {
             StrategyKind::LeastAllocated => Formula::Least,
             StrategyKind::MostAllocated => Formula::Most,

@@ -1,6 +1,9 @@
 //! SchedulingGates: a pod with gates does not even wait its turn.
 
-use crate::framework::{Action, ClusterEvent, Code, ExtensionPoint, Plugin, PluginEval, PluginInfo, PodRejection, PrepareCx, Resource};
+use crate::framework::{
+    Action, ClusterEvent, Code, ExtensionPoint, Plugin, PluginEval, PluginInfo, PodRejection,
+    PrepareCx, Resource,
+};
 use crate::model::Pod;
 
 pub(super) const INFO: PluginInfo = PluginInfo {

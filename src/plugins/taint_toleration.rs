@@ -1,14 +1,22 @@
 //! TaintToleration: untolerated taints keep pods away, or make other nodes better.
 
 use crate::cluster::View;
-use crate::framework::{Action, Cells, ClusterEvent, Code, default_normalise, Eval, ExtensionPoint, KeyOut, Parts, Plugin, PluginEval, PluginInfo, PrepareCx, Resource, Verdict};
+use crate::framework::{
+    Action, Cells, ClusterEvent, Code, Eval, ExtensionPoint, KeyOut, Parts, Plugin, PluginEval,
+    PluginInfo, PrepareCx, Resource, Verdict, default_normalise,
+};
 use crate::model::{Effect, Pod, Taint, Toleration};
 use crate::units::NodeId;
 
 pub(super) const INFO: PluginInfo = PluginInfo {
     name: "TaintToleration",
     default_weight: 3,
-    points: &[ExtensionPoint::PreFilter, ExtensionPoint::Filter, ExtensionPoint::PreScore, ExtensionPoint::Score],
+    points: &[
+        ExtensionPoint::PreFilter,
+        ExtensionPoint::Filter,
+        ExtensionPoint::PreScore,
+        ExtensionPoint::Score,
+    ],
     summary: "honours taints and tolerations",
     make: |_| Box::new(TaintToleration),
 };

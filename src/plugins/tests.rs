@@ -43,7 +43,8 @@ fn cluster(nodes: &[Node], pods: &[Pod]) -> Cluster {
 
 /// What one plugin gives each node, by name: the rejection or the raw and weighted score.
 fn judged(plugin: &str, cluster: &Cluster, pod: &Pod) -> Vec<Result<(i64, i64), (Code, String)>> {
-    let profile = Profile::compile(&ProfileSpec::of_defaults("berth", PLUGINS), PLUGINS).expect("the defaults fit");
+    let profile = Profile::compile(&ProfileSpec::of_defaults("berth", PLUGINS), PLUGINS)
+        .expect("the defaults fit");
     let view = View::new(cluster);
     let Prepared::Ready { evals, .. } = prepare(&profile, pod, view) else {
         panic!("the pod as a whole was rejected")

@@ -10,7 +10,10 @@ use crate::plugins::PLUGINS;
 const NODE_ADD: ClusterEvent = ClusterEvent::new(Resource::Node, Action::ADD);
 
 fn profiles() -> Vec<Profile> {
-    vec![Profile::compile(&ProfileSpec::of_defaults("berth", PLUGINS), PLUGINS).expect("the defaults fit")]
+    vec![
+        Profile::compile(&ProfileSpec::of_defaults("berth", PLUGINS), PLUGINS)
+            .expect("the defaults fit"),
+    ]
 }
 
 /// The mask of one plugin.

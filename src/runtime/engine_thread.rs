@@ -66,6 +66,14 @@ impl EngineThread {
         while self.round(handle, &mut stopped).is_ok() {}
         self.hand_over();
         self.decisions.idle();
+        if let Some(counts) = self.engine.dry_run_counts() {
+            info!(
+                agreed = counts.agreed,
+                differed = counts.differed,
+                placed_all_the_same = counts.placed_all_the_same,
+                "dry run: where the pods went, compared with the decisions"
+            );
+        }
     }
 
     /// Takes in what waits, tries some pods, hands over; waits where there is nothing to do.

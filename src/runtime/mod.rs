@@ -14,8 +14,7 @@ use tracing::{info, warn};
 
 use crate::client::{self, Clock, Counters, Source, Writer, WriterOptions};
 use crate::engine::{Engine, EngineConfig, Event, Kind};
-use crate::framework::PluginInfo;
-use crate::framework::Profile;
+use crate::framework::{PluginInfo, Profile, ProfileSpec};
 use crate::queue::Backoff;
 use crate::units::Nanos;
 
@@ -37,8 +36,8 @@ const DRAIN_MAX: Duration = Duration::from_secs(10);
 pub struct Options {
     /// Where the API server is.
     pub source: Source,
-    /// Names of its profiles.
-    pub profiles: Vec<String>,
+    /// What its profiles are made from.
+    pub profiles: Vec<ProfileSpec>,
     /// The plugins of every profile.
     pub plugins: &'static [PluginInfo],
     /// Where the order among equals comes from.
@@ -47,6 +46,8 @@ pub struct Options {
     pub rate: client::RateLimit,
     /// How long failed pods wait.
     pub backoff: Backoff,
+    /// Decide and compare, but write nothing.
+    pub dry_run: bool,
     /// Takes the decisions.
     pub decisions: Box<dyn DecisionSink>,
 }
@@ -54,14 +55,19 @@ pub struct Options {
 /// Schedules until a stop is asked for, then ends in order.
 pub async fn run(options: Options, mut stop: StopSignals) -> anyhow::Result<()> {
     let (client, server) = client::connect(&options.source).await?;
+    let names: Vec<&str> =
+        options.profiles.iter().map(|profile| &*profile.scheduler_name).collect();
     info!(
         server,
-        profiles = options.profiles.join(","),
+        profiles = names.join(","),
         seed = options.seed,
         "berth {} is starting",
         env!("CARGO_PKG_VERSION")
     );
     warn!("{}", crate::plugins::NOT_YET);
+    if options.dry_run {
+        info!("dry run: nothing is bound and nothing is written");
+    }
     let clock = clock();
     let counters = Arc::new(Counters::default());
     let (events, incoming) = mpsc::channel(EVENTS_MAX);
@@ -74,12 +80,13 @@ pub async fn run(options: Options, mut stop: StopSignals) -> anyhow::Result<()> 
         events.clone(),
         Arc::clone(&counters),
     );
-    let profiles = options.profiles.iter().map(|name| Profile::new(name, options.plugins));
+    let profiles = options.profiles.iter().map(|spec| Profile::compile(spec, options.plugins));
     let engine = Engine::new(EngineConfig {
         seed: options.seed,
-        profiles: profiles.collect(),
+        profiles: profiles.collect::<Result<_, _>>()?,
         bindings_in_flight_max: BINDINGS_IN_FLIGHT_MAX,
         backoff: options.backoff,
+        dry_run: options.dry_run,
     });
     let (stopped, has_stopped) = oneshot::channel();
     let engine = EngineThread::new(engine, incoming, writer.outbox(), clock, options.decisions);

@@ -64,7 +64,8 @@ impl Term {
     fn to_model(&self) -> NodeSelectorTerm {
         let expression = |requirement: &Requirement| {
             let mut out = requirement.to_model();
-            let well = is_label_key(&out.key) && out.values.iter().all(|value| is_label_value(value));
+            let well =
+                is_label_key(&out.key) && out.values.iter().all(|value| is_label_value(value));
             out.operator = out.operator.filter(|_| well);
             out
         };

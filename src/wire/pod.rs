@@ -88,11 +88,13 @@ pub(super) struct RestartPolicyRule {
 #[derive(Clone, Debug, Default, Deserialize)]
 #[serde(default, rename_all = "camelCase", expecting = "an object")]
 pub(super) struct Port {
-    pub(super) host_port: Option<i32>,
+    #[serde(rename = "hostPort")]
+    pub(super) on_host: Option<i32>,
     #[serde(rename = "hostIP")]
     pub(super) host_ip: Option<Box<str>>,
     pub(super) protocol: Option<Box<str>>,
-    pub(super) container_port: Option<i32>,
+    #[serde(rename = "containerPort")]
+    pub(super) in_container: Option<i32>,
 }
 
 #[derive(Clone, Debug, Default, Deserialize)]

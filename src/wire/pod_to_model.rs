@@ -98,8 +98,8 @@ impl PodSpec {
         let wanted = ports.map(|port| HostPort {
             protocol: or(&port.protocol, "TCP"),
             ip: or(&port.host_ip, "0.0.0.0"),
-            port: match port.host_port.unwrap_or_default() {
-                0 if shares => port.container_port.unwrap_or_default(),
+            port: match port.on_host.unwrap_or_default() {
+                0 if shares => port.in_container.unwrap_or_default(),
                 number => number,
             },
         });

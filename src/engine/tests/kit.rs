@@ -33,7 +33,10 @@ impl Kit {
     pub(super) fn seeded(seed: u64) -> Self {
         let engine = Engine::new(EngineConfig {
             seed,
-            profiles: vec![Profile::compile(&ProfileSpec::of_defaults("berth", PLUGINS), PLUGINS).expect("the defaults fit")],
+            profiles: vec![
+                Profile::compile(&ProfileSpec::of_defaults("berth", PLUGINS), PLUGINS)
+                    .expect("the defaults fit"),
+            ],
             bindings_in_flight_max: BINDINGS_MAX,
             backoff: Backoff::default(),
             dry_run: false,
