@@ -104,6 +104,37 @@ async fn an_outage_of_the_api_server_is_survived() {
     assert_eq!(decided(&berth.decisions()), nodes_of(&pods));
 }
 
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_kill_in_the_middle_loses_nothing_and_overfills_nothing() {
+    const PODS: usize = 1000;
+    let test = "a_kill_in_the_middle_loses_nothing_and_overfills_nothing";
+    let Some(plane) = ControlPlane::start(test).await else { return };
+    let rest = Rest(plane.client().await);
+    // 16 pods a node: little more room than there are pods.
+    for i in 0..PODS.div_ceil(16) {
+        rest.create(NODES, &node(i)).await;
+    }
+    create_pods(&rest, 0..PODS).await;
+    let flags = ["--kube-api-qps", "200", "--kube-api-burst", "10"];
+    let berth = Berth::start(&plane.kubeconfig(), "berth", &flags);
+    let begun = async || (bound(&rest).await.len() >= 200).then_some(());
+    berth.wait_for("some pods on nodes", begun).await;
+    berth.kill();
+    assert!(!berth.exit().await.success());
+    let before = nodes_of(&bound(&rest).await);
+    assert!(before.len() < PODS, "it was killed in the middle");
+
+    let berth = Berth::start(&plane.kubeconfig(), "berth", &["--kube-api-qps", "5000"]);
+    let all = async || (bound(&rest).await.len() == PODS).then_some(());
+    berth.wait_for("all pods on nodes", all).await;
+    berth.stop().await;
+    let nodes = rest.list(NODES, "Node").await;
+    let pods = bound(&rest).await;
+    assert_eq!(accounts::overfull(&nodes, &pods), Vec::<String>::new());
+    let after = nodes_of(&pods);
+    assert!(before.iter().all(|(pod, node)| after.get(pod) == Some(node)), "none moved");
+}
+
 async fn create_pods(rest: &Rest, which: std::ops::Range<usize>) {
     let path = pods_path("default");
     let create = async |i| drop(rest.create(&path, &pod(i)).await);

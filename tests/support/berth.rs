@@ -70,6 +70,11 @@ impl Berth {
         self.process().signal(Signal::TERM).expect("berth can be sent a signal");
     }
 
+    /// SIGKILL: no warning, nothing is finished.
+    pub(crate) fn kill(&self) {
+        self.process().signal(Signal::KILL).expect("berth can be sent a signal");
+    }
+
     /// Waits for its end.
     pub(crate) async fn exit(&self) -> ExitStatus {
         let deadline = Instant::now() + DEADLINE;
