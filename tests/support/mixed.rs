@@ -78,9 +78,51 @@ fn node(i: usize) -> Value {
         images.push(json!({"names": names, "sizeBytes": 900_000_000}));
     }
     json!({
-        "apiVersion": "v1", "kind": "Node", "metadata": {"name": name}, "spec": spec,
+        "apiVersion": "v1", "kind": "Node", "metadata": {"name": name, "labels": labels(i)},
+        "spec": spec,
         "status": {"capacity": resources, "allocatable": resources, "images": images},
     })
+}
+
+fn labels(i: usize) -> Value {
+    let mut labels = json!({"zone": format!("z{}", i % 4), "cores": (2 << (i % 4)).to_string()});
+    if i.is_multiple_of(3) {
+        labels["disk"] = json!(if i.is_multiple_of(2) { "ssd" } else { "hdd" });
+    }
+    labels
+}
+
+/// Where a pod may go, what it would like, and a port of its node: some of each.
+fn constrain(spec: &mut Value, i: usize) {
+    let term = |key: &str, operator: &str, values: &[&str]| json!({"matchExpressions": [{"key": key, "operator": operator, "values": values}]});
+    let required = match i % 12 {
+        1 => Some(json!([term("zone", "In", &["z0", "z1"])])),
+        5 => Some(json!([term("disk", "Exists", &[]), term("cores", "Gt", &["7"])])),
+        7 => Some(json!([term("zone", "NotIn", &["z3"])])),
+        _ => None,
+    };
+    let mut affinity = json!({});
+    if let Some(terms) = required {
+        affinity["requiredDuringSchedulingIgnoredDuringExecution"] =
+            json!({"nodeSelectorTerms": terms});
+    }
+    if i.is_multiple_of(4) {
+        affinity["preferredDuringSchedulingIgnoredDuringExecution"] = json!([
+            {"weight": 30, "preference": term("zone", "In", &["z2"])},
+            {"weight": 70, "preference": term("cores", "Lt", &["5"])},
+        ]);
+    }
+    if affinity != json!({}) {
+        spec["affinity"] = json!({"nodeAffinity": affinity});
+    }
+    if i % 12 == 11 {
+        spec["nodeSelector"] = json!({"disk": "ssd"});
+    }
+    if i.is_multiple_of(20) {
+        let protocol = if i.is_multiple_of(40) { "TCP" } else { "UDP" };
+        let port = json!({"containerPort": 80, "hostPort": 8080, "protocol": protocol});
+        spec["containers"][0]["ports"] = json!([port]);
+    }
 }
 
 fn pod(i: usize) -> (Value, Fate) {
@@ -91,6 +133,7 @@ fn pod(i: usize) -> (Value, Fate) {
         ("misfit", misfit_spec(i), Fate::Misfit)
     } else {
         let (kind, mut spec) = ordinary_spec(i);
+        constrain(&mut spec, i);
         if i < gpu_pods + MISFITS + GATED {
             spec["schedulingGates"] = json!([{"name": "example.com/later"}]);
             ("gated", spec, Fate::FitsOnceUngated)
