@@ -53,7 +53,7 @@ fn basic_pod(name: &str) -> Pod {
 fn pass(profile: &Profile, cluster: &Cluster, pod: &Pod) -> Option<NodeId> {
     let view = View::new(cluster);
     let Prepared::Ready { evals, .. } = prepare(profile, pod, view) else { return None };
-    Table::build(&evals, &view, None).pick(&evals, &view, 17)
+    Table::build(&evals, &view, None).pick(&evals, &view, 17).ok()?
 }
 
 fn scan(criterion: &mut Criterion) {

@@ -6,7 +6,7 @@ use std::path::Path;
 use std::process::ExitCode;
 
 use super::args::{ConfigArgs, ConfigCommand};
-use super::{EXIT_USAGE, refuse};
+use super::refuse;
 use crate::config;
 use crate::framework::PluginInfo;
 use crate::plugins::PLUGINS;
@@ -16,7 +16,7 @@ use crate::plugins::PLUGINS;
 #[must_use]
 pub fn execute(args: &ConfigArgs) -> ExitCode {
     let mut out = io::stdout().lock();
-    let written = match &args.command {
+    let outcome = match &args.command {
         ConfigCommand::Default { config } => {
             let text = match config.as_deref().filter(|path| !path.as_os_str().is_empty()) {
                 None => config::render_default(PLUGINS),
@@ -29,16 +29,7 @@ pub fn execute(args: &ConfigArgs) -> ExitCode {
         }
         ConfigCommand::Check { file } => check(file, PLUGINS, &mut out),
     };
-    match written {
-        Ok(true) => ExitCode::SUCCESS,
-        Ok(false) => ExitCode::from(EXIT_USAGE),
-        // Whoever read the output has seen enough.
-        Err(error) if error.kind() == io::ErrorKind::BrokenPipe => ExitCode::SUCCESS,
-        Err(error) => {
-            drop(writeln!(io::stderr(), "error: {error}"));
-            ExitCode::FAILURE
-        }
-    }
+    super::written(outcome)
 }
 
 /// Writes the findings, errors first, one a line; says whether the file can be used.

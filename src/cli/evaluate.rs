@@ -13,7 +13,6 @@ use crate::plugins::PLUGINS;
 use crate::queue::Backoff;
 use crate::units::Nanos;
 
-use super::EXIT_USAGE;
 use super::args::{EvaluateArgs, OutputFormat};
 use super::evaluate_table::table;
 use super::scenario::Scenario;
@@ -27,16 +26,7 @@ const LINE_BYTES_MAX: u64 = 1 << 30;
 pub fn execute(args: EvaluateArgs) -> ExitCode {
     let stdin = io::stdin().lock();
     let stdout = io::BufWriter::new(io::stdout().lock());
-    match run(stdin, stdout, args.output) {
-        Ok(true) => ExitCode::SUCCESS,
-        Ok(false) => ExitCode::from(EXIT_USAGE),
-        // Whoever read the output has seen enough.
-        Err(error) if error.kind() == io::ErrorKind::BrokenPipe => ExitCode::SUCCESS,
-        Err(error) => {
-            drop(writeln!(io::stderr(), "error: {error}"));
-            ExitCode::FAILURE
-        }
-    }
+    super::written(run(stdin, stdout, args.output))
 }
 
 /// Answers every line; says whether all of them could be read.

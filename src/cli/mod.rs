@@ -56,6 +56,24 @@ pub fn refuse(error: &impl Display) -> ExitCode {
     ExitCode::from(EXIT_USAGE)
 }
 
+/// The exit code of a subcommand that wrote to standard output: 0, 2 where what it was given is wrong
+/// (`Ok(false)`), 1 where the output could not be written.
+fn written(outcome: io::Result<bool>) -> ExitCode {
+    match outcome {
+        Ok(true) => ExitCode::SUCCESS,
+        Ok(false) => ExitCode::from(EXIT_USAGE),
+        // Whoever read the output has seen enough.
+        Err(error) if error.kind() == io::ErrorKind::BrokenPipe => ExitCode::SUCCESS,
+        Err(error) => failed(&error),
+    }
+}
+
+/// Says why it went wrong after it was started, and gives the exit code.
+fn failed(error: &impl Display) -> ExitCode {
+    drop(io::Write::write_fmt(&mut io::stderr(), format_args!("error: {error}\n")));
+    ExitCode::FAILURE
+}
+
 fn write_refusal(out: &mut impl io::Write, error: &impl Display) -> io::Result<()> {
     for line in error.to_string().lines() {
         writeln!(out, "error: {line}")?;

@@ -1,6 +1,5 @@
 //! `berth run`: the scheduler against an API server, until it is told to stop.
 
-use std::io::Write;
 use std::process::ExitCode;
 
 use tracing::{error, warn};
@@ -15,7 +14,7 @@ use crate::telemetry;
 use super::args::RunArgs;
 use super::decision_log::DecisionLog;
 use super::options::{RunOptions, Surroundings};
-use super::{EXIT_USAGE, refuse};
+use super::{EXIT_USAGE, failed, refuse};
 
 /// Runs the scheduler. The exit code is 0 after an ordered stop, 2 where it could not start for a reason
 /// that lies in what it was given, 1 for anything else.
@@ -48,16 +47,11 @@ pub fn execute(args: &RunArgs) -> ExitCode {
     match outcome {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) if error.is::<crate::client::ConnectError>() => {
-            failed(&error.to_string());
+            failed(&error);
             ExitCode::from(EXIT_USAGE)
         }
         Err(error) => failed(&format!("{error:#}")),
     }
-}
-
-fn failed(message: &str) -> ExitCode {
-    drop(writeln!(std::io::stderr(), "error: {message}"));
-    ExitCode::FAILURE
 }
 
 fn runtime_options(options: RunOptions, log: Option<DecisionLog>) -> Options {

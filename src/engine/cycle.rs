@@ -143,20 +143,16 @@ impl Engine {
                 let attempt = u64::from(queued.attempts);
                 let start = start_position(seed, &queued.pod.uid, attempt, positions);
                 let view = View::new(&self.cluster);
-                let scored = table.feasible() > 1;
-                let invalid = scored.then(|| table.invalid_score(&evals, &view)).flatten();
-                let node = table.pick(&evals, &view, start);
-                match (invalid.map(|invalid| invalid.message(profile)), node) {
-                    (None, Some(node)) if self.dry_run.is_some() => {
+                let picked = table.pick(&evals, &view, start);
+                match picked.map_err(|invalid| invalid.message(profile)) {
+                    Ok(Some(node)) if self.dry_run.is_some() => {
                         let best = self.best_nodes(&table, &evals, &view);
                         let name = self.cluster.node_name(node).into();
                         self.would_place(id, &queued.pod, name, best, out);
                     }
-                    (None, Some(node)) => self.place(id, queued, node, out),
-                    (message, _) => {
-                        let message = message.unwrap_or_else(|| NO_PICK.to_owned());
-                        self.fail(id, queued, message, now, out);
-                    }
+                    Ok(Some(node)) => self.place(id, queued, node, out),
+                    Ok(None) => self.fail(id, queued, NO_PICK.to_owned(), now, out),
+                    Err(message) => self.fail(id, queued, message, now, out),
                 }
             }
         }

@@ -86,36 +86,50 @@ impl Table {
         &self.failed
     }
 
-    /// A score that makes the attempt an error, where more than one node is feasible and so is scored.
+    /// A score that nothing can be decided by, if a plugin gave one.
     #[must_use]
     pub fn invalid_score(&self, evals: &Evals, view: &View<'_>) -> Option<InvalidScore> {
-        self.invalid.or_else(|| {
-            let scores = self.score_cells(evals, view);
-            let position = |at: usize| evals.items()[at].position;
-            let mut all = scores.by_eval.iter();
-            all.find_map(|(at, _, points)| InvalidScore::find(position(*at), points))
-        })
+        self.invalid_in(evals, &self.score_cells(evals, view))
+    }
+
+    fn invalid_in(&self, evals: &Evals, scores: &CellScores) -> Option<InvalidScore> {
+        let position = |at: usize| evals.items()[at].position;
+        let mut all = scores.by_eval.iter();
+        self.invalid
+            .or_else(|| all.find_map(|(at, _, points)| InvalidScore::find(position(*at), points)))
     }
 
     /// One of the best nodes: the first at or after `start` in the permutation, cyclic.
-    #[must_use]
-    pub fn pick(&self, evals: &Evals, view: &View<'_>, start: u32) -> Option<NodeId> {
-        let (_, sets) = self.best_sets(evals, view)?;
-        let after = sets.iter().filter_map(|set| set.first_from(start)).min();
-        let position = after.or_else(|| sets.iter().filter_map(|s| s.first_from(0)).min())?;
-        view.cluster.node_at(position)
+    ///
+    /// A single feasible node is taken without a look at its scores, as upstream does; among more, an
+    /// invalid score is an error.
+    pub fn pick(
+        &self,
+        evals: &Evals,
+        view: &View<'_>,
+        start: u32,
+    ) -> Result<Option<NodeId>, InvalidScore> {
+        let scores = self.score_cells(evals, view);
+        if self.feasible() > 1
+            && let Some(invalid) = self.invalid_in(evals, &scores)
+        {
+            return Err(invalid);
+        }
+        let sets = self.best_sets(&scores).map(|(_, sets)| sets).unwrap_or_default();
+        let first = |from: u32| sets.iter().filter_map(|set| set.first_from(from)).min();
+        let position = first(start).or_else(|| first(0));
+        Ok(position.and_then(|position| view.cluster.node_at(position)))
     }
 
     /// The best total and all nodes that have it, in the order of the permutation.
     #[must_use]
     pub fn best(&self, evals: &Evals, view: &View<'_>) -> Option<(i64, Vec<NodeId>)> {
-        let (total, sets) = self.best_sets(evals, view)?;
+        let (total, sets) = self.best_sets(&self.score_cells(evals, view))?;
         let positions = sets.iter().flat_map(|set| set.iter());
         Some((total, positions.filter_map(|p| view.cluster.node_at(p)).collect()))
     }
 
-    fn best_sets(&self, evals: &Evals, view: &View<'_>) -> Option<(i64, Vec<&NodeSet>)> {
-        let scores = self.score_cells(evals, view);
+    fn best_sets(&self, scores: &CellScores) -> Option<(i64, Vec<&NodeSet>)> {
         let tops = self.cells.iter().zip(&scores.totals).map(|(cell, total)| {
             let (points, set) = &cell.levels[cell.top];
             (total.wrapping_add(*points), set)

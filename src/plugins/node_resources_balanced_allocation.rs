@@ -48,7 +48,8 @@ impl Eval for BalancedAllocationEval {
     /// Upstream: balancedResourceScorer, v1.37: the change of balance; 75 is neutral.
     fn score(&self, view: &View<'_>, nodes: &[NodeId], out: &mut [i64]) {
         if let [cpu, memory] = &self.resources[..]
-            && (cpu.is_milli_cpu(), memory.is_memory()) == (true, true)
+            && cpu.is_milli_cpu()
+            && memory.is_memory()
         {
             score_usual(view, nodes, (cpu.asked(), memory.asked()), out);
             return;

@@ -49,10 +49,10 @@ struct LabelSelector {
 
 #[derive(Clone, Debug, Default, Deserialize)]
 #[serde(default, expecting = "an object")]
-struct Requirement {
-    key: Option<Box<str>>,
-    operator: Option<Box<str>>,
-    values: List<Box<str>>,
+pub(super) struct Requirement {
+    pub(super) key: Option<Box<str>>,
+    pub(super) operator: Option<Box<str>>,
+    pub(super) values: List<Box<str>>,
 }
 
 impl<T> PodAffinity<T> {

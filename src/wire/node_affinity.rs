@@ -4,7 +4,7 @@ use serde::Deserialize;
 
 use crate::model::{self, NodeOperator, NodeRequirement, NodeSelectorTerm, PreferredTerm};
 
-use super::affinity::{is_label_key, is_label_value};
+use super::affinity::{Requirement, is_label_key, is_label_value};
 use super::json::List;
 
 #[derive(Clone, Debug, Default, Deserialize)]
@@ -36,14 +36,6 @@ struct Term {
     match_fields: List<Requirement>,
 }
 
-#[derive(Clone, Debug, Default, Deserialize)]
-#[serde(default, expecting = "an object")]
-struct Requirement {
-    key: Option<Box<str>>,
-    operator: Option<Box<str>>,
-    values: List<Box<str>>,
-}
-
 impl NodeAffinity {
     /// Converts it. What cannot be parsed keeps its place, without an operator: it matches nothing.
     pub(super) fn to_model(&self) -> model::NodeAffinity {
@@ -63,7 +55,7 @@ impl NodeAffinity {
 impl Term {
     fn to_model(&self) -> NodeSelectorTerm {
         let expression = |requirement: &Requirement| {
-            let mut out = requirement.to_model();
+            let mut out = requirement.to_node_requirement();
             let well =
                 is_label_key(&out.key) && out.values.iter().all(|value| is_label_value(value));
             out.operator = out.operator.filter(|_| well);
@@ -71,13 +63,13 @@ impl Term {
         };
         NodeSelectorTerm {
             expressions: self.match_expressions.iter().map(expression).collect(),
-            fields: self.match_fields.iter().map(Requirement::to_model).collect(),
+            fields: self.match_fields.iter().map(Requirement::to_node_requirement).collect(),
         }
     }
 }
 
 impl Requirement {
-    fn to_model(&self) -> NodeRequirement {
+    fn to_node_requirement(&self) -> NodeRequirement {
         let operator = match self.operator.as_deref().unwrap_or_default() {
             "In" => Some(NodeOperator::In),
             "NotIn" => Some(NodeOperator::NotIn),
