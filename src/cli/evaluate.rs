@@ -3,11 +3,12 @@
 
 use std::io::{self, BufRead, Read, Write};
 use std::process::ExitCode;
+use std::sync::Arc;
 
 use serde_json::{Value, json};
 
 use crate::engine::{Engine, EngineConfig, Event, NodeVerdict, PodAnswer};
-use crate::framework::Profile;
+use crate::framework::{NoProbe, Profile};
 use crate::model::Pod;
 use crate::plugins::PLUGINS;
 use crate::queue::Backoff;
@@ -102,6 +103,7 @@ fn answer(text: &[u8]) -> Result<Document, (Value, String)> {
         bindings_in_flight_max: 0,
         backoff: Backoff::default(),
         dry_run: true,
+        probe: Arc::new(NoProbe),
     };
     let mut engine = Engine::new(config);
     let mut effects = Vec::new();

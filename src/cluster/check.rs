@@ -3,7 +3,7 @@
 use crate::model::Pod;
 
 use super::row::count_usage;
-use super::{Cluster, Row, ScalarUse};
+use super::{Cluster, Place, Row, ScalarUse};
 
 /// A node's name, its row, and its countable resources: name, allocatable, requested.
 pub(crate) type NamedRow = (Box<str>, Row, Vec<(Box<str>, i64, i64)>);
@@ -51,13 +51,17 @@ impl Cluster {
         }
         let present = self.rows.iter().filter(|(_, row)| row.is_present()).count();
         assert_eq!(self.present_nodes as usize, present);
+        let mut placed = (0, 0);
         for (id, entry) in self.pods.iter() {
             let Some(entry) = entry else { continue };
+            placed.0 += usize::from(entry.place != Place::Pending);
+            placed.1 += usize::from(matches!(entry.place, Place::Assumed(_)));
             assert_eq!(self.find_pod(&entry.key), Some(id));
             if let Some(node) = entry.place.node() {
                 assert!(self.node_pods[node].contains(&id), "{} is on its node", entry.key);
             }
         }
+        assert_eq!(self.placed_pods(), placed);
     }
 
     /// What a pod that lists nothing else sees as different of two clusters: rows by node name.

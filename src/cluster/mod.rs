@@ -52,6 +52,10 @@ pub struct Cluster {
     pods: IndexVec<PodId, Option<PodEntry>>,
     free_pods: Vec<PodId>,
     pod_by_key: Map<PodKey, PodId>,
+    /// How many pods are bound.
+    bound_pods: usize,
+    /// How many pods are only assumed.
+    assumed_pods: usize,
 
     resource_names: Interner<Box<str>>,
     taint_sets: Interner<Vec<Taint>>,
@@ -87,6 +91,8 @@ impl Cluster {
             pods: IndexVec::default(),
             free_pods: Vec::new(),
             pod_by_key: Map::default(),
+            bound_pods: 0,
+            assumed_pods: 0,
             resource_names: Interner::default(),
             taint_sets,
             labels: NodeLabels::default(),

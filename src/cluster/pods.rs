@@ -147,9 +147,7 @@ impl Cluster {
     /// Number of pods that count on a node, and of those only assumed.
     #[must_use]
     pub fn placed_pods(&self) -> (usize, usize) {
-        let placed = || self.pods.as_slice().iter().flatten();
-        let assumed = placed().filter(|p| matches!(p.place, Place::Assumed(_))).count();
-        (placed().filter(|p| p.place != Place::Pending).count(), assumed)
+        (self.bound_pods + self.assumed_pods, self.assumed_pods)
     }
 
     fn fill(&mut self, entry: &mut PodEntry, pod: &Pod, list: u32) {
@@ -189,6 +187,7 @@ impl Cluster {
     fn put(&mut self, id: PodId, place: Place) -> Place {
         let Some(entry) = self.pods[id].as_mut() else { return Place::Pending };
         let before = std::mem::replace(&mut entry.place, place);
+        self.recount(before, place);
         if before.node() == place.node() {
             return before;
         }
@@ -206,6 +205,19 @@ impl Cluster {
             self.rows[node].lowest_priority = self.lowest_priority(node);
         }
         before
+    }
+
+    fn recount(&mut self, before: Place, after: Place) {
+        match before {
+            Place::Pending => {}
+            Place::Assumed(_) => self.assumed_pods -= 1,
+            Place::Bound(_) => self.bound_pods -= 1,
+        }
+        match after {
+            Place::Pending => {}
+            Place::Assumed(_) => self.assumed_pods += 1,
+            Place::Bound(_) => self.bound_pods += 1,
+        }
     }
 
     /// Adds (`sign` 1) or takes away (-1) what the pod uses of `node`, and its terms.

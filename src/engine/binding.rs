@@ -1,7 +1,7 @@
 //! From an assumed pod to a bound one: the Binding's answer, the watch's confirmation, and everything
 //! that can come in between.
 
-use crate::framework::{Action, Resource};
+use crate::framework::{Action, AttemptResult, ExtensionPoint, Resource, Span};
 use crate::model::Pod;
 use crate::queue::QueuedPod;
 use crate::units::{Nanos, PodId};
@@ -23,6 +23,8 @@ pub(super) struct Attempt {
     pub(super) node: Box<str>,
     /// How often the Binding was sent.
     tries: u32,
+    /// When it was decided.
+    began: Nanos,
     state: BindingState,
 }
 
@@ -43,12 +45,13 @@ impl Engine {
         pod: PodId,
         queued: QueuedPod,
         node: Box<str>,
+        now: Nanos,
         out: &mut Vec<Effect>,
     ) {
         self.last_attempt += 1;
         let id = AttemptId(self.last_attempt);
         let state = BindingState::InFlight;
-        let attempt = Attempt { pod, queued, node, tries: 0, state };
+        let attempt = Attempt { pod, queued, node, tries: 0, began: now, state };
         self.attempts.insert(id, attempt);
         self.attempt_of.insert(pod, id);
         self.send(id, out);
@@ -80,6 +83,7 @@ impl Engine {
                 let node = attempt.node.clone();
                 let attempt = &self.attempts[&id];
                 out.push(self.report(&attempt.queued, Report::Scheduled { node }));
+                self.measure_bound(attempt, now);
             }
             BindOutcome::Unknown { message, retry_after } => {
                 self.wait_to_send(id, &message, retry_after, now, out);
@@ -187,7 +191,24 @@ impl Engine {
         let (node, reason) = (attempt.node.clone(), why.to_owned());
         self.decide(&attempt.queued.pod, DecisionVerdict::Forgotten { node, reason }, out);
         self.cluster_event(Resource::AssignedPod, Action::DELETE, now);
+        self.measure(&attempt, AttemptResult::Error, now);
         Some(attempt)
+    }
+
+    fn measure_bound(&self, attempt: &Attempt, now: Nanos) {
+        let queued = &attempt.queued;
+        let ready = queued.ready_since.unwrap_or(attempt.began);
+        self.measure(attempt, AttemptResult::Scheduled, now);
+        self.config.probe.scheduled(queued.attempts, now.since(ready));
+    }
+
+    /// The end of an attempt whose Binding was asked for, with the time that it took to be answered.
+    fn measure(&self, attempt: &Attempt, result: AttemptResult, now: Nanos) {
+        let (profile, took) = (attempt.queued.profile, now.since(attempt.began));
+        let status = if result == AttemptResult::Scheduled { "Success" } else { "Error" };
+        let point = ExtensionPoint::Bind;
+        self.config.probe.extension_point(Span { profile, point, status, took });
+        self.config.probe.attempt(profile, result, took);
     }
 
     /// The pod is gone, or may not be bound any more: nothing is to be put back.
@@ -206,6 +227,7 @@ impl Engine {
         id: PodId,
         pod: &Pod,
         node: &str,
+        now: Nanos,
         out: &mut Vec<Effect>,
     ) {
         let Some(attempt) = self.attempt_of.get(&id).copied() else { return };
@@ -220,6 +242,7 @@ impl Engine {
             // The watch was faster than the answer, or the answer was lost.
             let node = attempt.node.clone();
             out.push(self.report(&attempt.queued, Report::Scheduled { node }));
+            self.measure_bound(&attempt, now);
         }
     }
 

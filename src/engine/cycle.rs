@@ -1,10 +1,12 @@
 //! The scheduling cycle: take the next pod, judge the nodes, assume it on one of the best, or say why
 //! there is none.
 
+use std::sync::Arc;
+
 use crate::cluster::{Cluster, View};
 use crate::framework::{
-    Diagnosis, Evals, ExtensionPoint, Histogram, NO_NODES_AVAILABLE, PluginMask, PodRejection,
-    Prepared, Profile, Table, prepare, start_position,
+    AttemptResult, Code, Diagnosis, Evals, ExtensionPoint, Histogram, NO_NODES_AVAILABLE,
+    PluginMask, PodRejection, Prepared, Profile, Stopwatch, Table, prepare, start_position,
 };
 use crate::model::Pod;
 use crate::preemption::post_filter;
@@ -49,15 +51,21 @@ pub(super) fn judge(
     cluster: &Cluster,
     pod: &Pod,
     search_from: Option<&mut usize>,
+    watch: &mut Stopwatch<'_>,
 ) -> Judged {
     let view = View::new(cluster);
     let mut diagnosis = Diagnosis { nodes: cluster.node_count(), ..Diagnosis::default() };
     let (evals, narrowed) = match prepare(profile, pod, view) {
-        Prepared::Ready { evals, narrowed } => (evals, narrowed),
+        Prepared::Ready { evals, narrowed } => {
+            watch.spent(ExtensionPoint::PreFilter, Code::Success.as_str());
+            (evals, narrowed)
+        }
         Prepared::Rejected { plugin, rejection, rejectors } => {
+            watch.spent(ExtensionPoint::PreFilter, rejection.code.as_str());
             diagnosis.pre_filter = Some(rejection.reasons.join(", "));
             if preempts(profile) {
                 diagnosis.post_filter = post_filter(pod, &view, None);
+                watch.spent(ExtensionPoint::PostFilter, Code::Unschedulable.as_str());
             }
             let message = diagnosis.message();
             return Judged::Rejected { plugin, rejection, message, rejectors };
@@ -69,7 +77,14 @@ pub(super) fn judge(
     };
     let sampled =
         search_from.and_then(|from| sample(profile, &view, &evals, over.as_deref(), from));
-    let table = Table::build(&evals, &view, sampled.as_deref().or(over.as_deref()));
+    let searched = watch.lap();
+    let nodes = sampled.as_deref().or(over.as_deref());
+    let (table, times) = Table::build_timed(&evals, &view, nodes, watch.probe());
+    watch.lap();
+    watch.record(ExtensionPoint::Filter, Code::Success.as_str(), searched + times.filter);
+    if table.feasible() > 1 {
+        watch.record(ExtensionPoint::Score, Code::Success.as_str(), times.score);
+    }
     let rejectors = table.failed().rejectors() | narrowing;
     let mut message = None;
     if table.feasible() == 0 {
@@ -84,6 +99,7 @@ pub(super) fn judge(
         }
         if preempts(profile) {
             diagnosis.post_filter = post_filter(pod, &view, Some((&evals, table.failed())));
+            watch.spent(ExtensionPoint::PostFilter, Code::Unschedulable.as_str());
         }
         message = Some(diagnosis.message());
     }
@@ -128,15 +144,23 @@ impl Engine {
             out.push(self.report(&queued, Report::FailedScheduling { message }));
             return;
         }
+        let probe = Arc::clone(&self.config.probe);
+        let (at, began) = (queued.profile, probe.clock());
+        let ended = |result| probe.attempt(at, result, probe.clock().since(began));
         if self.cluster.node_count() == 0 {
             self.reject(id, queued, NO_NODES_AVAILABLE.into(), 0, now, out);
+            ended(AttemptResult::Unschedulable);
             return;
         }
-        let profile = &self.config.profiles[queued.profile];
-        match judge(profile, &self.cluster, &queued.pod, Some(&mut self.search_from)) {
+        let profile = &self.config.profiles[at];
+        let mut watch = Stopwatch::start(&*probe, at);
+        let from = Some(&mut self.search_from);
+        match judge(profile, &self.cluster, &queued.pod, from, &mut watch) {
             Judged::Rejected { message, rejectors, .. }
             | Judged::Nodes { rejectors, message: Some(message), .. } => {
+                probe.algorithm(probe.clock().since(began));
                 self.reject(id, queued, message, rejectors, now, out);
+                ended(AttemptResult::Unschedulable);
             }
             Judged::Nodes { evals, table, .. } => {
                 let (seed, positions) = (self.config.seed, self.cluster.positions());
@@ -144,26 +168,41 @@ impl Engine {
                 let start = start_position(seed, &queued.pod.uid, attempt, positions);
                 let view = View::new(&self.cluster);
                 let picked = table.pick(&evals, &view, start);
+                probe.algorithm(probe.clock().since(began));
                 match picked.map_err(|invalid| invalid.message(profile)) {
                     Ok(Some(node)) if self.dry_run.is_some() => {
                         let best = self.best_nodes(&table, &evals, &view);
                         let name = self.cluster.node_name(node).into();
                         self.would_place(id, &queued.pod, name, best, out);
+                        ended(AttemptResult::Scheduled);
                     }
-                    Ok(Some(node)) => self.place(id, queued, node, out),
-                    Ok(None) => self.fail(id, queued, NO_PICK.to_owned(), now, out),
-                    Err(message) => self.fail(id, queued, message, now, out),
+                    Ok(Some(node)) => self.place(id, queued, node, now, out),
+                    Ok(None) => {
+                        self.fail(id, queued, NO_PICK.to_owned(), now, out);
+                        ended(AttemptResult::Error);
+                    }
+                    Err(message) => {
+                        self.fail(id, queued, message, now, out);
+                        ended(AttemptResult::Error);
+                    }
                 }
             }
         }
     }
 
     /// Assumes the pod on `node` and asks for its Binding.
-    fn place(&mut self, id: PodId, queued: QueuedPod, node: NodeId, out: &mut Vec<Effect>) {
+    fn place(
+        &mut self,
+        id: PodId,
+        queued: QueuedPod,
+        node: NodeId,
+        now: Nanos,
+        out: &mut Vec<Effect>,
+    ) {
         let name: Box<str> = self.cluster.node_name(node).into();
         self.cluster.assume(id, node);
         self.decide(&queued.pod, DecisionVerdict::Node(name.clone()), out);
-        self.start_binding(id, queued, name, out);
+        self.start_binding(id, queued, name, now, out);
     }
 
     /// Puts back a pod that fits nowhere, and says why.

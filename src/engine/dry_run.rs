@@ -1,7 +1,7 @@
 //! A dry run: decides as ever, binds nothing, and compares with where the pods really went.
 
 use crate::cluster::View;
-use crate::framework::{Evals, Table};
+use crate::framework::{DryRunOutcome, Evals, Table};
 use crate::model::Pod;
 use crate::units::{Map, PodId};
 
@@ -68,22 +68,26 @@ impl Engine {
     ) {
         let Some(dry_run) = &mut self.dry_run else { return };
         let counts = &mut dry_run.counts;
-        let (level, text) = match dry_run.decided.remove(&id) {
+        let (outcome, level, text) = match dry_run.decided.remove(&id) {
             Some(best) if best.iter().any(|name| **name == *node) => {
                 counts.agreed += 1;
-                (NoticeLevel::Debug, format!("went to {node}, as decided or as good"))
+                let text = format!("went to {node}, as decided or as good");
+                (DryRunOutcome::Agreed, NoticeLevel::Debug, text)
             }
             Some(best) => {
                 counts.differed += 1;
                 let chosen = best.first().map_or("", |name| name);
-                (NoticeLevel::Info, format!("went to {node}, and not to {chosen} as decided"))
+                let text = format!("went to {node}, and not to {chosen} as decided");
+                (DryRunOutcome::Differed, NoticeLevel::Info, text)
             }
             None if waited => {
                 counts.placed_all_the_same += 1;
-                (NoticeLevel::Info, format!("went to {node}, though no node was found for it"))
+                let text = format!("went to {node}, though no node was found for it");
+                (DryRunOutcome::PlacedAllTheSame, NoticeLevel::Info, text)
             }
             None => return,
         };
+        self.config.probe.compared(outcome);
         Self::notice(level, pod, text, out);
     }
 

@@ -19,9 +19,10 @@ pub use event::{
 pub use query::{NodeVerdict, PodAnswer};
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 
 use crate::cluster::{Cluster, NodeChange};
-use crate::framework::{Action, ClusterEvent, Profile, Resource};
+use crate::framework::{Action, ClusterEvent, Probe, Profile, Resource};
 use crate::model::Node;
 use crate::queue::{Backoff, Queue, QueueLengths};
 use crate::units::{Map, Nanos, PodId};
@@ -41,6 +42,8 @@ pub struct EngineConfig {
     pub backoff: Backoff,
     /// Decide, but bind nothing and tell nobody.
     pub dry_run: bool,
+    /// Takes measurements.
+    pub probe: Arc<dyn Probe>,
 }
 
 /// What the caller should do after a step.
@@ -88,7 +91,7 @@ impl Engine {
     pub fn new(config: EngineConfig) -> Self {
         Self {
             cluster: Cluster::new(config.seed),
-            queue: Queue::new(config.backoff),
+            queue: Queue::new(config.backoff, Arc::clone(&config.probe)),
             attempts: BTreeMap::new(),
             attempt_of: Map::default(),
             retries: BTreeSet::new(),

@@ -98,7 +98,7 @@ impl Engine {
         self.cluster.update_pod(id, pod, list);
         let node = pod.node_name.as_deref().unwrap_or_default();
         self.compare(id, pod, node, waited, out);
-        self.confirm_attempt(id, pod, node, out);
+        self.confirm_attempt(id, pod, node, now, out);
         let on = self.cluster.pod(id).and_then(|entry| entry.place.node());
         if assumed.is_some() && assumed != on {
             self.cluster_event(Resource::AssignedPod, Action::DELETE, now);

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use crate::cluster::View;
-use crate::framework::{Code, ExtensionPoint, Profile, explain};
+use crate::framework::{Code, ExtensionPoint, NoProbe, Profile, Stopwatch, explain};
 use crate::model::Pod;
 
 use super::Engine;
@@ -72,7 +72,8 @@ impl Engine {
 
     fn fill(&self, answer: &mut PodAnswer, profile: &Profile, pod: &Pod) {
         let name = |position: u16| profile.plugins[usize::from(position)].name;
-        let judged = judge(profile, &self.cluster, pod, None);
+        let mut watch = Stopwatch::start(&NoProbe, 0);
+        let judged = judge(profile, &self.cluster, pod, None, &mut watch);
         let (evals, table, over) = match judged {
             Judged::Rejected { plugin, rejection, message, rejectors } => {
                 let (code, reasons) = (rejection.code, rejection.reasons);

@@ -66,6 +66,33 @@ impl ClusterEvent {
         Self { resource, action }
     }
 
+    /// Upstream's label of it: the resource and what changed.
+    #[must_use]
+    pub const fn label(self) -> &'static str {
+        match (self.resource, self.action) {
+            (Resource::Node, Action::ADD) => "NodeAdd",
+            (Resource::Node, Action::DELETE) => "NodeDelete",
+            (Resource::Node, Action::UPDATE_NODE_ALLOCATABLE) => "NodeUpdateNodeAllocatable",
+            (Resource::Node, Action::UPDATE_NODE_LABEL) => "NodeUpdateNodeLabel",
+            (Resource::Node, Action::UPDATE_NODE_TAINT) => "NodeUpdateNodeTaint",
+            (Resource::Node, _) => "NodeUpdate",
+            (Resource::AssignedPod, Action::ADD) => "AssignedPodAdd",
+            (Resource::AssignedPod, Action::DELETE) => "AssignedPodDelete",
+            (Resource::AssignedPod, Action::UPDATE_POD_LABEL) => "AssignedPodUpdatePodLabel",
+            (Resource::AssignedPod, Action::UPDATE_POD_SCALE_DOWN) => {
+                "AssignedPodUpdatePodScaleDown"
+            }
+            (Resource::AssignedPod, _) => "AssignedPodUpdate",
+            (Resource::TargetPod, Action::UPDATE_POD_LABEL) => "TargetPodUpdatePodLabel",
+            (Resource::TargetPod, Action::UPDATE_POD_SCALE_DOWN) => "TargetPodUpdatePodScaleDown",
+            (Resource::TargetPod, Action::UPDATE_POD_TOLERATION) => "TargetPodUpdatePodToleration",
+            (Resource::TargetPod, Action::UPDATE_POD_GATES_ELIMINATED) => {
+                "TargetPodUpdatePodSchedulingGatesEliminated"
+            }
+            (Resource::TargetPod, _) => "TargetPodUpdate",
+        }
+    }
+
     /// Whether a plugin that registered for `self` wants to know of `happened`.
     #[must_use]
     pub fn covers(self, happened: Self) -> bool {

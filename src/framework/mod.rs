@@ -7,6 +7,7 @@ mod evals;
 mod explain;
 mod node_set;
 mod plugin;
+mod probe;
 mod profile;
 mod profile_spec;
 mod table;
@@ -18,9 +19,10 @@ pub use evals::{Evals, InvalidScore, PodRejection, Prepared, prepare};
 pub use explain::{NodeReport, explain};
 pub(crate) use plugin::default_normalise;
 pub use plugin::{Cells, Eval, KeyOut, Parts, Plugin, PluginEval, PluginInfo, PrepareCx};
+pub use probe::{AttemptResult, DryRunOutcome, NoProbe, Probe, QueuePart, Span, Stopwatch};
 pub use profile::{PluginMask, Profile, ProfileError, ProfilePlugin};
 pub use profile_spec::{EnabledPlugin, ExtensionPoint, ProfileSpec};
-pub use table::{FailedNodes, Table, start_position};
+pub use table::{BuildTimes, FailedNodes, Table, start_position};
 pub use verdict::{Code, Verdict};
 
 /// The highest score a plugin gives, before its weight.

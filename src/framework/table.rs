@@ -2,11 +2,11 @@
 //! points. The full scan is build, pick, drop.
 
 use crate::cluster::{Cluster, View};
-use crate::units::{Map, NodeId, hash_bytes, mix};
+use crate::units::{Map, Nanos, NodeId, hash_bytes, mix};
 
 use super::node_set::NodeSet;
 use super::profile::PluginMask;
-use super::{Cells, Code, Evals, InvalidScore, Verdict};
+use super::{Cells, Code, Evals, InvalidScore, NoProbe, Probe, Verdict};
 
 /// Nodes judged in one go: their verdicts, points and keys stay in the first-level cache.
 const SLICE: usize = 256;
@@ -23,6 +23,15 @@ pub struct Table {
     by_key: Map<Box<[u32]>, usize>,
     failed: FailedNodes,
     invalid: Option<InvalidScore>,
+}
+
+/// Where the time of a build went.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct BuildTimes {
+    /// Filtering.
+    pub filter: Nanos,
+    /// Scoring and filing.
+    pub score: Nanos,
 }
 
 /// Nodes that are alike to every cell part.
@@ -57,6 +66,17 @@ impl Table {
     /// Judges all nodes, or only those in `over`.
     #[must_use]
     pub fn build(evals: &Evals, view: &View<'_>, over: Option<&[NodeId]>) -> Self {
+        Self::build_timed(evals, view, over, &NoProbe).0
+    }
+
+    /// [`Table::build`], with the time that it took by the clock of `probe`.
+    #[must_use]
+    pub fn build_timed(
+        evals: &Evals,
+        view: &View<'_>,
+        over: Option<&[NodeId]>,
+        probe: &dyn Probe,
+    ) -> (Self, BuildTimes) {
         let mut table = Self {
             cells: Vec::new(),
             words: Vec::new(),
@@ -65,13 +85,14 @@ impl Table {
             failed: FailedNodes::default(),
             invalid: None,
         };
-        let mut build = Build::new(evals, &mut table);
+        let mut build = Build::new(evals, &mut table, probe);
         match over {
             Some(nodes) => nodes.iter().for_each(|node| build.push(view, *node)),
             None => view.cluster.nodes().for_each(|node| build.push(view, node)),
         }
         build.flush(view);
-        table
+        let times = build.times;
+        (table, times)
     }
 
     /// Number of feasible nodes.
@@ -216,10 +237,12 @@ struct Build<'t> {
     points: Vec<i64>,
     words: Vec<u32>,
     last_cell: Option<usize>,
+    probe: &'t dyn Probe,
+    times: BuildTimes,
 }
 
 impl<'t> Build<'t> {
-    fn new(evals: &'t Evals, table: &'t mut Table) -> Self {
+    fn new(evals: &'t Evals, table: &'t mut Table, probe: &'t dyn Probe) -> Self {
         Self {
             evals,
             table,
@@ -229,6 +252,8 @@ impl<'t> Build<'t> {
             points: Vec::with_capacity(SLICE),
             words: Vec::new(),
             last_cell: None,
+            probe,
+            times: BuildTimes::default(),
         }
     }
 
@@ -242,10 +267,12 @@ impl<'t> Build<'t> {
     /// Judges the slice and files its nodes.
     fn flush(&mut self, view: &View<'_>) {
         let evals = self.evals;
+        let begun = self.probe.clock();
         self.verdicts.clear();
         self.verdicts.resize(self.nodes.len(), Verdict::PASS);
         evals.filter(view, &self.nodes, &mut self.verdicts);
         self.drop_rejected();
+        let filtered = self.probe.clock();
         let count = self.nodes.len();
         self.points.clear();
         self.points.resize(count, 0);
@@ -258,6 +285,8 @@ impl<'t> Build<'t> {
             self.file(view.cluster, index);
         }
         self.nodes.clear();
+        self.times.filter = self.times.filter + filtered.since(begun);
+        self.times.score = self.times.score + self.probe.clock().since(filtered);
     }
 
     /// Counts the rejected nodes and leaves the feasible ones in the slice.

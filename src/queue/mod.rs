@@ -10,7 +10,11 @@ mod tests;
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use crate::framework::{ClusterEvent, ExtensionPoint, PluginMask, Profile};
+use std::sync::Arc;
+
+use crate::framework::{
+    ClusterEvent, Code, ExtensionPoint, PluginMask, Probe, Profile, QueuePart, Stopwatch,
+};
 use crate::model::Pod;
 use crate::plugins::priority_sort::{SortKey, sort_key};
 use crate::units::{Map, Nanos, PodId};
@@ -24,6 +28,14 @@ pub const UNSCHEDULABLE_MAX: Nanos = Nanos::from_secs(5 * 60);
 /// How often that is looked at.
 pub const FLUSH_INTERVAL: Nanos = Nanos::from_secs(30);
 
+/// Why pods come into the queue or move in it, where no event of the cluster is the cause: upstream's
+/// labels.
+const POD_ADD: &str = "UnscheduledPodAdd";
+const ATTEMPT_FAILURE: &str = "ScheduleAttemptFailure";
+const BACKOFF_COMPLETE: &str = "BackoffComplete";
+const POP_FROM_BACKOFF: &str = "PopFromBackoffQ";
+const UNSCHEDULABLE_TIMEOUT: &str = "UnschedulableTimeout";
+
 /// A pod that waits or is being tried.
 #[derive(Clone, Debug)]
 pub struct QueuedPod {
@@ -33,8 +45,8 @@ pub struct QueuedPod {
     pub profile: usize,
     /// How often it was taken.
     pub attempts: u32,
-    /// When it was first taken.
-    pub first_attempt: Option<Nanos>,
+    /// When it could first be tried; gates do not count as waiting.
+    pub ready_since: Option<Nanos>,
     /// When it was last put in.
     inserted: Nanos,
     unschedulable_count: u32,
@@ -70,7 +82,6 @@ pub struct QueueLengths {
 }
 
 /// The queue.
-#[derive(Debug)]
 pub struct Queue {
     pods: Map<PodId, QueuedPod>,
     active: BTreeSet<(SortKey, u64, PodId)>,
@@ -83,6 +94,7 @@ pub struct Queue {
     next_flush: Nanos,
     /// Counts insertions: the last word among equals.
     sequence: u64,
+    probe: Arc<dyn Probe>,
 }
 
 impl QueuedPod {
@@ -93,7 +105,7 @@ impl QueuedPod {
             pod,
             profile,
             attempts: 0,
-            first_attempt: None,
+            ready_since: None,
             inserted: Nanos::default(),
             unschedulable_count: 0,
             consecutive_errors: 0,
@@ -106,7 +118,7 @@ impl QueuedPod {
 impl Queue {
     /// An empty queue.
     #[must_use]
-    pub fn new(times: Backoff) -> Self {
+    pub fn new(times: Backoff, probe: Arc<dyn Probe>) -> Self {
         Self {
             pods: Map::default(),
             active: BTreeSet::new(),
@@ -117,6 +129,7 @@ impl Queue {
             times,
             next_flush: Nanos::default(),
             sequence: 0,
+            probe,
         }
     }
 
@@ -124,7 +137,7 @@ impl Queue {
     pub fn add(&mut self, id: PodId, mut queued: QueuedPod, profiles: &[Profile], now: Nanos) {
         queued.inserted = now;
         self.pods.insert(id, queued);
-        self.activate(id, profiles);
+        self.activate(id, profiles, POD_ADD, now);
     }
 
     /// Puts back a pod whose attempt failed: after an error into error backoff, after a rejection among
@@ -150,8 +163,10 @@ impl Queue {
         if rejectors == 0 {
             let expiry = self.expiry(id);
             self.place(id, QueuePlace::ErrorBackoff(expiry, self.sequence));
+            self.probe.incoming(QueuePart::Backoff, ATTEMPT_FAILURE);
         } else {
             self.place(id, QueuePlace::Unschedulable);
+            self.probe.incoming(QueuePart::Unschedulable, ATTEMPT_FAILURE);
         }
     }
 
@@ -170,11 +185,14 @@ impl Queue {
         let (profile, rejectors) = (&profiles[queued.profile], queued.rejectors);
         match queued.place {
             QueuePlace::Unschedulable => {
-                if events.iter().any(|event| profile.may_help(rejectors, *event)) {
-                    self.retry(id, profiles, now);
+                if let Some(event) = events.iter().find(|e| profile.may_help(rejectors, **e)) {
+                    self.retry(id, profiles, event.label(), now);
                 }
             }
-            QueuePlace::Gated | QueuePlace::Active(..) => self.activate(id, profiles),
+            QueuePlace::Gated | QueuePlace::Active(..) => {
+                let event = events.first().map_or("", |event| event.label());
+                self.activate(id, profiles, event, now);
+            }
             QueuePlace::Backoff(expiry, ..) => {
                 let key = sort_key(queued.pod.priority, queued.inserted);
                 self.place(id, QueuePlace::Backoff(expiry, key, self.sequence));
@@ -195,11 +213,16 @@ impl Queue {
     ///
     /// Upstream: gate SchedulerPopFromBackoffQ, on by default.
     pub fn pop(&mut self, now: Nanos) -> Option<(PodId, QueuedPod)> {
-        let active = self.active.first().map(|(.., id)| *id);
-        let id = active.or_else(|| self.backoff.first().map(|(.., id)| *id))?;
+        let id = if let Some((.., id)) = self.active.first() {
+            *id
+        } else {
+            let (.., id) = *self.backoff.first()?;
+            self.probe.incoming(QueuePart::Active, POP_FROM_BACKOFF);
+            id
+        };
         let mut queued = self.remove(id)?;
         queued.attempts = queued.attempts.saturating_add(1);
-        queued.first_attempt.get_or_insert(now);
+        queued.ready_since.get_or_insert(now);
         Some((id, queued))
     }
 
@@ -217,7 +240,7 @@ impl Queue {
         let groups: Vec<_> = self.unschedulable.keys().copied().filter(helps).collect();
         for group in groups {
             for id in self.unschedulable.get(&group).cloned().unwrap_or_default() {
-                self.retry(id, profiles, now);
+                self.retry(id, profiles, event.label(), now);
             }
         }
     }
@@ -229,13 +252,13 @@ impl Queue {
             if expiry >= second {
                 break;
             }
-            self.activate(id, profiles);
+            self.activate(id, profiles, BACKOFF_COMPLETE, now);
         }
         while let Some((expiry, _, id)) = self.error_backoff.first().copied() {
             if expiry >= second {
                 break;
             }
-            self.activate(id, profiles);
+            self.activate(id, profiles, BACKOFF_COMPLETE, now);
         }
         if now >= self.next_flush {
             self.next_flush = now + FLUSH_INTERVAL;
@@ -243,7 +266,7 @@ impl Queue {
             let left: Vec<_> =
                 self.unschedulable.values().flatten().copied().filter(stale).collect();
             for id in left {
-                self.retry(id, profiles, now);
+                self.retry(id, profiles, UNSCHEDULABLE_TIMEOUT, now);
             }
         }
     }
@@ -275,28 +298,43 @@ impl Queue {
     }
 
     /// Puts an unschedulable pod into backoff, or among the active ones if that is over.
-    fn retry(&mut self, id: PodId, profiles: &[Profile], now: Nanos) {
+    fn retry(&mut self, id: PodId, profiles: &[Profile], event: &'static str, now: Nanos) {
         let expiry = self.expiry(id);
         let queued = &self.pods[&id];
         let waited = queued.unschedulable_count > 0 || queued.consecutive_errors > 0;
         if waited && !self.times.is_off() && expiry >= now.truncate_to_second() {
             let key = sort_key(queued.pod.priority, queued.inserted);
             self.place(id, QueuePlace::Backoff(expiry, key, self.sequence));
+            self.probe.incoming(QueuePart::Backoff, event);
         } else {
-            self.activate(id, profiles);
+            self.activate(id, profiles, event, now);
         }
     }
 
     /// Puts a pod among the active ones, or among the gated if a PreEnqueue plugin holds it.
-    fn activate(&mut self, id: PodId, profiles: &[Profile]) {
+    fn activate(&mut self, id: PodId, profiles: &[Profile], event: &'static str, now: Nanos) {
         let queued = &self.pods[&id];
+        let mut watch = Stopwatch::start(&*self.probe, queued.profile);
         let mut plugins = profiles[queued.profile].at(ExtensionPoint::PreEnqueue);
-        let place = if plugins.any(|(_, entry)| entry.plugin.pre_enqueue(&queued.pod).is_some()) {
-            QueuePlace::Gated
-        } else {
-            QueuePlace::Active(sort_key(queued.pod.priority, queued.inserted), self.sequence)
+        let held = plugins.find_map(|(_, entry)| entry.plugin.pre_enqueue(&queued.pod));
+        let status = held.as_ref().map_or(Code::Success, |rejection| rejection.code);
+        watch.spent(ExtensionPoint::PreEnqueue, status.as_str());
+        let (before, key) = (queued.place, sort_key(queued.pod.priority, queued.inserted));
+        let place = match held {
+            Some(_) => QueuePlace::Gated,
+            None => QueuePlace::Active(key, self.sequence),
         };
+        match (before, place) {
+            // It stays where it is.
+            (QueuePlace::Active(..), QueuePlace::Active(..))
+            | (QueuePlace::Gated, QueuePlace::Gated) => {}
+            (_, QueuePlace::Gated) => self.probe.incoming(QueuePart::Unschedulable, event),
+            _ => self.probe.incoming(QueuePart::Active, event),
+        }
         self.place(id, place);
+        if let (QueuePlace::Active(..), Some(queued)) = (place, self.pods.get_mut(&id)) {
+            queued.ready_since.get_or_insert(now);
+        }
     }
 
     fn expiry(&self, id: PodId) -> Nanos {

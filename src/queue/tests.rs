@@ -3,7 +3,7 @@
 use proptest::prelude::*;
 
 use super::*;
-use crate::framework::{Action, ProfileSpec, Resource};
+use crate::framework::{Action, NoProbe, ProfileSpec, Resource};
 use crate::model::PodKey;
 use crate::plugins::PLUGINS;
 
@@ -71,7 +71,7 @@ proptest! {
         steps in prop::collection::vec(step(), 1..150),
     ) {
         let profiles = profiles();
-        let mut queue = Queue::new(Backoff::default());
+        let mut queue = Queue::new(Backoff::default(), Arc::new(NoProbe));
         let mut now = Nanos::from_secs(100);
         let mut tried: Vec<(PodId, QueuedPod)> = Vec::new();
         let mut next_id = 0;
@@ -135,7 +135,7 @@ fn an_event_reaches_only_pods_whose_rejectors_registered_for_it() {
         ("VolumeZone", NODE_ADD, false),
     ];
     for (name, event, helps) in rows {
-        let mut queue = Queue::new(Backoff::default());
+        let mut queue = Queue::new(Backoff::default(), Arc::new(NoProbe));
         queue.add(PodId(0), pod(0, 0), &profiles, now);
         let (id, queued) = queue.pop(now).unwrap();
         queue.put_back(id, queued, plugin(name), now);
@@ -149,7 +149,7 @@ fn an_event_reaches_only_pods_whose_rejectors_registered_for_it() {
 fn without_backoff_a_pod_is_ready_at_once() {
     let profiles = profiles();
     let now = Nanos::from_secs(100);
-    let mut queue = Queue::new(Backoff { max: Nanos(0), ..Backoff::default() });
+    let mut queue = Queue::new(Backoff { max: Nanos(0), ..Backoff::default() }, Arc::new(NoProbe));
     queue.add(PodId(0), pod(0, 0), &profiles, now);
     let (id, queued) = queue.pop(now).unwrap();
     queue.put_back(id, queued, plugin("NodeResourcesFit"), now);

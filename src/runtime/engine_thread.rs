@@ -12,6 +12,7 @@ use tracing::{debug, info, warn};
 
 use crate::client::{Clock, Outbox};
 use crate::engine::{Decision, Effect, Engine, Event, Next, NoticeLevel};
+use crate::telemetry::{ClusterSizes, SchedulerMetrics};
 
 /// Events taken in before a pod is judged, at most: a flood must not keep pods waiting for ever.
 const EVENTS_BEFORE_ATTEMPT_MAX: usize = 256;
@@ -33,6 +34,7 @@ pub(super) struct EngineThread {
     outbox: Arc<Outbox>,
     clock: Clock,
     decisions: Box<dyn DecisionSink>,
+    metrics: Arc<SchedulerMetrics>,
     next: Next,
     synced: bool,
     effects: Vec<Effect>,
@@ -48,10 +50,11 @@ impl EngineThread {
         outbox: Arc<Outbox>,
         clock: Clock,
         decisions: Box<dyn DecisionSink>,
+        metrics: Arc<SchedulerMetrics>,
     ) -> Self {
         let next = Next::default();
         let effects = Vec::new();
-        Self { engine, incoming, outbox, clock, decisions, next, synced: false, effects }
+        Self { engine, incoming, outbox, clock, decisions, metrics, next, synced: false, effects }
     }
 
     /// Starts the thread; it ends with the last sender of events. `stopped` is told once
@@ -94,6 +97,7 @@ impl EngineThread {
             self.step(Event::Attempt);
         }
         self.hand_over();
+        self.tell_sizes();
         if !self.next.attempt && self.incoming.is_empty() {
             self.decisions.idle();
             self.wait(handle, stopped)?;
@@ -158,6 +162,13 @@ impl EngineThread {
                 "all nodes, pods and namespaces are listed; scheduling begins"
             );
         }
+    }
+
+    fn tell_sizes(&self) {
+        let cluster = self.engine.cluster();
+        let (pods, assumed_pods) = cluster.placed_pods();
+        let sizes = ClusterSizes { nodes: cluster.node_count() as usize, pods, assumed_pods };
+        self.metrics.set_sizes(self.engine.queue_lengths(), sizes);
     }
 
     /// Gives requests to the writer, decisions to their log, notices to the operator.

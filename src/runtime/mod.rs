@@ -1,6 +1,7 @@
 //! The wiring of `berth run`: watches -> engine thread -> writer, the order of start and shutdown.
 //! Called by `cli`.
 
+mod client_metrics;
 mod engine_thread;
 mod stop;
 
@@ -16,8 +17,10 @@ use crate::client::{self, Clock, Counters, Source, Writer, WriterOptions};
 use crate::engine::{Engine, EngineConfig, Event, Kind};
 use crate::framework::{PluginInfo, Profile, ProfileSpec};
 use crate::queue::Backoff;
+use crate::telemetry::{Metrics, SchedulerMetrics};
 use crate::units::Nanos;
 
+use client_metrics::ClientMetrics;
 pub use engine_thread::DecisionSink;
 use engine_thread::EngineThread;
 pub use stop::{StopSignals, Wish};
@@ -70,6 +73,8 @@ pub async fn run(options: Options, mut stop: StopSignals) -> anyhow::Result<()> 
     }
     let clock = clock();
     let counters = Arc::new(Counters::default());
+    let metrics = Metrics::new(&names);
+    metrics.register(ClientMetrics(Arc::clone(&counters)));
     let (events, incoming) = mpsc::channel(EVENTS_MAX);
     let writer_options =
         WriterOptions { hostname: hostname(), requests: options.rate, events: options.rate };
@@ -87,9 +92,12 @@ pub async fn run(options: Options, mut stop: StopSignals) -> anyhow::Result<()> 
         bindings_in_flight_max: BINDINGS_IN_FLIGHT_MAX,
         backoff: options.backoff,
         dry_run: options.dry_run,
+        probe: Arc::<SchedulerMetrics>::clone(&metrics.scheduler),
     });
     let (stopped, has_stopped) = oneshot::channel();
-    let engine = EngineThread::new(engine, incoming, writer.outbox(), clock, options.decisions);
+    let scheduler = Arc::clone(&metrics.scheduler);
+    let outbox = writer.outbox();
+    let engine = EngineThread::new(engine, incoming, outbox, clock, options.decisions, scheduler);
     let engine = engine.start(stopped)?;
     let mut watches = JoinSet::new();
     for kind in [Kind::Namespace, Kind::Node, Kind::Pod] {

@@ -1,11 +1,13 @@
 //! Short words for engine tests: nodes, pods, a clock, and what to look for in effects.
 
+use std::sync::Arc;
+
 use crate::cluster::Row;
 use crate::engine::{
     AttemptId, BindOutcome, DecisionVerdict, Effect, Engine, EngineConfig, Event, FailedCondition,
     Kind, Next, Report,
 };
-use crate::framework::{Profile, ProfileSpec};
+use crate::framework::{NoProbe, Probe, Profile, ProfileSpec};
 use crate::model::{
     AffinityTerm, LabelOperator, LabelRequirement, LabelSelector, Labels, Node, Pod, PodKey,
     ScheduledCondition, Taint, Unsupported, UnsupportedFeature,
@@ -31,6 +33,14 @@ impl Kit {
     }
 
     pub(super) fn seeded(seed: u64) -> Self {
+        Self::new(seed, Arc::new(NoProbe))
+    }
+
+    pub(super) fn probed(probe: Arc<dyn Probe>) -> Self {
+        Self::new(7, probe)
+    }
+
+    fn new(seed: u64, probe: Arc<dyn Probe>) -> Self {
         let engine = Engine::new(EngineConfig {
             seed,
             profiles: vec![
@@ -40,6 +50,7 @@ impl Kit {
             bindings_in_flight_max: BINDINGS_MAX,
             backoff: Backoff::default(),
             dry_run: false,
+            probe,
         });
         Self { engine, now: START, next: Next::default() }
     }

@@ -1,0 +1,65 @@
+//! What the client counts, as metrics of berth's own: `berth_*_total`.
+
+use std::fmt;
+use std::sync::Arc;
+
+use prometheus_client::collector::Collector;
+use prometheus_client::encoding::{DescriptorEncoder, EncodeMetric};
+use prometheus_client::metrics::MetricType;
+use prometheus_client::metrics::counter::ConstCounter;
+
+use crate::client::Counters;
+
+/// Reads the client's counters at each scrape.
+#[derive(Debug)]
+pub(super) struct ClientMetrics(pub(super) Arc<Counters>);
+
+impl Collector for ClientMetrics {
+    fn encode(&self, mut encoder: DescriptorEncoder<'_>) -> Result<(), fmt::Error> {
+        let counters = &self.0;
+        let rows = [
+            (
+                "objects_undecodable",
+                "Objects of watches that could not be used, each time one came",
+                &counters.objects_undecodable,
+            ),
+            ("watch_errors", "Errors of watches", &counters.watch_errors),
+            (
+                "events_dropped",
+                "Events never written because a queue was full",
+                &counters.events_dropped,
+            ),
+            (
+                "events_failed",
+                "Events that the API server refused or never answered",
+                &counters.events_failed,
+            ),
+            (
+                "events_merged",
+                "Repetitions of an event only counted in its series",
+                &counters.events_merged,
+            ),
+            (
+                "patches_coalesced",
+                "Conditions that a newer one or a Binding took the place of",
+                &counters.patches_coalesced,
+            ),
+            (
+                "patches_dropped",
+                "Conditions never written because a queue was full",
+                &counters.patches_dropped,
+            ),
+            (
+                "patches_failed",
+                "Conditions that the API server refused or never answered",
+                &counters.patches_failed,
+            ),
+        ];
+        for (name, help, counter) in rows {
+            let name = format!("berth_{name}");
+            let metric = encoder.encode_descriptor(&name, help, None, MetricType::Counter)?;
+            ConstCounter::new(counter.get()).encode(metric)?;
+        }
+        Ok(())
+    }
+}
