@@ -85,15 +85,7 @@ pub async fn run(options: Options, mut stop: StopSignals) -> anyhow::Result<()> 
         events.clone(),
         Arc::clone(&counters),
     );
-    let profiles = options.profiles.iter().map(|spec| Profile::compile(spec, options.plugins));
-    let engine = Engine::new(EngineConfig {
-        seed: options.seed,
-        profiles: profiles.collect::<Result<_, _>>()?,
-        bindings_in_flight_max: BINDINGS_IN_FLIGHT_MAX,
-        backoff: options.backoff,
-        dry_run: options.dry_run,
-        probe: Arc::<SchedulerMetrics>::clone(&metrics.scheduler),
-    });
+    let engine = engine(&options, &metrics)?;
     let (stopped, has_stopped) = oneshot::channel();
     let scheduler = Arc::clone(&metrics.scheduler);
     let outbox = writer.outbox();
@@ -127,6 +119,19 @@ pub async fn run(options: Options, mut stop: StopSignals) -> anyhow::Result<()> 
         warn!("stopped; not written after {DRAIN_MAX:?}: {left:?}");
     }
     Ok(())
+}
+
+/// An engine as the options want it.
+fn engine(options: &Options, metrics: &Metrics) -> anyhow::Result<Engine> {
+    let profiles = options.profiles.iter().map(|spec| Profile::compile(spec, options.plugins));
+    Ok(Engine::new(EngineConfig {
+        seed: options.seed,
+        profiles: profiles.collect::<Result<_, _>>()?,
+        bindings_in_flight_max: BINDINGS_IN_FLIGHT_MAX,
+        backoff: options.backoff,
+        dry_run: options.dry_run,
+        probe: Arc::<SchedulerMetrics>::clone(&metrics.scheduler),
+    }))
 }
 
 /// The time of this host at the start, and from there on a clock that never runs backwards.
