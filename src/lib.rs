@@ -43,6 +43,7 @@ pub mod queue;
 pub mod cli;
 pub mod client;
 pub mod config;
+pub mod playground;
 pub mod runtime;
 pub mod telemetry;
 pub mod wire;
