@@ -2,8 +2,10 @@
 //! Called by `cli`.
 
 mod engine_thread;
+mod progress;
 mod stop;
 
+use std::mem::take;
 use std::sync::Arc;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
@@ -16,10 +18,13 @@ use crate::client::{self, Clock, Counters, Source, Writer, WriterOptions};
 use crate::engine::{Engine, EngineConfig, Event, Kind};
 use crate::framework::{PluginInfo, Profile, ProfileSpec};
 use crate::queue::Backoff;
+use crate::server::addresses::Taken;
+use crate::server::endpoints::{Metrics, NO_METRICS};
 use crate::units::Nanos;
 
 pub use engine_thread::DecisionSink;
 use engine_thread::EngineThread;
+use progress::Progress;
 pub use stop::{StopSignals, Wish};
 
 /// Events between the watches and the engine: some 2 MB of pods. A full channel makes the watches wait.
@@ -31,6 +36,11 @@ const BINDINGS_IN_FLIGHT_MAX: usize = 64;
 
 /// How long bindings in flight, and after them conditions and events, may take after a stop.
 const DRAIN_MAX: Duration = Duration::from_secs(10);
+
+/// How long answers over HTTP may take to end after everything else has ended.
+///
+/// Upstream: the shutdown timeout of the secure server, v1.37.
+const ENDPOINTS_SHUTDOWN_MAX: Duration = Duration::from_secs(5);
 
 /// What a scheduler is run with.
 pub struct Options {
@@ -50,25 +60,19 @@ pub struct Options {
     pub dry_run: bool,
     /// Takes the decisions.
     pub decisions: Box<dyn DecisionSink>,
+    /// Where health and metrics are served.
+    pub addresses: Taken,
 }
 
 /// Schedules until a stop is asked for, then ends in order.
-pub async fn run(options: Options, mut stop: StopSignals) -> anyhow::Result<()> {
-    let (client, server) = client::connect(&options.source).await?;
-    let names: Vec<&str> =
-        options.profiles.iter().map(|profile| &*profile.scheduler_name).collect();
-    info!(
-        server,
-        profiles = names.join(","),
-        seed = options.seed,
-        "berth {} is starting",
-        env!("CARGO_PKG_VERSION")
-    );
-    warn!("{}", crate::plugins::NOT_YET);
-    if options.dry_run {
-        info!("dry run: nothing is bound and nothing is written");
-    }
+pub async fn run(mut options: Options, mut stop: StopSignals) -> anyhow::Result<()> {
     let clock = clock();
+    let progress = Arc::new(Progress::default());
+    let metrics: Metrics = Arc::new(|| NO_METRICS.to_owned());
+    let answers = progress.endpoints(&clock, metrics).router();
+    let endpoints = take(&mut options.addresses).serve(&answers)?;
+    let (client, server) = client::connect(&options.source).await?;
+    announce(&options, &server);
     let counters = Arc::new(Counters::default());
     let (events, incoming) = mpsc::channel(EVENTS_MAX);
     let writer_options =
@@ -89,7 +93,9 @@ pub async fn run(options: Options, mut stop: StopSignals) -> anyhow::Result<()> 
         dry_run: options.dry_run,
     });
     let (stopped, has_stopped) = oneshot::channel();
-    let engine = EngineThread::new(engine, incoming, writer.outbox(), clock, options.decisions);
+    let (decisions, outbox) = (options.decisions, writer.outbox());
+    let engine =
+        EngineThread::new(engine, incoming, outbox, clock, decisions, Arc::clone(&progress));
     let engine = engine.start(stopped)?;
     let mut watches = JoinSet::new();
     for kind in [Kind::Namespace, Kind::Node, Kind::Pod] {
@@ -97,6 +103,7 @@ pub async fn run(options: Options, mut stop: StopSignals) -> anyhow::Result<()> 
         watches.spawn(client::watch(client, kind, events, Arc::clone(&counters)));
     }
     stop.first().await;
+    progress.is_stopping();
     info!("stopping: no new attempts, bindings in flight finish");
     let drained = async {
         // The engine lives for as long as there is a sender, and this is one.
@@ -113,12 +120,34 @@ pub async fn run(options: Options, mut stop: StopSignals) -> anyhow::Result<()> 
     while watches.join_next().await.is_some() {}
     drop(events);
     drop(tokio::task::spawn_blocking(move || engine.join()).await);
+    tokio::select! {
+        biased;
+        () = stop.second() => {}
+        () = endpoints.shutdown(ENDPOINTS_SHUTDOWN_MAX) => {}
+    }
     if left == client::Left::default() {
         info!("stopped");
     } else {
         warn!("stopped; not written after {DRAIN_MAX:?}: {left:?}");
     }
     Ok(())
+}
+
+/// Says what is started.
+fn announce(options: &Options, server: &str) {
+    let names: Vec<&str> =
+        options.profiles.iter().map(|profile| &*profile.scheduler_name).collect();
+    info!(
+        server,
+        profiles = names.join(","),
+        seed = options.seed,
+        "berth {} is starting",
+        env!("CARGO_PKG_VERSION")
+    );
+    warn!("{}", crate::plugins::NOT_YET);
+    if options.dry_run {
+        info!("dry run: nothing is bound and nothing is written");
+    }
 }
 
 /// The time of this host at the start, and from there on a clock that never runs backwards.
@@ -129,8 +158,9 @@ fn clock() -> Clock {
     Arc::new(move || Nanos(nanos(epoch + start.elapsed())))
 }
 
-/// The host's name, for events.
-fn hostname() -> String {
+/// The host's name, for events and for a certificate.
+#[must_use]
+pub fn hostname() -> String {
     let from_kernel = std::fs::read_to_string("/proc/sys/kernel/hostname");
     let name = from_kernel.or_else(|_| std::env::var("HOSTNAME")).unwrap_or_default();
     let name = name.trim();

@@ -1,5 +1,10 @@
-//! What berth answers over HTTP and HTTPS, and the listener beneath it.
+//! What berth answers over HTTP and HTTPS: health and metrics, on a [`listener`] with bounds.
+//!
+//! `cli` takes the [`addresses`] before anything is started, `runtime` serves [`endpoints`] there.
 
+pub mod addresses;
+pub mod endpoints;
+pub mod health;
 pub mod listener;
 pub mod tls;
 

@@ -2,6 +2,7 @@
 //! may send anything.
 
 mod certificates;
+mod health;
 mod limits;
 mod protocols;
 
