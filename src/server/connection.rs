@@ -80,7 +80,9 @@ impl Attendant {
         let mut connection = pin!(protocol.serve_connection(TokioIo::new(stream), service));
         let mut stopping = false;
         loop {
-            let deadline = activity.deadline(&self.limits);
+            // A request may end meanwhile, so it is looked at again after a while in any case.
+            let look = Instant::now() + self.limits.idle_max;
+            let look = look.min(activity.deadline(&self.limits));
             tokio::select! {
                 biased;
                 () = asked(&mut self.stopped), if !stopping => {
@@ -88,8 +90,7 @@ impl Attendant {
                     connection.as_mut().graceful_shutdown();
                 }
                 _ = connection.as_mut() => return,
-                // It may have moved meanwhile.
-                () = sleep_until(deadline) => {
+                () = sleep_until(look) => {
                     if activity.deadline(&self.limits) <= Instant::now() {
                         return;
                     }

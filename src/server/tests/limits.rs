@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use tokio::sync::Notify;
+use tokio::time::Instant;
 
 use super::*;
 
@@ -97,14 +98,32 @@ async fn a_connection_without_a_request_is_closed_after_a_while() {
     let secure = serve(Some(made.config), greeter(), LIMITS);
     for serving in [&plain, &secure] {
         for beginning in ["", "GET / HTTP/1.1\r\nhost: loc", "PRI * HTTP/2.0\r\n", "\u{16}\u{3}"] {
+            let begun = Instant::now();
             let mut client = Client::connect(serving.address()).await;
             client.send(beginning).await;
             client.rest().await;
+            assert!(begun.elapsed() < Duration::from_secs(11), "{beginning:?}");
         }
     }
     let mut client = Client::connect(plain.address()).await;
     assert!(greeted(&mut client).await);
     assert_eq!(client.rest().await, "");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_connection_is_closed_after_a_while_also_if_its_request_was_long() {
+    let gate = Arc::new(Gate::default());
+    let serving = serve(None, waiter(&gate), LIMITS);
+    let mut client = Client::connect(serving.address()).await;
+    client.send(WAIT).await;
+    gate.come.notified().await;
+    tokio::time::sleep(Duration::from_hours(24)).await;
+    gate.go.notify_one();
+    assert!(client.until(b"done").await.ends_with("done"));
+    let idle_since = Instant::now();
+    assert_eq!(client.rest().await, "");
+    // The clock is the test's own.
+    assert!(idle_since.elapsed() < 2 * LIMITS.idle_max + Duration::from_secs(1));
 }
 
 #[tokio::test(start_paused = true)]
