@@ -13,6 +13,41 @@ use support::rest::{NODES, Rest, node_of, pods_path, scheduled_condition};
 
 const PLAIN: [&str; 2] = ["--http-address", "127.0.0.1:0"];
 
+/// After three pods were bound, one fits nowhere and one is gated.
+const SETTLED: [(&str, f64); 19] = [
+    (r#"scheduler_schedule_attempts_total{result="scheduled",profile="s"}"#, 3.0),
+    (r#"scheduler_schedule_attempts_total{result="unschedulable",profile="s"}"#, 1.0),
+    (r#"scheduler_schedule_attempts_total{result="error",profile="s"}"#, 0.0),
+    (r#"scheduler_scheduling_attempt_duration_seconds_count{result="scheduled",profile="s"}"#, 3.0),
+    ("scheduler_scheduling_algorithm_duration_seconds_count", 4.0),
+    (r#"scheduler_pod_scheduling_sli_duration_seconds_count{attempts="1"}"#, 3.0),
+    ("scheduler_pod_scheduling_attempts_count", 3.0),
+    (r#"scheduler_pending_pods{queue="active"}"#, 0.0),
+    (r#"scheduler_pending_pods{queue="unschedulable"}"#, 1.0),
+    (r#"scheduler_pending_pods{queue="gated"}"#, 1.0),
+    (r#"scheduler_queue_incoming_pods_total{queue="active",event="UnscheduledPodAdd"}"#, 4.0),
+    (
+        r#"scheduler_queue_incoming_pods_total{queue="unschedulable",event="UnscheduledPodAdd"}"#,
+        1.0,
+    ),
+    (
+        r#"scheduler_queue_incoming_pods_total{queue="unschedulable",event="ScheduleAttemptFailure"}"#,
+        1.0,
+    ),
+    (
+        r#"scheduler_framework_extension_point_duration_seconds_count{extension_point="Filter",status="Success",profile="s"}"#,
+        4.0,
+    ),
+    (
+        r#"scheduler_framework_extension_point_duration_seconds_count{extension_point="PostFilter",status="Unschedulable",profile="s"}"#,
+        1.0,
+    ),
+    (r#"scheduler_cache_size{type="nodes"}"#, 2.0),
+    (r#"scheduler_cache_size{type="pods"}"#, 3.0),
+    (r#"scheduler_cache_size{type="assumed_pods"}"#, 0.0),
+    ("berth_objects_undecodable_total", 0.0),
+];
+
 fn node(name: &str, cpu: &str) -> Value {
     let resources = json!({"cpu": cpu, "memory": "16Gi", "pods": "110"});
     json!({
@@ -76,43 +111,7 @@ async fn what_is_counted_is_what_happened() {
     foreign["spec"]["schedulerName"] = json!("somebody-else");
     rest.create(&pods, &foreign).await;
 
-    let settled = [
-        (r#"scheduler_schedule_attempts_total{result="scheduled",profile="s"}"#, 3.0),
-        (r#"scheduler_schedule_attempts_total{result="unschedulable",profile="s"}"#, 1.0),
-        (r#"scheduler_schedule_attempts_total{result="error",profile="s"}"#, 0.0),
-        (
-            r#"scheduler_scheduling_attempt_duration_seconds_count{result="scheduled",profile="s"}"#,
-            3.0,
-        ),
-        ("scheduler_scheduling_algorithm_duration_seconds_count", 4.0),
-        (r#"scheduler_pod_scheduling_sli_duration_seconds_count{attempts="1"}"#, 3.0),
-        ("scheduler_pod_scheduling_attempts_count", 3.0),
-        (r#"scheduler_pending_pods{queue="active"}"#, 0.0),
-        (r#"scheduler_pending_pods{queue="unschedulable"}"#, 1.0),
-        (r#"scheduler_pending_pods{queue="gated"}"#, 1.0),
-        (r#"scheduler_queue_incoming_pods_total{queue="active",event="UnscheduledPodAdd"}"#, 4.0),
-        (
-            r#"scheduler_queue_incoming_pods_total{queue="unschedulable",event="UnscheduledPodAdd"}"#,
-            1.0,
-        ),
-        (
-            r#"scheduler_queue_incoming_pods_total{queue="unschedulable",event="ScheduleAttemptFailure"}"#,
-            1.0,
-        ),
-        (
-            r#"scheduler_framework_extension_point_duration_seconds_count{extension_point="Filter",status="Success",profile="s"}"#,
-            4.0,
-        ),
-        (
-            r#"scheduler_framework_extension_point_duration_seconds_count{extension_point="PostFilter",status="Unschedulable",profile="s"}"#,
-            1.0,
-        ),
-        (r#"scheduler_cache_size{type="nodes"}"#, 2.0),
-        (r#"scheduler_cache_size{type="pods"}"#, 3.0),
-        (r#"scheduler_cache_size{type="assumed_pods"}"#, 0.0),
-        ("berth_objects_undecodable_total", 0.0),
-    ];
-    expect(&berth, &endpoint, &settled).await;
+    expect(&berth, &endpoint, &SETTLED).await;
     let samples = scrape(&endpoint).await;
     assert!(samples["process_resident_memory_bytes"] > 1e6, "{samples:?}");
     assert!(samples["process_cpu_seconds_total"] >= 0.0, "{samples:?}");
