@@ -16,7 +16,8 @@
 //! - [`engine`]: `step(event, now) -> effects`, the scheduling cycle, and `query`.
 //!
 //! The edges: [`telemetry`] (log), [`wire`] (what Kubernetes objects look like to us), [`config`]
-//! (KubeSchedulerConfiguration), [`client`] (watch and write), [`runtime`] (the wiring), [`cli`].
+//! (KubeSchedulerConfiguration), [`client`] (watch and write), [`server`] (health and metrics over HTTP),
+//! [`runtime`] (the wiring), [`cli`].
 //!
 //! # Invariants
 //! - The core does no IO, reads no clock and cannot fail: outcomes are data, time comes in as `now`.
@@ -45,5 +46,6 @@ pub mod client;
 pub mod config;
 pub mod playground;
 pub mod runtime;
+pub mod server;
 pub mod telemetry;
 pub mod wire;

@@ -39,6 +39,12 @@ fn the_files_are_of_this_version_and_all_are_used() {
     let manifests = manifests();
     let pod = &only(&manifests, "Deployment")["spec"]["template"]["spec"];
     assert_eq!(pod["containers"][0]["image"], concat!("berth:", env!("CARGO_PKG_VERSION")));
+    let container = &pod["containers"][0];
+    assert_eq!(container["ports"], json!([{"name": "https", "containerPort": 10259}]));
+    for (probe, path) in [("livenessProbe", "/livez"), ("readinessProbe", "/readyz")] {
+        let get = json!({"path": path, "port": "https", "scheme": "HTTPS"});
+        assert_eq!(container[probe]["httpGet"], get, "{probe}");
+    }
     let config = only(&manifests, "ConfigMap")["data"]["config.yaml"].as_str();
     let config: Value = serde_saphyr::from_str(config.expect("the file is text")).unwrap();
     assert_eq!(config["profiles"], json!([{"schedulerName": "berth"}]));

@@ -2,6 +2,7 @@
 //! mean together is worked out in `options`.
 
 use std::ffi::OsString;
+use std::net::{IpAddr, SocketAddr};
 use std::path::PathBuf;
 
 use clap::builder::{OsStringValueParser, TypedValueParser as _};
@@ -35,7 +36,7 @@ pub struct Cli {
 #[derive(Clone, Debug, PartialEq, Subcommand)]
 pub enum Command {
     /// Schedule the pods of a cluster that name this scheduler.
-    Run(RunArgs),
+    Run(Box<RunArgs>),
     /// Judge every node for the pods of a scenario, read from standard input.
     Evaluate(EvaluateArgs),
     /// Print the configuration with its defaults, or check a file.
@@ -98,6 +99,28 @@ pub struct RunArgs {
     /// Requests at once to the API server. Ignored with --config [default: 100].
     #[arg(long, value_name = "N", allow_hyphen_values = true, value_parser = parse_integer::<i32>)]
     pub kube_api_burst: Option<i32>,
+
+    /// Port of /healthz, /livez, /readyz and /metrics over HTTPS; 0 is none [default: 10259].
+    #[arg(long, value_name = "PORT", allow_hyphen_values = true, value_parser = parse_integer::<u16>)]
+    pub secure_port: Option<u16>,
+
+    /// Address of the secure port [default: 0.0.0.0].
+    #[arg(long, value_name = "IP", allow_hyphen_values = true, value_parser = parse_ip)]
+    pub bind_address: Option<IpAddr>,
+
+    /// Certificate of the secure port, PEM, with those that lead to its authority behind it. It is read
+    /// again when it changes [default: made in memory at the start].
+    #[arg(long, value_name = "FILE", allow_hyphen_values = true, value_parser = path())]
+    pub tls_cert_file: Option<PathBuf>,
+
+    /// Private key of that certificate, PEM.
+    #[arg(long, value_name = "FILE", allow_hyphen_values = true, value_parser = path())]
+    pub tls_private_key_file: Option<PathBuf>,
+
+    /// Serve the same over plain HTTP, too, for instance at 127.0.0.1:10251. For a laptop, or behind a
+    /// sidecar that speaks TLS.
+    #[arg(long, value_name = "IP:PORT", allow_hyphen_values = true, value_parser = parse_address)]
+    pub http_address: Option<SocketAddr>,
 
     /// The log.
     #[command(flatten)]
@@ -185,6 +208,14 @@ pub fn try_parse_from(
 ) -> Result<Cli, clap::Error> {
     let arguments = arguments.into_iter().map(Into::into);
     Cli::try_parse_from(normalize(&Cli::command(), arguments))
+}
+
+fn parse_ip(text: &str) -> Result<IpAddr, &'static str> {
+    text.parse().map_err(|_| "must be an IP address, such as 0.0.0.0 or ::")
+}
+
+fn parse_address(text: &str) -> Result<SocketAddr, &'static str> {
+    text.parse().map_err(|_| "must be an IP address and a port, such as 127.0.0.1:10251")
 }
 
 /// A path. One that is empty is read too, and means that none was given, as for kube-scheduler.

@@ -2,16 +2,23 @@
 //! `run`; everything that can be refused before anything is started is refused here.
 
 use std::ffi::OsString;
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::path::{Path, PathBuf};
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use super::args::RunArgs;
 use crate::config::{self, ConfigErrors, Configuration, RateLimit};
 use crate::plugins::PLUGINS;
+use crate::server::addresses::{Addresses, CertificateFiles, Secure};
 use crate::units::mix;
 
 /// Where a pod finds the token of its service account.
 const TOKEN_FILE: &str = "/var/run/secrets/kubernetes.io/serviceaccount/token";
+
+/// Where HTTPS is served unless a flag says otherwise. Upstream: `--bind-address` and `--secure-port` of
+/// kube-scheduler, v1.37.
+const BIND_ADDRESS: IpAddr = IpAddr::V4(Ipv4Addr::UNSPECIFIED);
+const SECURE_PORT: u16 = 10259;
 
 /// What is read from outside the command line, apart from files that it names.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -47,6 +54,8 @@ pub struct RunOptions {
     pub dry_run: bool,
     /// The decision log, if one is to be written.
     pub decision_log: Option<PathBuf>,
+    /// Where health and metrics are served.
+    pub addresses: Addresses,
     /// Lines to be logged as warnings: flags and parts of the file that have no effect.
     pub warnings: Vec<String>,
 }
@@ -100,6 +109,7 @@ impl RunArgs {
             seed: self.seed.unwrap_or_else(|| mix(0, surroundings.now_nanos)),
             dry_run: self.dry_run == Some(true),
             decision_log: given(self.decision_log.as_ref()).cloned(),
+            addresses: self.addresses(&mut warnings)?,
             warnings,
         })
     }
@@ -117,6 +127,37 @@ impl RunArgs {
             }
             _ => Ok(()),
         }
+    }
+
+    /// Where to serve, and with which certificate.
+    fn addresses(&self, warnings: &mut Vec<String>) -> Result<Addresses, OptionsError> {
+        let [certificate, key] =
+            [&self.tls_cert_file, &self.tls_private_key_file].map(|path| given(path.as_ref()));
+        let certificate = match (certificate.cloned(), key.cloned()) {
+            (None, None) => None,
+            (Some(certificate), Some(key)) => Some(CertificateFiles { certificate, key }),
+            (Some(certificate), None) => {
+                return Err(OptionsError::Flag {
+                    flag: "--tls-cert-file",
+                    value: certificate.display().to_string(),
+                    message: "--tls-private-key-file is needed with it",
+                });
+            }
+            (None, Some(key)) => {
+                return Err(OptionsError::Flag {
+                    flag: "--tls-private-key-file",
+                    value: key.display().to_string(),
+                    message: "--tls-cert-file is needed with it",
+                });
+            }
+        };
+        let port = self.secure_port.unwrap_or(SECURE_PORT);
+        if port == 0 && certificate.is_some() {
+            warnings.push("--tls-cert-file is ignored because --secure-port is 0".to_owned());
+        }
+        let address = SocketAddr::new(self.bind_address.unwrap_or(BIND_ADDRESS), port);
+        let secure = (port != 0).then_some(Secure { address, certificate });
+        Ok(Addresses { secure, plain: self.http_address })
     }
 
     /// The configuration that the flags alone make.
@@ -198,7 +239,7 @@ mod tests {
     fn run(line: &str) -> RunArgs {
         let words = ["berth"].into_iter().chain(line.split_whitespace());
         match try_parse_from(words).unwrap().command {
-            Command::Run(args) => args,
+            Command::Run(args) => *args,
             Command::Evaluate(_) | Command::Config(_) => panic!("{line}: not run"),
         }
     }
@@ -242,6 +283,45 @@ mod tests {
         assert_ne!(at(5), at(6));
         assert_eq!(resolved("run --seed 0", IN_CLUSTER).seed, 0);
         assert!(Surroundings::read().now_nanos > 0);
+    }
+
+    #[test]
+    fn where_health_and_metrics_are_served() {
+        let at = |line: &str| resolved(&format!("run --kubeconfig k {line}"), OUTSIDE).addresses;
+        let secure = |address: &str, certificate| {
+            Some(Secure { address: address.parse().unwrap(), certificate })
+        };
+        assert_eq!(at(""), Addresses { secure: secure("0.0.0.0:10259", None), plain: None });
+        assert_eq!(at("--secure-port 0"), Addresses::default());
+        assert_eq!(at("--bind-address :: --secure-port 9").secure, secure("[::]:9", None));
+        let line = "--tls-cert-file= --tls-private-key-file= --http-address [::1]:80";
+        let plain = Some("[::1]:80".parse().unwrap());
+        assert_eq!(at(line), Addresses { secure: secure("0.0.0.0:10259", None), plain });
+
+        let files = CertificateFiles { certificate: "c".into(), key: "p".into() };
+        let line = "--tls-cert-file c --tls-private-key-file p";
+        assert_eq!(at(line).secure, secure("0.0.0.0:10259", Some(files)));
+        let options = resolved(&format!("run --secure-port=0 {line}"), IN_CLUSTER);
+        assert_eq!(options.warnings, ["--tls-cert-file is ignored because --secure-port is 0"]);
+        for (line, said) in [
+            ("--tls-cert-file c", "--tls-cert-file: c: --tls-private-key-file is needed with it"),
+            (
+                "--tls-private-key-file p",
+                "--tls-private-key-file: p: --tls-cert-file is needed with it",
+            ),
+        ] {
+            let error = run(&format!("run {line}")).resolve(IN_CLUSTER).unwrap_err();
+            assert_eq!(error.to_string(), said);
+        }
+        for line in
+            ["--secure-port 65536", "--secure-port=-1", "--bind-address h", "--http-address 80"]
+        {
+            let words = ["berth", "run"].into_iter().chain(line.split_whitespace());
+            let error = try_parse_from(words).unwrap_err();
+            assert_eq!(error.exit_code(), 2, "{line}");
+            let flag = line.split([' ', '=']).next().unwrap();
+            assert!(error.to_string().contains(flag), "{error}");
+        }
     }
 
     #[test]

@@ -9,6 +9,7 @@ use crate::engine::Decision;
 use crate::plugins::PLUGINS;
 use crate::queue::Backoff;
 use crate::runtime::{self, DecisionSink, Options, StopSignals};
+use crate::server::addresses::Taken;
 use crate::telemetry;
 
 use super::args::RunArgs;
@@ -27,6 +28,10 @@ pub fn execute(args: &RunArgs) -> ExitCode {
         Ok(options) => options,
         Err(error) => return refuse(&error),
     };
+    let addresses = match options.addresses.take(&runtime::hostname()) {
+        Ok(addresses) => addresses,
+        Err(error) => return refuse(&error),
+    };
     let log = match options.decision_log.as_deref().map(DecisionLog::create).transpose() {
         Ok(log) => log,
         Err(error) => return refuse(&error),
@@ -40,7 +45,7 @@ pub fn execute(args: &RunArgs) -> ExitCode {
     };
     let outcome = runtime.block_on(async {
         let stop = StopSignals::of_process()?;
-        runtime::run(runtime_options(options, log), stop).await
+        runtime::run(runtime_options(options, log, addresses), stop).await
     });
     // Requests that nobody waits for any more must not hold up the end.
     runtime.shutdown_background();
@@ -54,7 +59,7 @@ pub fn execute(args: &RunArgs) -> ExitCode {
     }
 }
 
-fn runtime_options(options: RunOptions, log: Option<DecisionLog>) -> Options {
+fn runtime_options(options: RunOptions, log: Option<DecisionLog>, addresses: Taken) -> Options {
     let configuration = options.configuration;
     let rate = configuration.client.rate;
     Options {
@@ -72,6 +77,7 @@ fn runtime_options(options: RunOptions, log: Option<DecisionLog>) -> Options {
         },
         dry_run: options.dry_run,
         decisions: Box::new(Decisions(log)),
+        addresses,
     }
 }
 

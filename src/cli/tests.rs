@@ -1,5 +1,7 @@
 //! Tables of command lines: how flags are spelled, what is refused and how.
 
+use std::net::{Ipv4Addr, Ipv6Addr};
+
 use clap::error::ErrorKind;
 
 use super::args::{
@@ -16,7 +18,7 @@ fn words(line: &str) -> impl Iterator<Item = String> {
 fn run(line: &str) -> RunArgs {
     match try_parse_from(words(line)) {
         Ok(cli) => match cli.command {
-            Command::Run(args) => args,
+            Command::Run(args) => *args,
             Command::Evaluate(_) | Command::Config(_) => panic!("{line}: not run"),
         },
         Err(error) => panic!("{line}: {error}"),
@@ -30,7 +32,9 @@ fn refused(line: &str) -> clap::Error {
 #[test]
 fn every_flag_is_read() {
     let line = "run --config c.yaml --kubeconfig k --scheduler-name s --seed 7 --decision-log d \
-                --leader-elect=false --kube-api-qps 1.5 --kube-api-burst 3 -v 2 --logging-format json";
+                --leader-elect=false --kube-api-qps 1.5 --kube-api-burst 3 -v 2 --logging-format json \
+                --secure-port 0 --bind-address ::1 --tls-cert-file c --tls-private-key-file p \
+                --http-address 127.0.0.1:80";
     let expected = RunArgs {
         config: Some("c.yaml".into()),
         kubeconfig: Some("k".into()),
@@ -41,6 +45,11 @@ fn every_flag_is_read() {
         leader_elect: Some(false),
         kube_api_qps: Some(1.5),
         kube_api_burst: Some(3),
+        secure_port: Some(0),
+        bind_address: Some(Ipv6Addr::LOCALHOST.into()),
+        tls_cert_file: Some("c".into()),
+        tls_private_key_file: Some("p".into()),
+        http_address: Some((Ipv4Addr::LOCALHOST, 80).into()),
         log: LogArgs { verbosity: 2, logging_format: LogFormat::Json },
     };
     assert_eq!(run(line), expected);

@@ -144,6 +144,12 @@ impl Engine {
         self.lists.iter().all(|list| list.complete)
     }
 
+    /// Whether `kind` was listed once.
+    #[must_use]
+    pub fn is_listed(&self, kind: Kind) -> bool {
+        self.lists[kind as usize].complete
+    }
+
     /// Number of bindings whose answer is awaited.
     #[must_use]
     pub fn bindings_in_flight(&self) -> usize {

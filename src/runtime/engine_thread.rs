@@ -11,8 +11,10 @@ use tokio::sync::oneshot;
 use tracing::{debug, info, warn};
 
 use crate::client::{Clock, Outbox};
-use crate::engine::{Decision, Effect, Engine, Event, Next, NoticeLevel};
+use crate::engine::{Decision, Effect, Engine, Event, Kind, Next, NoticeLevel};
 use crate::telemetry::{ClusterSizes, SchedulerMetrics};
+
+use super::progress::Progress;
 
 /// Events taken in before a pod is judged, at most: a flood must not keep pods waiting for ever.
 const EVENTS_BEFORE_ATTEMPT_MAX: usize = 256;
@@ -35,6 +37,7 @@ pub(super) struct EngineThread {
     clock: Clock,
     decisions: Box<dyn DecisionSink>,
     metrics: Arc<SchedulerMetrics>,
+    progress: Arc<Progress>,
     next: Next,
     synced: bool,
     effects: Vec<Effect>,
@@ -50,11 +53,23 @@ impl EngineThread {
         outbox: Arc<Outbox>,
         clock: Clock,
         decisions: Box<dyn DecisionSink>,
+        progress: Arc<Progress>,
         metrics: Arc<SchedulerMetrics>,
     ) -> Self {
         let next = Next::default();
         let effects = Vec::new();
-        Self { engine, incoming, outbox, clock, decisions, metrics, next, synced: false, effects }
+        Self {
+            engine,
+            incoming,
+            outbox,
+            clock,
+            decisions,
+            metrics,
+            progress,
+            next,
+            synced: false,
+            effects,
+        }
     }
 
     /// Starts the thread; it ends with the last sender of events. `stopped` is told once
@@ -66,6 +81,7 @@ impl EngineThread {
     }
 
     fn run(mut self, handle: &Handle, mut stopped: Option<oneshot::Sender<()>>) {
+        let _alive = self.progress.alive();
         while self.round(handle, &mut stopped).is_ok() {}
         self.hand_over();
         self.decisions.idle();
@@ -122,6 +138,7 @@ impl EngineThread {
         handle: &Handle,
         stopped: &mut Option<oneshot::Sender<()>>,
     ) -> Result<(), Closed> {
+        self.progress.waits();
         let now = (self.clock)();
         let event = match self.next.deadline {
             None => self.incoming.blocking_recv().ok_or(Closed)?,
@@ -151,8 +168,21 @@ impl EngineThread {
     }
 
     fn step(&mut self, event: Event) {
-        self.next = self.engine.step(event, (self.clock)(), &mut self.effects);
-        if !self.synced && self.engine.is_synced() {
+        let now = (self.clock)();
+        self.progress.is_busy(now);
+        self.next = self.engine.step(event, now, &mut self.effects);
+        if !self.synced {
+            self.note_lists();
+        }
+    }
+
+    fn note_lists(&mut self) {
+        for kind in [Kind::Node, Kind::Pod, Kind::Namespace] {
+            if self.engine.is_listed(kind) {
+                self.progress.is_listed(kind);
+            }
+        }
+        if self.engine.is_synced() {
             self.synced = true;
             let (cluster, queue) = (self.engine.cluster(), self.engine.queue_lengths());
             info!(

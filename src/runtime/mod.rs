@@ -3,8 +3,10 @@
 
 mod client_metrics;
 mod engine_thread;
+mod progress;
 mod stop;
 
+use std::mem::take;
 use std::sync::Arc;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
@@ -17,12 +19,15 @@ use crate::client::{self, Clock, Counters, Source, Writer, WriterOptions};
 use crate::engine::{Engine, EngineConfig, Event, Kind};
 use crate::framework::{PluginInfo, Profile, ProfileSpec};
 use crate::queue::Backoff;
+use crate::server::addresses::Taken;
+use crate::server::endpoints;
 use crate::telemetry::{Metrics, SchedulerMetrics};
 use crate::units::Nanos;
 
 use client_metrics::ClientMetrics;
 pub use engine_thread::DecisionSink;
 use engine_thread::EngineThread;
+use progress::Progress;
 pub use stop::{StopSignals, Wish};
 
 /// Events between the watches and the engine: some 2 MB of pods. A full channel makes the watches wait.
@@ -34,6 +39,11 @@ const BINDINGS_IN_FLIGHT_MAX: usize = 64;
 
 /// How long bindings in flight, and after them conditions and events, may take after a stop.
 const DRAIN_MAX: Duration = Duration::from_secs(10);
+
+/// How long answers over HTTP may take to end after everything else has ended.
+///
+/// Upstream: the shutdown timeout of the secure server, v1.37.
+const ENDPOINTS_SHUTDOWN_MAX: Duration = Duration::from_secs(5);
 
 /// What a scheduler is run with.
 pub struct Options {
@@ -53,27 +63,20 @@ pub struct Options {
     pub dry_run: bool,
     /// Takes the decisions.
     pub decisions: Box<dyn DecisionSink>,
+    /// Where health and metrics are served.
+    pub addresses: Taken,
 }
 
 /// Schedules until a stop is asked for, then ends in order.
-pub async fn run(options: Options, mut stop: StopSignals) -> anyhow::Result<()> {
-    let (client, server) = client::connect(&options.source).await?;
-    let names: Vec<&str> =
-        options.profiles.iter().map(|profile| &*profile.scheduler_name).collect();
-    info!(
-        server,
-        profiles = names.join(","),
-        seed = options.seed,
-        "berth {} is starting",
-        env!("CARGO_PKG_VERSION")
-    );
-    warn!("{}", crate::plugins::NOT_YET);
-    if options.dry_run {
-        info!("dry run: nothing is bound and nothing is written");
-    }
+pub async fn run(mut options: Options, mut stop: StopSignals) -> anyhow::Result<()> {
     let clock = clock();
+    let progress = Arc::new(Progress::default());
+    let metrics = Arc::new(Metrics::new(&names(&options)));
+    let answers = progress.endpoints(&clock, printed(&metrics)).router();
+    let endpoints = take(&mut options.addresses).serve(&answers)?;
+    let (client, server) = client::connect(&options.source).await?;
+    announce(&options, &server);
     let counters = Arc::new(Counters::default());
-    let metrics = Metrics::new(&names);
     metrics.register(ClientMetrics(Arc::clone(&counters)));
     let (events, incoming) = mpsc::channel(EVENTS_MAX);
     let writer_options =
@@ -86,17 +89,21 @@ pub async fn run(options: Options, mut stop: StopSignals) -> anyhow::Result<()> 
         Arc::clone(&counters),
     );
     let engine = engine(&options, &metrics)?;
-    let (stopped, has_stopped) = oneshot::channel();
-    let scheduler = Arc::clone(&metrics.scheduler);
-    let outbox = writer.outbox();
-    let engine = EngineThread::new(engine, incoming, outbox, clock, options.decisions, scheduler);
+    let (stopped, mut has_stopped) = oneshot::channel();
+    let (decisions, outbox) = (options.decisions, writer.outbox());
+    let (reported, scheduler) = (Arc::clone(&progress), Arc::clone(&metrics.scheduler));
+    let engine = EngineThread::new(engine, incoming, outbox, clock, decisions, reported, scheduler);
     let engine = engine.start(stopped)?;
     let mut watches = JoinSet::new();
     for kind in [Kind::Namespace, Kind::Node, Kind::Pod] {
         let (client, events) = (client.clone(), events.clone());
         watches.spawn(client::watch(client, kind, events, Arc::clone(&counters)));
     }
-    stop.first().await;
+    tokio::select! {
+        biased;
+        () = stop.first() => progress.is_stopping(),
+        _ = &mut has_stopped => anyhow::bail!("the engine has ended by a mistake of berth's own"),
+    }
     info!("stopping: no new attempts, bindings in flight finish");
     let drained = async {
         // The engine lives for as long as there is a sender, and this is one.
@@ -113,6 +120,11 @@ pub async fn run(options: Options, mut stop: StopSignals) -> anyhow::Result<()> 
     while watches.join_next().await.is_some() {}
     drop(events);
     drop(tokio::task::spawn_blocking(move || engine.join()).await);
+    tokio::select! {
+        biased;
+        () = stop.second() => {}
+        () = endpoints.shutdown(ENDPOINTS_SHUTDOWN_MAX) => {}
+    }
     if left == client::Left::default() {
         info!("stopped");
     } else {
@@ -134,6 +146,33 @@ fn engine(options: &Options, metrics: &Metrics) -> anyhow::Result<Engine> {
     }))
 }
 
+/// The names of the profiles.
+fn names(options: &Options) -> Vec<&str> {
+    options.profiles.iter().map(|profile| &*profile.scheduler_name).collect()
+}
+
+/// The metrics as `server` wants them.
+fn printed(metrics: &Arc<Metrics>) -> endpoints::Metrics {
+    let metrics = Arc::clone(metrics);
+    // Writing into memory does not fail.
+    Arc::new(move || metrics.text().unwrap_or_default())
+}
+
+/// Says what is started.
+fn announce(options: &Options, server: &str) {
+    info!(
+        server,
+        profiles = names(options).join(","),
+        seed = options.seed,
+        "berth {} is starting",
+        env!("CARGO_PKG_VERSION")
+    );
+    warn!("{}", crate::plugins::NOT_YET);
+    if options.dry_run {
+        info!("dry run: nothing is bound and nothing is written");
+    }
+}
+
 /// The time of this host at the start, and from there on a clock that never runs backwards.
 fn clock() -> Clock {
     let epoch = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
@@ -142,8 +181,9 @@ fn clock() -> Clock {
     Arc::new(move || Nanos(nanos(epoch + start.elapsed())))
 }
 
-/// The host's name, for events.
-fn hostname() -> String {
+/// The host's name, for events and for a certificate.
+#[must_use]
+pub fn hostname() -> String {
     let from_kernel = std::fs::read_to_string("/proc/sys/kernel/hostname");
     let name = from_kernel.or_else(|_| std::env::var("HOSTNAME")).unwrap_or_default();
     let name = name.trim();

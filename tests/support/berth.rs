@@ -34,6 +34,8 @@ impl Berth {
         command
             .args(["run", "--scheduler-name", scheduler, "--seed", "7"])
             .args(["--kube-api-qps", "5000", "--kube-api-burst", "5000"])
+            // Many run at once on a host.
+            .args(["--secure-port", "0"])
             .arg("--kubeconfig")
             .arg(kubeconfig)
             .arg("--decision-log")
@@ -44,9 +46,19 @@ impl Berth {
         Self { process: Mutex::new(process.expect("berth can be started")), folder }
     }
 
+    /// Its process id.
+    pub(crate) fn id(&self) -> u32 {
+        self.process().id()
+    }
+
     /// What it has logged so far.
     pub(crate) fn log(&self) -> String {
         fs::read_to_string(self.folder.path().join("berth.log")).unwrap_or_default()
+    }
+
+    /// Whether it has begun a decision log.
+    pub(crate) fn has_decision_log(&self) -> bool {
+        self.folder.path().join("decisions.jsonl").exists()
     }
 
     /// The lines of the decision log that are complete.
@@ -113,6 +125,22 @@ impl Berth {
     /// Waits until it has logged `words`.
     pub(crate) async fn wait_for_log(&self, words: &str) {
         self.wait_for(words, async || self.log().contains(words).then_some(())).await;
+    }
+
+    /// Waits until it has logged `words` or has ended; which of them.
+    pub(crate) async fn logged_or_ended(&self, words: &str) -> bool {
+        let deadline = Instant::now() + DEADLINE;
+        loop {
+            let ended = self.exited().is_some();
+            if self.log().contains(words) {
+                return true;
+            }
+            if ended {
+                return false;
+            }
+            assert!(Instant::now() < deadline, "still not: {words}; {}", self.last_words());
+            sleep(POLL).await;
+        }
     }
 
     fn exited(&self) -> Option<ExitStatus> {

@@ -9,6 +9,7 @@ pub(crate) mod accounts;
 pub(crate) mod berth;
 pub(crate) mod control_plane;
 pub(crate) mod deployed;
+pub(crate) mod endpoint;
 pub(crate) mod mixed;
 pub(crate) mod oracle;
 pub(crate) mod process;
