@@ -17,6 +17,7 @@
 //!
 //! The edges: [`telemetry`] (log), [`wire`] (what Kubernetes objects look like to us), [`config`]
 //! (KubeSchedulerConfiguration), [`client`] (watch and write), [`server`] (health and metrics over HTTP),
+//! [`apiserver`] (a Kubernetes API in memory),
 //! [`runtime`] (the wiring), [`cli`].
 //!
 //! # Invariants
@@ -41,6 +42,7 @@ pub mod plugins;
 pub mod preemption;
 pub mod queue;
 
+pub mod apiserver;
 pub mod cli;
 pub mod client;
 pub mod config;

@@ -9,14 +9,15 @@ const CORE: [&str; 8] =
     ["units", "model", "cluster", "framework", "preemption", "plugins", "queue", "engine"];
 
 /// The edges, and which other edges each may use besides the core, `telemetry`, `wire` and `config`.
-const EDGES: [(&str, &[&str]); 7] = [
+const EDGES: [(&str, &[&str]); 8] = [
     ("telemetry", &[]),
     ("wire", &[]),
     ("config", &[]),
     ("client", &[]),
     ("server", &[]),
+    ("apiserver", &["server"]),
     ("runtime", &["client", "server"]),
-    ("cli", &["client", "server", "runtime"]),
+    ("cli", &["client", "server", "apiserver", "runtime"]),
 ];
 
 /// Edges that every edge may use.

@@ -37,6 +37,8 @@ pub struct Cli {
 pub enum Command {
     /// Schedule the pods of a cluster that name this scheduler.
     Run(Box<RunArgs>),
+    /// Serve the Kubernetes API from memory, until told to stop.
+    Apiserver(ApiserverArgs),
     /// Judge every node for the pods of a scenario, read from standard input.
     Evaluate(EvaluateArgs),
     /// Print the configuration with its defaults, or check a file.
@@ -121,6 +123,42 @@ pub struct RunArgs {
     /// sidecar that speaks TLS.
     #[arg(long, value_name = "IP:PORT", allow_hyphen_values = true, value_parser = parse_address)]
     pub http_address: Option<SocketAddr>,
+
+    /// The log.
+    #[command(flatten)]
+    pub log: LogArgs,
+}
+
+/// The flags of `berth apiserver`.
+#[derive(Clone, Debug, PartialEq, Eq, Args)]
+pub struct ApiserverArgs {
+    /// Where to listen; with port 0 the system chooses one. Beyond loopback it takes a token and TLS.
+    #[arg(long, value_name = "IP:PORT", default_value = "127.0.0.1:8080")]
+    pub address: std::net::SocketAddr,
+
+    /// What clients must show as their bearer token.
+    #[arg(long, value_name = "TOKEN", conflicts_with = "token_file")]
+    pub token: Option<String>,
+
+    /// File with the token.
+    #[arg(long, value_name = "FILE", value_parser = path())]
+    pub token_file: Option<PathBuf>,
+
+    /// Serve HTTPS, with a certificate made at the start.
+    #[arg(long)]
+    pub tls: bool,
+
+    /// Serve HTTPS with this certificate, in PEM, those that lead to its authority behind it.
+    #[arg(long, value_name = "FILE", requires = "tls_private_key_file", value_parser = path())]
+    pub tls_cert_file: Option<PathBuf>,
+
+    /// The private key of the certificate.
+    #[arg(long, value_name = "FILE", requires = "tls_cert_file", value_parser = path())]
+    pub tls_private_key_file: Option<PathBuf>,
+
+    /// Write a kubeconfig for clients into this file. A file that is there already is overwritten.
+    #[arg(long, value_name = "FILE", value_parser = path())]
+    pub kubeconfig_out: Option<PathBuf>,
 
     /// The log.
     #[command(flatten)]

@@ -3,6 +3,7 @@
 //! Whatever is refused before a subcommand starts (flags, files that they name) is said on standard
 //! error, one line a finding, with exit code 2.
 
+pub mod apiserver;
 pub mod args;
 pub mod config;
 pub mod decision_log;
@@ -38,6 +39,7 @@ fn dispatch(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
     match args::try_parse_from(arguments) {
         Ok(cli) => match cli.command {
             Command::Run(args) => run::execute(&args),
+            Command::Apiserver(args) => apiserver::execute(&args),
             Command::Evaluate(args) => evaluate::execute(args),
             Command::Config(args) => config::execute(&args),
         },

@@ -1,0 +1,78 @@
+//! Bodies of requests: read with a limit, JSON or YAML, parsed.
+
+use axum::body::Body;
+use bytes::Bytes;
+use http::HeaderMap;
+use http::header::CONTENT_LENGTH;
+use http_body_util::{BodyExt as _, LengthLimitError, Limited};
+use serde_json::Value;
+
+use super::BODY_BYTES_MAX;
+use super::accept::media_type;
+use crate::apiserver::failure::Failure;
+use crate::apiserver::verbs::patch::Sort;
+
+/// What bodies of objects may be.
+const ACCEPTED: &str = "application/json, application/yaml";
+
+/// Reads a body to its end.
+pub(super) async fn read(headers: &HeaderMap, body: Body) -> Result<Bytes, Failure> {
+    let length = headers.get(CONTENT_LENGTH).and_then(|value| value.to_str().ok()?.parse().ok());
+    if length.is_some_and(|length: u64| length > BODY_BYTES_MAX as u64) {
+        return Err(Failure::too_large(BODY_BYTES_MAX));
+    }
+    match Limited::new(body, BODY_BYTES_MAX).collect().await {
+        Ok(collected) => Ok(collected.to_bytes()),
+        Err(error) if error.is::<LengthLimitError>() => Err(Failure::too_large(BODY_BYTES_MAX)),
+        Err(error) => Err(Failure::bad_request(format!("the body could not be read: {error}"))),
+    }
+}
+
+/// Parses the body of an object.
+pub(super) fn object(headers: &HeaderMap, body: &[u8]) -> Result<Value, Failure> {
+    let value = match media_type(headers) {
+        "application/json" => json(body)?,
+        "application/yaml" => yaml(body)?,
+        _ => return Err(Failure::unsupported_media_type(ACCEPTED)),
+    };
+    if value.is_object() {
+        return Ok(value);
+    }
+    Err(Failure::bad_request(
+        "the object provided is unrecognized (must be of type object): couldn't get version/kind",
+    ))
+}
+
+/// Parses the body of a deletion, if it has one.
+pub(super) fn delete_options(headers: &HeaderMap, body: &[u8]) -> Result<Option<Value>, Failure> {
+    if body.is_empty() { Ok(None) } else { object(headers, body).map(Some) }
+}
+
+/// Parses a patch.
+pub(super) fn patch(headers: &HeaderMap, body: &[u8]) -> Result<(Sort, Value), Failure> {
+    let sort = Sort::of(media_type(headers))
+        .ok_or_else(|| Failure::unsupported_media_type(Sort::ACCEPTED))?;
+    let value = if sort == Sort::Apply { yaml(body)? } else { json(body)? };
+    if sort != Sort::Json && !value.is_object() {
+        return Err(Failure::bad_request("the patch is not an object"));
+    }
+    Ok((sort, value))
+}
+
+fn json(body: &[u8]) -> Result<Value, Failure> {
+    serde_json::from_slice(body).map_err(|error| {
+        Failure::bad_request(format!("couldn't get version/kind; json parse error: {error}"))
+    })
+}
+
+fn yaml(body: &[u8]) -> Result<Value, Failure> {
+    // Most YAML that programs send is JSON.
+    if let Ok(value) = serde_json::from_slice(body) {
+        return Ok(value);
+    }
+    let text = std::str::from_utf8(body)
+        .map_err(|error| Failure::bad_request(format!("the body is not UTF-8: {error}")))?;
+    serde_saphyr::from_str(text).map_err(|error| {
+        Failure::bad_request(format!("error converting YAML to JSON: yaml: {error}"))
+    })
+}

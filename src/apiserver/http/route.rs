@@ -1,0 +1,200 @@
+//! From a request to its verb and back.
+
+use std::sync::Arc;
+
+use axum::Router;
+
+use axum::extract::{Request, State};
+use axum::response::Response;
+use bytes::Bytes;
+use http::header::{AUTHORIZATION, USER_AGENT};
+use http::{HeaderMap, Method};
+
+use super::accept::{Form, negotiate};
+use super::shape::{Include, Shape};
+use super::{Params, Target, bodies, respond};
+use crate::apiserver::api::Api;
+use crate::apiserver::discovery;
+use crate::apiserver::events;
+use crate::apiserver::failure::Failure;
+use crate::apiserver::kinds::View;
+use crate::apiserver::subresources::{self, finalize, reviews, scale};
+use crate::apiserver::verbs::{
+    self, Answer, Call, create, delete, fields, list, patch, update, watch,
+};
+
+/// Characters of a field manager's name at most. Upstream: validation.FieldManagerMaxLength.
+const MANAGER_CHARS_MAX: usize = 128;
+
+/// What all requests share.
+#[derive(Debug)]
+pub struct Front {
+    /// The server behind it.
+    pub api: Arc<Api>,
+    /// What a client must show, if anything.
+    pub token: Option<String>,
+}
+
+/// Everything that is served.
+#[must_use]
+pub fn router(front: Arc<Front>) -> Router {
+    Router::new().fallback(serve).with_state(front)
+}
+
+async fn serve(State(front): State<Arc<Front>>, request: Request) -> Response {
+    match handle(&front, request).await {
+        Ok(response) => response,
+        Err(failure) => respond::failure(&failure),
+    }
+}
+
+async fn handle(front: &Front, request: Request) -> Result<Response, Failure> {
+    let (parts, body) = request.into_parts();
+    authenticate(front, &parts.headers)?;
+    let path = parts.uri.path();
+    if let Some(response) = discovery::serve(&parts.method, path, &parts.headers)? {
+        return Ok(response);
+    }
+    let target = Target::parse(path).ok_or_else(Failure::no_such_path)?;
+    let params = Params::parse(&parts.uri)?;
+    let form = negotiate(&parts.headers)?;
+    let shape =
+        Shape { resource: target.resource, form, include: Include::of(&params.include_object) };
+    let manager = manager(&params, &parts.headers);
+    let mut call =
+        Call { api: &front.api, target: &target, params: &params, manager, warnings: Vec::new() };
+    let body = match parts.method {
+        Method::GET | Method::HEAD => Bytes::new(),
+        _ => bodies::read(&parts.headers, body).await?,
+    };
+    let answer = dispatch(&mut call, &parts.method, &parts.headers, &body)?;
+    Ok(respond::answer(&front.api, shape_of(shape, &answer), answer, &call.warnings))
+}
+
+/// Tables and metadata are made of objects only.
+fn shape_of(shape: Shape, answer: &Answer) -> Shape {
+    match answer {
+        Answer::Value { .. } | Answer::Text(_) => Shape { form: Form::Plain, ..shape },
+        _ => shape,
+    }
+}
+
+fn authenticate(front: &Front, headers: &HeaderMap) -> Result<(), Failure> {
+    let Some(token) = &front.token else { return Ok(()) };
+    let shown = headers.get(AUTHORIZATION).and_then(|value| value.to_str().ok());
+    let shown = shown.and_then(|value| value.strip_prefix("Bearer ")).unwrap_or_default();
+    if same(shown.trim().as_bytes(), token.as_bytes()) {
+        Ok(())
+    } else {
+        Err(Failure::unauthorized())
+    }
+}
+
+/// Compares without saying by its time how much is right.
+fn same(one: &[u8], other: &[u8]) -> bool {
+    one.len() == other.len()
+        && one.iter().zip(other).fold(0, |differs, (a, b)| differs | (a ^ b)) == 0
+}
+
+/// Upstream: managerOrUserAgent.
+fn manager(params: &Params, headers: &HeaderMap) -> String {
+    if !params.field_manager.is_empty() {
+        return params.field_manager.clone();
+    }
+    let agent = headers.get(USER_AGENT).and_then(|value| value.to_str().ok()).unwrap_or_default();
+    let program = agent.split('/').next().unwrap_or_default();
+    program.chars().filter(|c| !c.is_control()).take(MANAGER_CHARS_MAX).collect()
+}
+
+/// Upstream: what the generic handlers say where no method is installed.
+fn not_allowed() -> Failure {
+    let message = "the server does not allow this method on the requested resource";
+    Failure::new(405, "MethodNotAllowed", message)
+}
+
+fn dispatch(
+    call: &mut Call<'_>,
+    method: &Method,
+    headers: &HeaderMap,
+    body: &[u8],
+) -> Result<Answer, Failure> {
+    let named = !call.target.name.is_empty();
+    // Lists over all namespaces can be read and not written.
+    let placed = named || !call.resource().namespaced || !call.target.namespace.is_empty();
+    let answered = call.resource().view == View::Answered;
+    match *method {
+        Method::POST if answered && !named => {
+            let body = object(call, headers, body)?;
+            reviews::answer(call, body)
+        }
+        _ if answered => Err(not_allowed()),
+        Method::GET | Method::HEAD => read(call),
+        Method::POST if !named && placed => {
+            let body = object(call, headers, body)?;
+            create::create(call, body)
+        }
+        Method::POST if !call.target.subresource.is_empty() => {
+            let body = object(call, headers, body)?;
+            subresources::create(call, body)
+        }
+        Method::PUT if named => put(call, headers, body),
+        Method::PATCH if named => {
+            let (sort, mut body) = bodies::patch(headers, body)?;
+            if call.resource().view == View::NewEvents {
+                events::to_core(&mut body);
+            }
+            match call.target.subresource.as_str() {
+                "scale" => scale::patch(call, sort, &body),
+                "" | "status" | "ephemeralcontainers" | "resize" => patch::patch(call, sort, &body),
+                _ => Err(not_allowed()),
+            }
+        }
+        Method::DELETE if placed && call.target.subresource.is_empty() => {
+            let body = bodies::delete_options(headers, body)?;
+            let options = delete::Options::read(call.params, body.as_ref())?;
+            if named {
+                delete::delete(call, &options)
+            } else {
+                let selection = list::selection(call)?;
+                delete::delete_collection(call, &selection, &options)
+            }
+        }
+        _ => Err(not_allowed()),
+    }
+}
+
+fn read(call: &Call<'_>) -> Result<Answer, Failure> {
+    match (call.target.name.as_str(), call.target.subresource.as_str()) {
+        ("", _) | (_, "") if call.params.watch => watch::watch(call),
+        ("", _) => list::list(call),
+        (_, "" | "status" | "ephemeralcontainers" | "resize") => verbs::get(call),
+        (_, "scale") => scale::get(call),
+        (_, "log") => subresources::log(call),
+        _ => Err(not_allowed()),
+    }
+}
+
+fn put(call: &mut Call<'_>, headers: &HeaderMap, body: &[u8]) -> Result<Answer, Failure> {
+    let object = object(call, headers, body)?;
+    match call.target.subresource.as_str() {
+        "" | "status" | "ephemeralcontainers" | "resize" => update::update(call, object),
+        "scale" => scale::update(call, &object),
+        "finalize" => finalize::finalize(call, &object),
+        _ => Err(not_allowed()),
+    }
+}
+
+/// The body as an object of the kind that belongs here.
+fn object(
+    call: &mut Call<'_>,
+    headers: &HeaderMap,
+    body: &[u8],
+) -> Result<serde_json::Value, Failure> {
+    let mut object = bodies::object(headers, body)?;
+    let kind = fields::body_kind(call.resource(), &call.target.subresource);
+    fields::check(call, &mut object, &kind)?;
+    if call.resource().view == View::NewEvents {
+        events::to_core(&mut object);
+    }
+    Ok(object)
+}

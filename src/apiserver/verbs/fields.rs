@@ -1,0 +1,71 @@
+//! What becomes of fields that a kind does not have: dropped, warned about, or refused.
+
+use serde_json::Value;
+
+use crate::apiserver::failure::Failure;
+use crate::apiserver::http::FieldValidation;
+use crate::apiserver::kinds::Resource;
+use crate::apiserver::schema::{self, GroupVersionKind};
+
+use super::{Call, text};
+
+/// Reads what the body says about itself and deals with fields that it should not have.
+pub fn check(
+    call: &mut Call<'_>,
+    object: &mut Value,
+    kind: &GroupVersionKind,
+) -> Result<(), Failure> {
+    check_kind(object, kind)?;
+    let unknown = schema::unknown_fields(kind, object);
+    if unknown.is_empty() {
+        return Ok(());
+    }
+    let sentences: Vec<String> =
+        unknown.iter().map(|path| format!("unknown field \"{path}\"")).collect();
+    match call.params.field_validation {
+        FieldValidation::Ignore => {}
+        FieldValidation::Warn => call.warnings.extend(sentences),
+        FieldValidation::Strict => {
+            let (version, name) = (&kind.version, &kind.kind);
+            return Err(Failure::bad_request(format!(
+                "{name} in version {version:?} cannot be handled as a {name}: strict decoding error: {}",
+                sentences.join(", ")
+            )));
+        }
+    }
+    Ok(())
+}
+
+/// Refuses a body that says that it is something else, and lets it be silent.
+fn check_kind(object: &Value, kind: &GroupVersionKind) -> Result<(), Failure> {
+    let version = text(object, "/apiVersion");
+    let expected = if kind.group.is_empty() {
+        kind.version.to_string()
+    } else {
+        format!("{}/{}", kind.group, kind.version)
+    };
+    let name = text(object, "/kind");
+    if !name.is_empty() && name != &*kind.kind {
+        let shown = version.rsplit('/').next().unwrap_or_default();
+        return Err(Failure::bad_request(format!(
+            "{name} in version {shown:?} cannot be handled as a {}: converting ({name}) to ({}): unknown conversion",
+            kind.kind, kind.kind
+        )));
+    }
+    if !version.is_empty() && version != expected {
+        return Err(Failure::bad_request(format!(
+            "the API version in the data ({version}) does not match the expected API version ({expected})"
+        )));
+    }
+    Ok(())
+}
+
+/// The type of the bodies of `resource`, or of one of its subresources.
+#[must_use]
+pub fn body_kind(resource: &Resource, subresource: &str) -> GroupVersionKind {
+    let (group, version, kind) = resource
+        .subresource(subresource)
+        .and_then(|sub| sub.body)
+        .unwrap_or((resource.group, resource.version, resource.kind));
+    GroupVersionKind::new(group, version, kind)
+}

@@ -1,0 +1,69 @@
+//! `watch`. Upstream: the semantics of resourceVersion and sendInitialEvents, v1.37.
+
+use std::time::Duration;
+
+use crate::apiserver::failure::Failure;
+
+use super::list::{invalid_option, revision, selection, too_old};
+use super::{Answer, Call, Watching};
+
+/// How long a watch lasts that names no time. Upstream: 30 to 60 minutes, at random.
+const TIMEOUT: Duration = Duration::from_mins(45);
+
+/// Watches what the call selects.
+pub fn watch(call: &Call<'_>) -> Result<Answer, Failure> {
+    let params = call.params;
+    check(call)?;
+    let mut selection = selection(call)?;
+    if !call.target.name.is_empty() {
+        selection = selection.named(&call.target.name);
+    }
+    let (store, table) = (&call.api.store, call.kept().table);
+    let from = revision(params)?;
+    let initial = match (params.send_initial_events, from) {
+        (Some(wanted), _) => wanted,
+        // Upstream: "get state and start at most recent", "get state and start at any".
+        (None, from) => from.is_none(),
+    };
+    let mut watching = Watching {
+        initial: None,
+        mark_initial_end: initial && params.send_initial_events.is_some() && params.bookmarks,
+        queue: Default::default(),
+        bookmarks: params.bookmarks,
+        timeout: params.timeout.unwrap_or(TIMEOUT),
+        failure: None,
+    };
+    let begun = if initial {
+        store.list_and_watch(table, selection).map(|(page, queue)| {
+            watching.initial = Some(page);
+            queue
+        })
+    } else {
+        store.watch(table, selection, from.unwrap_or_else(|| store.revision()))
+    };
+    match begun {
+        Ok(queue) => watching.queue = queue,
+        // Upstream: once the request is understood, what goes wrong is an event.
+        Err(expired) => watching.failure = Some(too_old(from.unwrap_or(0), expired)),
+    }
+    Ok(Answer::Watch(watching))
+}
+
+fn check(call: &Call<'_>) -> Result<(), Failure> {
+    let params = call.params;
+    let forbidden = |field: &str, why: &str| {
+        Err(invalid_option(field, "FieldValueForbidden", format!("Forbidden: {why}")))
+    };
+    let how = params.resource_version_match.as_str();
+    match params.send_initial_events {
+        Some(_) if how != "NotOlderThan" => forbidden(
+            "resourceVersionMatch",
+            "sendInitialEvents requires setting resourceVersionMatch to NotOlderThan",
+        ),
+        None if !how.is_empty() => forbidden(
+            "resourceVersionMatch",
+            "resourceVersionMatch is forbidden for watch unless sendInitialEvents is provided",
+        ),
+        _ => Ok(()),
+    }
+}

@@ -1,0 +1,211 @@
+//! `berth apiserver`: a Kubernetes API in memory, until it is told to stop.
+
+use std::fs;
+use std::io::{self, Write as _};
+use std::net::SocketAddr;
+use std::os::unix::fs::OpenOptionsExt as _;
+use std::path::Path;
+use std::process::ExitCode;
+use std::sync::Arc;
+
+use k8s_openapi::ByteString;
+use serde_json::{Value, json};
+use tokio_rustls::rustls::ServerConfig;
+
+use crate::apiserver::server::{Options, Server};
+use crate::runtime::StopSignals;
+use crate::server::listener::Listener;
+use crate::server::tls;
+use crate::telemetry;
+
+use super::args::ApiserverArgs;
+use super::{failed, refuse};
+
+/// Bytes of a token file at most.
+const TOKEN_BYTES_MAX: usize = 4096;
+
+/// Why nothing was started.
+#[derive(Debug, thiserror::Error)]
+enum Refusal {
+    #[error(
+        "--address {0}: beyond loopback it takes a token (--token or --token-file) and TLS (--tls, or --tls-cert-file and --tls-private-key-file)"
+    )]
+    Unguarded(SocketAddr),
+    #[error("--address {address}: {error}")]
+    Bind { address: SocketAddr, error: io::Error },
+    #[error("{path}: {error}")]
+    Token { path: String, error: io::Error },
+    #[error("{0}: must be 1 to {TOKEN_BYTES_MAX} visible ASCII characters")]
+    TokenText(String),
+    #[error("{0}")]
+    Tls(#[from] tls::TlsError),
+    #[error("{path}: {error}")]
+    Kubeconfig { path: String, error: io::Error },
+}
+
+/// Serves the API. The exit code is 0 after an ordered stop, 2 where it could not start for a reason that
+/// lies in what it was given, 1 for anything else.
+#[must_use]
+pub fn execute(args: &ApiserverArgs) -> ExitCode {
+    if let Err(error) = telemetry::init(args.log.logging_format, args.log.verbosity) {
+        return refuse(&error);
+    }
+    let prepared = match prepare(args) {
+        Ok(prepared) => prepared,
+        Err(refusal) => return refuse(&refusal),
+    };
+    // One thread: a request costs about as much as waking another thread would, and the store has one
+    // lock anyway. It leaves the other cores to the clients, which are mostly on the same machine.
+    let runtime = match tokio::runtime::Builder::new_current_thread().enable_all().build() {
+        Ok(runtime) => runtime,
+        Err(error) => return failed(&format!("no runtime could be started: {error}")),
+    };
+    let outcome = runtime.block_on(serve(prepared));
+    runtime.shutdown_background();
+    match outcome {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => failed(&error),
+    }
+}
+
+/// An address that is taken, and what is served there.
+struct Prepared {
+    listener: Listener,
+    options: Options,
+    /// The line that says how to use it.
+    hint: String,
+}
+
+fn prepare(args: &ApiserverArgs) -> Result<Prepared, Refusal> {
+    let token = token(args)?;
+    let (tls, authority) = certificate(args)?;
+    if !args.address.ip().is_loopback() && (token.is_none() || tls.is_none()) {
+        return Err(Refusal::Unguarded(args.address));
+    }
+    let listener = Listener::bind(args.address)
+        .map_err(|error| Refusal::Bind { address: args.address, error })?;
+    let scheme = if tls.is_some() { "https" } else { "http" };
+    let url = format!("{scheme}://{}", listener.address());
+    let mut hint = format!("serving at {url}; ");
+    if let Some(path) = &args.kubeconfig_out {
+        let text = kubeconfig(&url, token.as_deref(), authority.as_deref());
+        write_private(path, &text)
+            .map_err(|error| Refusal::Kubeconfig { path: path.display().to_string(), error })?;
+        hint += &format!("use it with: export KUBECONFIG={}", path.display());
+    } else if tls.is_none() && token.is_none() {
+        hint += &format!("use it with: kubectl --server={url} get namespaces");
+    } else {
+        hint += "--kubeconfig-out FILE writes a kubeconfig for it";
+    }
+    let options = Options { token, tls, ..Options::default() };
+    Ok(Prepared { listener, options, hint })
+}
+
+async fn serve(prepared: Prepared) -> io::Result<()> {
+    let mut stop = StopSignals::of_process()?;
+    let server = Server::start(prepared.listener, prepared.options)?;
+    // Whoever started it may have closed standard output.
+    drop(writeln!(io::stdout(), "{}", prepared.hint));
+    stop.first().await;
+    server.shutdown().await;
+    Ok(())
+}
+
+fn token(args: &ApiserverArgs) -> Result<Option<String>, Refusal> {
+    let (name, token) = match (&args.token, &args.token_file) {
+        (Some(token), _) => ("--token".to_owned(), token.clone()),
+        (None, Some(path)) => {
+            let name = path.display().to_string();
+            let text = fs::read_to_string(path)
+                .map_err(|error| Refusal::Token { path: name.clone(), error })?;
+            (name, text.trim().to_owned())
+        }
+        (None, None) => return Ok(None),
+    };
+    let visible = token.bytes().all(|byte| byte.is_ascii_graphic());
+    if token.is_empty() || token.len() > TOKEN_BYTES_MAX || !visible {
+        return Err(Refusal::TokenText(name));
+    }
+    Ok(Some(token))
+}
+
+/// What HTTPS needs, and the certificate that clients check it by, where it was made here.
+fn certificate(
+    args: &ApiserverArgs,
+) -> Result<(Option<Arc<ServerConfig>>, Option<String>), Refusal> {
+    if let (Some(certificate), Some(key)) = (&args.tls_cert_file, &args.tls_private_key_file) {
+        return Ok((Some(tls::from_files(certificate, key)?), None));
+    }
+    if !args.tls {
+        return Ok((None, None));
+    }
+    let made = tls::self_signed(&args.address.ip().to_string())?;
+    Ok((Some(made.config), Some(made.certificate_pem)))
+}
+
+/// A kubeconfig with one context. JSON is YAML, too.
+fn kubeconfig(url: &str, token: Option<&str>, authority: Option<&str>) -> String {
+    let mut cluster = json!({"server": url});
+    if let Some(pem) = authority {
+        let bytes = ByteString(pem.as_bytes().to_vec());
+        cluster["certificate-authority-data"] = serde_json::to_value(bytes).unwrap_or(Value::Null);
+    }
+    let user = token.map_or_else(|| json!({}), |token| json!({"token": token}));
+    let config = json!({
+        "apiVersion": "v1", "kind": "Config", "current-context": "berth",
+        "clusters": [{"name": "berth", "cluster": cluster}],
+        "users": [{"name": "berth", "user": user}],
+        "contexts": [{"name": "berth", "context": {"cluster": "berth", "user": "berth"}}],
+    });
+    format!("{config:#}\n")
+}
+
+/// Writes a file that nobody else can read: there may be a token in it.
+fn write_private(path: &Path, text: &str) -> io::Result<()> {
+    let mut file =
+        fs::File::options().write(true).create(true).truncate(true).mode(0o600).open(path)?;
+    file.write_all(text.as_bytes())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::cli::args::{Command, try_parse_from};
+
+    fn args(flags: &[&str]) -> ApiserverArgs {
+        let line = ["berth", "apiserver"].into_iter().chain(flags.iter().copied());
+        match try_parse_from(line).unwrap().command {
+            Command::Apiserver(args) => args,
+            other => panic!("{other:?}"),
+        }
+    }
+
+    fn refused(flags: &[&str]) -> String {
+        prepare(&args(flags)).err().map(|refusal| refusal.to_string()).unwrap_or_default()
+    }
+
+    #[test]
+    fn beyond_loopback_it_wants_a_token_and_tls() {
+        for flags in [&[][..], &["--token", "x"], &["--tls"]] {
+            let flags = [&["--address", "0.0.0.0:0"], flags].concat();
+            assert!(refused(&flags).contains("beyond loopback"), "{flags:?}");
+        }
+        assert_eq!(refused(&["--address", "0.0.0.0:0", "--token", "x", "--tls"]), "");
+        assert_eq!(refused(&["--address", "[::1]:0"]), "");
+    }
+
+    #[test]
+    fn tokens_are_visible_text() {
+        assert!(refused(&["--token", "a b"]).starts_with("--token:"));
+        assert!(refused(&["--token", ""]).starts_with("--token:"));
+        assert!(refused(&["--token-file", "/no/such/file"]).starts_with("/no/such/file:"));
+    }
+
+    #[test]
+    fn a_kubeconfig_has_what_clients_need() {
+        let text = kubeconfig("https://127.0.0.1:1", Some("t"), Some("PEM"));
+        let config: Value = serde_json::from_str(&text).unwrap();
+        assert_eq!(config["clusters"][0]["cluster"]["certificate-authority-data"], "UEVN");
+        assert_eq!(config["users"][0]["user"]["token"], "t");
+    }
+}
