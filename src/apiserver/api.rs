@@ -43,21 +43,24 @@ impl Api {
     }
 
     fn add_first_namespaces(&self) {
+        FIRST_NAMESPACES.iter().for_each(|name| self.add_namespace(name));
+    }
+
+    /// Makes a namespace, unless it is there.
+    pub(super) fn add_namespace(&self, name: &str) {
         let Some(resource) = Resource::by_qualified("namespaces") else { return };
-        for name in FIRST_NAMESPACES {
-            let namespace = json!({
-                "metadata": {
-                    "name": name,
-                    "uid": self.identities.uid(),
-                    "creationTimestamp": now(),
-                    "labels": {"kubernetes.io/metadata.name": name},
-                },
-                "spec": {"finalizers": ["kubernetes"]},
-                "status": {"phase": "Active"},
-            });
-            // The store is empty: no name is taken.
-            let _ = self.store.create(resource.table, Encoder(resource).encode(&namespace));
-        }
+        let namespace = json!({
+            "metadata": {
+                "name": name,
+                "uid": self.identities.uid(),
+                "creationTimestamp": now(),
+                "labels": {"kubernetes.io/metadata.name": name},
+            },
+            "spec": {"finalizers": ["kubernetes"]},
+            "status": {"phase": "Active"},
+        });
+        // It fails where the name is taken, and then there is nothing to do.
+        let _ = self.store.create(resource.table, Encoder(resource).encode(&namespace));
     }
 
     /// An object of a stored resource.

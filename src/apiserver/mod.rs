@@ -16,6 +16,7 @@ pub mod discovery;
 pub mod failure;
 pub mod http;
 pub mod identity;
+pub mod import;
 pub mod kinds;
 pub mod objects;
 pub mod patch;

@@ -120,6 +120,12 @@ impl Resource {
         RESOURCES.iter().find(|row| row.qualified == name)
     }
 
+    /// The resource of an `apiVersion` and a `kind`.
+    #[must_use]
+    pub fn by_kind(api_version: &str, kind: &str) -> Option<&'static Resource> {
+        RESOURCES.iter().find(|row| row.kind == kind && row.api_version == api_version)
+    }
+
     /// The resource as which the objects are kept: itself, but for views of another.
     #[must_use]
     pub fn kept(&self) -> &'static Resource {
