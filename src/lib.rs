@@ -16,7 +16,8 @@
 //! - [`engine`]: `step(event, now) -> effects`, the scheduling cycle, and `query`.
 //!
 //! The edges: [`telemetry`] (log), [`wire`] (what Kubernetes objects look like to us), [`config`]
-//! (KubeSchedulerConfiguration), [`client`] (watch and write), [`runtime`] (the wiring), [`cli`].
+//! (KubeSchedulerConfiguration), [`client`] (watch and write), [`actors`] (pretend kubelets and small
+//! controllers for any API server), [`runtime`] (the wiring), [`cli`].
 //!
 //! # Invariants
 //! - The core does no IO, reads no clock and cannot fail: outcomes are data, time comes in as `now`.
@@ -40,6 +41,7 @@ pub mod plugins;
 pub mod preemption;
 pub mod queue;
 
+pub mod actors;
 pub mod cli;
 pub mod client;
 pub mod config;

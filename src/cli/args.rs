@@ -7,6 +7,7 @@ use std::path::PathBuf;
 use clap::builder::{OsStringValueParser, TypedValueParser as _};
 use clap::{Args, CommandFactory as _, Parser, Subcommand, ValueEnum};
 
+use super::actors::KubeletsArgs;
 use super::go_flags::{normalize, parse_bool, parse_finite, parse_integer};
 use super::version::VERSION;
 use crate::telemetry::LogFormat;
@@ -40,6 +41,8 @@ pub enum Command {
     Evaluate(EvaluateArgs),
     /// Print the configuration with its defaults, or check a file.
     Config(ConfigArgs),
+    /// Pretend kubelets: keep nodes ready and make the pods on them run, in any cluster.
+    Kubelets(KubeletsArgs),
 }
 
 /// The flags of `berth run`, spelled as kube-scheduler's where it has them.
@@ -188,6 +191,6 @@ pub fn try_parse_from(
 }
 
 /// A path. One that is empty is read too, and means that none was given, as for kube-scheduler.
-fn path() -> impl clap::builder::TypedValueParser<Value = PathBuf> {
+pub(super) fn path() -> impl clap::builder::TypedValueParser<Value = PathBuf> {
     OsStringValueParser::new().map(PathBuf::from)
 }

@@ -47,7 +47,7 @@ impl StopSignals {
     }
 
     /// Waits for the first wish.
-    pub(super) async fn first(&mut self) {
+    pub async fn first(&mut self) {
         self.at_least(Wish::Stop).await;
     }
 
