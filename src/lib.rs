@@ -17,8 +17,8 @@
 //!
 //! The edges: [`telemetry`] (log), [`wire`] (what Kubernetes objects look like to us), [`config`]
 //! (KubeSchedulerConfiguration), [`client`] (watch and write), [`server`] (health and metrics over HTTP),
-//! [`apiserver`] (a Kubernetes API in memory),
-//! [`runtime`] (the wiring), [`cli`].
+//! [`apiserver`] (a Kubernetes API in memory), [`actors`] (pretend kubelets and small controllers for any
+//! API server), [`playground`] (all of it in one process), [`runtime`] (the wiring), [`cli`].
 //!
 //! # Invariants
 //! - The core does no IO, reads no clock and cannot fail: outcomes are data, time comes in as `now`.
@@ -42,6 +42,7 @@ pub mod plugins;
 pub mod preemption;
 pub mod queue;
 
+pub mod actors;
 pub mod apiserver;
 pub mod cli;
 pub mod client;

@@ -9,15 +9,17 @@ const CORE: [&str; 8] =
     ["units", "model", "cluster", "framework", "preemption", "plugins", "queue", "engine"];
 
 /// The edges, and which other edges each may use besides the core, `telemetry`, `wire` and `config`.
-const EDGES: [(&str, &[&str]); 8] = [
+const EDGES: [(&str, &[&str]); 10] = [
     ("telemetry", &[]),
     ("wire", &[]),
     ("config", &[]),
     ("client", &[]),
     ("server", &[]),
     ("apiserver", &["server"]),
+    ("actors", &["client"]),
     ("runtime", &["client", "server"]),
-    ("cli", &["client", "server", "apiserver", "runtime"]),
+    ("playground", &["client", "server", "apiserver", "actors", "runtime"]),
+    ("cli", &["client", "server", "apiserver", "actors", "runtime", "playground"]),
 ];
 
 /// Edges that every edge may use.

@@ -8,6 +8,7 @@ use std::path::PathBuf;
 use clap::builder::{OsStringValueParser, TypedValueParser as _};
 use clap::{Args, CommandFactory as _, Parser, Subcommand, ValueEnum};
 
+use super::actors::KubeletsArgs;
 use super::go_flags::{normalize, parse_bool, parse_finite, parse_integer};
 use super::version::VERSION;
 use crate::telemetry::LogFormat;
@@ -43,6 +44,8 @@ pub enum Command {
     Evaluate(EvaluateArgs),
     /// Print the configuration with its defaults, or check a file.
     Config(ConfigArgs),
+    /// Pretend kubelets: keep nodes ready and make the pods on them run, in any cluster.
+    Kubelets(KubeletsArgs),
 }
 
 /// The flags of `berth run`, spelled as kube-scheduler's where it has them.
@@ -257,6 +260,6 @@ fn parse_address(text: &str) -> Result<SocketAddr, &'static str> {
 }
 
 /// A path. One that is empty is read too, and means that none was given, as for kube-scheduler.
-fn path() -> impl clap::builder::TypedValueParser<Value = PathBuf> {
+pub(super) fn path() -> impl clap::builder::TypedValueParser<Value = PathBuf> {
     OsStringValueParser::new().map(PathBuf::from)
 }

@@ -3,6 +3,7 @@
 //! Whatever is refused before a subcommand starts (flags, files that they name) is said on standard
 //! error, one line a finding, with exit code 2.
 
+pub mod actors;
 pub mod apiserver;
 pub mod args;
 pub mod config;
@@ -42,6 +43,7 @@ fn dispatch(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
             Command::Apiserver(args) => apiserver::execute(&args),
             Command::Evaluate(args) => evaluate::execute(args),
             Command::Config(args) => config::execute(&args),
+            Command::Kubelets(args) => actors::kubelets(&args),
         },
         Err(error) => {
             // Help and version go to standard output, errors to standard error; either may be closed.

@@ -1,5 +1,7 @@
 //! Durations in Go's spelling, such as `1m30s`. Read by `reader`, printed by `render`.
 
+use std::time::Duration;
+
 /// The units, longest spelling first where one begins like another; the value is in nanoseconds.
 const UNITS: [(&str, i64); 8] = [
     ("ns", 1),
@@ -14,6 +16,13 @@ const UNITS: [(&str, i64); 8] = [
 
 /// Digits after the point beyond this many cannot change the nanoseconds of an hour.
 const FRACTION_DIGITS_MAX: usize = 18;
+
+/// A duration in Go's spelling; `None` where Go's `time.ParseDuration` refuses it or it is below zero.
+#[must_use]
+pub fn parse_duration(text: &str) -> Option<Duration> {
+    let nanos = u64::try_from(parse_go_duration(text)?).ok()?;
+    Some(Duration::from_nanos(nanos))
+}
 
 /// `text` in nanoseconds; `None` where Go's `time.ParseDuration` refuses it.
 pub(super) fn parse_go_duration(text: &str) -> Option<i64> {

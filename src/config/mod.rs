@@ -27,6 +27,7 @@ mod tests;
 
 use std::path::{Path, PathBuf};
 
+pub use duration::parse_duration;
 pub use error::{ConfigError, ConfigErrors};
 
 use crate::framework::{PluginInfo, ProfileSpec};
