@@ -97,7 +97,10 @@ mod tests {
         assert!(get("namespaces", "shop").is_some(), "its namespace is made");
         let pods = Resource::by_qualified("pods").unwrap();
         let pod = api.get(pods, "shop", "a").unwrap().parse().unwrap();
-        assert_eq!((&pod["metadata"]["uid"], &pod["status"]["phase"]), (&json!("u-1"), &json!("Running")));
+        assert_eq!(
+            (&pod["metadata"]["uid"], &pod["status"]["phase"]),
+            (&json!("u-1"), &json!("Running"))
+        );
 
         let written = json!({"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "c"}});
         assert_eq!(api.import(written.clone()).unwrap(), Imported::Created(Vec::new()));

@@ -18,6 +18,7 @@ pub mod http;
 pub mod identity;
 pub mod import;
 pub mod kinds;
+pub mod kubeconfig;
 pub mod objects;
 pub mod patch;
 pub mod print;

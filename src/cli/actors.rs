@@ -134,7 +134,7 @@ fn run<W: Future<Output = ()>>(
     }
 }
 
-fn duration(text: &str) -> Result<Duration, String> {
+pub(super) fn duration(text: &str) -> Result<Duration, String> {
     parse_duration(text).ok_or_else(|| "not a duration such as 1m30s".to_owned())
 }
 

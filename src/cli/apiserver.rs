@@ -3,15 +3,12 @@
 use std::fs;
 use std::io::{self, Write as _};
 use std::net::SocketAddr;
-use std::os::unix::fs::OpenOptionsExt as _;
-use std::path::Path;
 use std::process::ExitCode;
 use std::sync::Arc;
 
-use k8s_openapi::ByteString;
-use serde_json::{Value, json};
 use tokio_rustls::rustls::ServerConfig;
 
+use crate::apiserver::kubeconfig::{kubeconfig, write_private};
 use crate::apiserver::server::{Options, Server};
 use crate::runtime::StopSignals;
 use crate::server::listener::Listener;
@@ -143,30 +140,6 @@ fn certificate(
     Ok((Some(made.config), Some(made.certificate_pem)))
 }
 
-/// A kubeconfig with one context. JSON is YAML, too.
-fn kubeconfig(url: &str, token: Option<&str>, authority: Option<&str>) -> String {
-    let mut cluster = json!({"server": url});
-    if let Some(pem) = authority {
-        let bytes = ByteString(pem.as_bytes().to_vec());
-        cluster["certificate-authority-data"] = serde_json::to_value(bytes).unwrap_or(Value::Null);
-    }
-    let user = token.map_or_else(|| json!({}), |token| json!({"token": token}));
-    let config = json!({
-        "apiVersion": "v1", "kind": "Config", "current-context": "berth",
-        "clusters": [{"name": "berth", "cluster": cluster}],
-        "users": [{"name": "berth", "user": user}],
-        "contexts": [{"name": "berth", "context": {"cluster": "berth", "user": "berth"}}],
-    });
-    format!("{config:#}\n")
-}
-
-/// Writes a file that nobody else can read: there may be a token in it.
-fn write_private(path: &Path, text: &str) -> io::Result<()> {
-    let mut file =
-        fs::File::options().write(true).create(true).truncate(true).mode(0o600).open(path)?;
-    file.write_all(text.as_bytes())
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -199,13 +172,5 @@ mod tests {
         assert!(refused(&["--token", "a b"]).starts_with("--token:"));
         assert!(refused(&["--token", ""]).starts_with("--token:"));
         assert!(refused(&["--token-file", "/no/such/file"]).starts_with("/no/such/file:"));
-    }
-
-    #[test]
-    fn a_kubeconfig_has_what_clients_need() {
-        let text = kubeconfig("https://127.0.0.1:1", Some("t"), Some("PEM"));
-        let config: Value = serde_json::from_str(&text).unwrap();
-        assert_eq!(config["clusters"][0]["cluster"]["certificate-authority-data"], "UEVN");
-        assert_eq!(config["users"][0]["user"]["token"], "t");
     }
 }

@@ -10,6 +10,7 @@ use clap::{Args, CommandFactory as _, Parser, Subcommand, ValueEnum};
 
 use super::actors::KubeletsArgs;
 use super::go_flags::{normalize, parse_bool, parse_finite, parse_integer};
+use super::playground::PlaygroundArgs;
 use super::version::VERSION;
 use crate::telemetry::LogFormat;
 
@@ -38,6 +39,8 @@ pub struct Cli {
 pub enum Command {
     /// Schedule the pods of a cluster that name this scheduler.
     Run(Box<RunArgs>),
+    /// Run a whole cluster in this process: API server, kubelets and the scheduler.
+    Playground(PlaygroundArgs),
     /// Serve the Kubernetes API from memory, until told to stop.
     Apiserver(ApiserverArgs),
     /// Judge every node for the pods of a scenario, read from standard input.

@@ -10,6 +10,7 @@ pub mod config;
 pub mod decision_log;
 pub mod evaluate;
 pub mod options;
+pub mod playground;
 pub mod run;
 pub mod version;
 
@@ -41,6 +42,7 @@ fn dispatch(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
         Ok(cli) => match cli.command {
             Command::Run(args) => run::execute(&args),
             Command::Apiserver(args) => apiserver::execute(&args),
+            Command::Playground(args) => playground::execute(&args),
             Command::Evaluate(args) => evaluate::execute(args),
             Command::Config(args) => config::execute(&args),
             Command::Kubelets(args) => actors::kubelets(&args),

@@ -82,7 +82,7 @@ fn runtime_options(options: RunOptions, log: Option<DecisionLog>, addresses: Tak
 }
 
 /// The decision log, if there is one. A full disk is said once and ends only the log.
-struct Decisions(Option<DecisionLog>);
+pub(super) struct Decisions(pub(super) Option<DecisionLog>);
 
 impl DecisionSink for Decisions {
     fn write(&mut self, decision: &Decision) {

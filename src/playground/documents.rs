@@ -41,14 +41,8 @@ pub(super) fn read(text: &mut dyn BufRead, sink: Sink<'_>) -> Result<(), Documen
         }
         return Ok(());
     }
-    let mut yaml = Yaml {
-        sink,
-        chunk: String::new(),
-        begin: 1,
-        line: 0,
-        items: None,
-        in_list: false,
-    };
+    let mut yaml =
+        Yaml { sink, chunk: String::new(), begin: 1, line: 0, items: None, in_list: false };
     let mut line = String::new();
     while next_line(text, &mut line)? {
         yaml.push(&line)?;

@@ -118,10 +118,7 @@ mod tests {
 
         let empty = folder.path().join("d.yaml");
         let error = sources(std::slice::from_ref(&empty)).unwrap_err().to_string();
-        assert_eq!(
-            error,
-            format!("{}: has no files *.yaml, *.yml or *.json", empty.display())
-        );
+        assert_eq!(error, format!("{}: has no files *.yaml, *.yml or *.json", empty.display()));
         let error = sources(&["/nowhere".into()]).unwrap_err().to_string();
         assert!(error.starts_with("/nowhere: No such file"), "{error}");
         let error = sources(&["-".into(), "-".into()]).unwrap_err().to_string();

@@ -1,7 +1,210 @@
 //! A whole cluster in one process: the embedded API server, pretend kubelets, small controllers and the
-//! scheduler, fed with manifests or a dump. Called by `cli`.
+//! scheduler itself, all of them clients of the API server over HTTP, as in a cluster. Called by `cli`.
 
 mod documents;
+mod load;
 mod manifests;
+mod picture;
+mod settle;
+mod show;
+mod summary;
 
-pub use manifests::{ManifestError, Source};
+use std::future::Future;
+use std::io::Write as _;
+use std::sync::Arc;
+use std::time::Duration;
+
+use anyhow::Context as _;
+use kube::Client;
+use tokio::sync::{mpsc, watch};
+use tokio::task::JoinHandle;
+use tokio::time::{Instant, MissedTickBehavior, interval};
+
+use crate::actors::kubelets::{self, KubeletOptions};
+use crate::apiserver::api::Api;
+use crate::apiserver::server::Server;
+use crate::client::{self, Counters, Source as ApiSource};
+use crate::engine::{Event, Kind};
+use crate::runtime::{self, StopSignals, Wish};
+
+pub use load::{Loaded, Wanted, load};
+pub use manifests::{ManifestError, Source, sources};
+use picture::Picture;
+use settle::{QUIET, controllers_are_done};
+use show::Show;
+
+/// Events between the watches and the picture.
+const EVENTS_MAX: usize = 4096;
+/// How often the table is drawn anew, and how often it is asked whether all has settled.
+const DRAW_EVERY: Duration = Duration::from_millis(100);
+
+/// What a playground is run with.
+pub struct Options {
+    /// Where everybody finds the API server.
+    pub source: ApiSource,
+    /// The scheduler; it must look for the API server at the same place.
+    pub scheduler: runtime::Options,
+    /// The kubelets, if there are any.
+    pub kubelets: Option<KubeletOptions>,
+    /// End when all has settled.
+    pub until_settled: bool,
+    /// Show nothing of what happens.
+    pub quiet: bool,
+}
+
+/// How a playground ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Outcome {
+    /// Somebody stopped it.
+    Stopped,
+    /// All settled; pods that fit nowhere.
+    Settled {
+        /// How many.
+        unschedulable: usize,
+    },
+}
+
+/// Runs everything against `server` until it is stopped or has settled, and says how it ended. What is to
+/// be in the cluster from the start must be there already.
+pub async fn run(
+    server: Server,
+    options: Options,
+    mut stop: StopSignals,
+) -> anyhow::Result<Outcome> {
+    let schedulers = options.scheduler.profiles.iter().map(|spec| spec.scheduler_name.clone());
+    let mut picture = Picture::new(schedulers.collect());
+    let (client, _) = client::connect(&options.source).await?;
+    let (end, ends) = watch::channel(Wish::Run);
+    let mut cast = Cast::start(&client, options.kubelets, options.scheduler, &ends);
+    let (events_in, mut events) = mpsc::channel(EVENTS_MAX);
+    let counters = Arc::new(Counters::default());
+    for kind in [Kind::Namespace, Kind::Node, Kind::Pod] {
+        let (client, events) = (client.clone(), events_in.clone());
+        cast.tasks.push(tokio::spawn(client::watch(client, kind, events, Arc::clone(&counters))));
+    }
+    drop(events_in);
+    let mut show = Show::on_stdout(options.quiet);
+    let outcome = tokio::select! {
+        biased;
+        () = stop.first() => Ok(Outcome::Stopped),
+        ended = &mut cast.scheduler => Err(ended_early(ended)),
+        outcome = look(&mut picture, &mut show, &mut events, &client, options.until_settled) => outcome,
+    };
+    show.clear();
+    end.send_replace(Wish::Stop);
+    let finished = async {
+        if !cast.scheduler.is_finished() {
+            drop((&mut cast.scheduler).await);
+        }
+    };
+    tokio::select! {
+        () = stop.second() => {}
+        () = finished => {}
+    }
+    for task in &cast.tasks {
+        task.abort();
+    }
+    server.shutdown().await;
+    if outcome.is_ok() {
+        // Whoever reads may have gone.
+        drop(write!(std::io::stdout(), "\n{}", summary::summary(&picture)));
+    }
+    outcome
+}
+
+fn ended_early(ended: Result<anyhow::Result<()>, tokio::task::JoinError>) -> anyhow::Error {
+    match ended {
+        Ok(Ok(())) => anyhow::anyhow!("the scheduler has ended"),
+        Ok(Err(error)) => error.context("the scheduler has ended"),
+        Err(error) => anyhow::Error::new(error).context("the scheduler has ended"),
+    }
+}
+
+/// Everybody who acts in the cluster.
+struct Cast {
+    scheduler: JoinHandle<anyhow::Result<()>>,
+    tasks: Vec<JoinHandle<()>>,
+}
+
+impl Cast {
+    fn start(
+        client: &Client,
+        kubelets: Option<KubeletOptions>,
+        scheduler: runtime::Options,
+        ends: &watch::Receiver<Wish>,
+    ) -> Self {
+        let mut tasks = Vec::new();
+        if let Some(kubelets) = kubelets {
+            let client = client.clone();
+            tasks.push(tokio::spawn(kubelets::run(client, kubelets, ended(ends.clone()))));
+        }
+        let scheduler = tokio::spawn(runtime::run(scheduler, StopSignals::new(ends.clone())));
+        Self { scheduler, tasks }
+    }
+}
+
+fn ended(mut ends: watch::Receiver<Wish>) -> impl Future<Output = ()> {
+    async move { drop(ends.wait_for(|wish| *wish >= Wish::Stop).await.is_ok()) }
+}
+
+/// Takes in what happens and shows it, for ever or until all has settled.
+async fn look(
+    picture: &mut Picture,
+    show: &mut Show,
+    events: &mut mpsc::Receiver<Event>,
+    client: &Client,
+    until_settled: bool,
+) -> anyhow::Result<Outcome> {
+    let mut ticks = interval(DRAW_EVERY);
+    ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    let (mut changed, mut drawn) = (Instant::now(), false);
+    let mut news = Vec::new();
+    loop {
+        tokio::select! {
+            event = events.recv() => {
+                let event = event.context("the watches have ended")?;
+                if !matches!(event, Event::NodeUpsert(_)) {
+                    changed = Instant::now();
+                }
+                picture.take_in(event, &mut news);
+                news.drain(..).for_each(|news| show.news(&news));
+                drawn = false;
+            }
+            _ = ticks.tick() => {
+                if !drawn {
+                    show.draw(picture);
+                    drawn = true;
+                }
+                let counts = picture.counts();
+                let quiet = changed.elapsed() >= QUIET && picture.is_complete();
+                if until_settled && quiet && counts.undecided == 0
+                    && controllers_are_done(client).await? && events.is_empty()
+                {
+                    return Ok(Outcome::Settled { unschedulable: counts.unschedulable });
+                }
+            }
+        }
+    }
+}
+
+/// Says what was loaded, a line each.
+#[must_use]
+pub fn describe(loaded: &Loaded) -> Vec<String> {
+    let mut lines = Vec::new();
+    for (kind, count) in &loaded.skipped {
+        lines.push(format!("warning: {count} objects of {kind} are left out: not served here"));
+    }
+    for (warning, count) in &loaded.warnings {
+        let times = if *count > 1 { format!(" ({count} times)") } else { String::new() };
+        lines.push(format!("warning: {warning}{times}"));
+    }
+    lines
+}
+
+/// Creates `nodes` through the API server's own door.
+pub fn create_nodes(api: &Api, nodes: &kubelets::NewNodes) -> anyhow::Result<()> {
+    for node in nodes.objects() {
+        api.import(node).context("a node cannot be created")?;
+    }
+    Ok(())
+}

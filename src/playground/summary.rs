@@ -101,7 +101,8 @@ fn bar(used: i64, of: i64) -> String {
     }
     let share = |parts: i64| i128::from(used) * i128::from(parts) / i128::from(of);
     let (filled, percent) = (share(BAR_CHARS), share(100));
-    let cells: String = (0..i128::from(BAR_CHARS)).map(|at| if at < filled { '█' } else { '░' }).collect();
+    let cells: String =
+        (0..i128::from(BAR_CHARS)).map(|at| if at < filled { '█' } else { '░' }).collect();
     let mark = if used > of { '!' } else { ' ' };
     format!("{cells} {percent:>3}%{mark}")
 }

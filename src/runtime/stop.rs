@@ -52,7 +52,7 @@ impl StopSignals {
     }
 
     /// Waits for the second wish.
-    pub(super) async fn second(&mut self) {
+    pub async fn second(&mut self) {
         self.at_least(Wish::StopNow).await;
     }
 

@@ -50,7 +50,8 @@ pub fn init(format: LogFormat, verbosity: i32) -> Result<(), TelemetryError> {
 /// What is logged: `wish`, unless that is empty.
 fn filter(verbosity: i32, wish: &str) -> Result<EnvFilter, TelemetryError> {
     let level = match verbosity {
-        ..=1 => "info",
+        ..0 => "warn",
+        0..=1 => "info",
         2..=4 => "debug",
         5.. => "trace",
     };
@@ -136,7 +137,7 @@ mod tests {
                 .filter(|word| text.contains(word))
                 .collect::<Vec<_>>()
         };
-        assert_eq!(said(-1, ""), ["placed", "retrying"]);
+        assert_eq!(said(-1, ""), ["retrying"]);
         assert_eq!(said(0, ""), ["placed", "retrying"]);
         assert_eq!(said(1, ""), ["placed", "retrying"]);
         assert_eq!(said(2, ""), ["placed", "detail", "retrying"]);

@@ -24,6 +24,11 @@ impl Default for NewNodes {
 }
 
 impl NewNodes {
+    /// All of them.
+    pub fn objects(&self) -> impl Iterator<Item = Value> {
+        (1..=self.count).map(|number| self.node(number))
+    }
+
     /// The node with this number, from 1.
     pub(super) fn node(&self, number: usize) -> Value {
         let name = format!("node-{number}");

@@ -1,0 +1,215 @@
+//! `berth playground`: a whole cluster in this process, to try the scheduler on manifests or a dump.
+
+use std::io::{self, Write as _};
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+use std::time::Duration;
+
+use clap::Args;
+
+use crate::actors::kubelets::{KubeletOptions, NewNodes};
+use crate::apiserver::kubeconfig::{kubeconfig as kubeconfig_text, write_private};
+use crate::apiserver::server::{Options as ServerOptions, Server};
+use crate::client::{RateLimit, Source as ApiSource};
+use crate::config::{self, Configuration};
+use crate::framework::ProfileSpec;
+use crate::playground::{self, Loaded, Outcome, Wanted};
+use crate::plugins::PLUGINS;
+use crate::queue::Backoff;
+use crate::runtime::{self, StopSignals};
+use crate::server::addresses::Taken;
+use crate::server::listener::Listener;
+use crate::telemetry::{self, LogFormat};
+
+use super::actors::duration;
+use super::args::path;
+use super::run::Decisions;
+use super::{EXIT_USAGE, failed, refuse};
+
+/// The exit code where all has settled and some pod fits nowhere.
+const EXIT_UNSCHEDULABLE: u8 = 3;
+
+/// The flags of `berth playground`.
+#[derive(Clone, Debug, PartialEq, Args)]
+pub struct PlaygroundArgs {
+    /// Manifests to begin with, or a dump of a cluster (`kubectl get nodes,pods -A -o yaml`): a file, a
+    /// folder, or `-` for standard input. May be given several times.
+    #[arg(short = 'f', long = "filename", value_name = "PATH", value_parser = path())]
+    pub files: Vec<PathBuf>,
+
+    /// How many nodes of 4 CPU and 16Gi to create [default: 10, or none where the manifests have nodes].
+    #[arg(long, value_name = "N")]
+    pub nodes: Option<usize>,
+
+    /// Take the nodes from this file (`kubectl get nodes -o yaml`).
+    #[arg(long, value_name = "FILE", value_parser = path())]
+    pub nodes_from: Option<PathBuf>,
+
+    /// End when no pod can be placed any more, with a summary; exit code 3 if one fits nowhere.
+    #[arg(long)]
+    pub until_settled: bool,
+
+    /// Configuration of the scheduler (kubescheduler.config.k8s.io/v1). Without it, pods of the schedulers
+    /// `berth` and `default-scheduler` are scheduled alike.
+    #[arg(long, value_name = "FILE", value_parser = path())]
+    pub config: Option<PathBuf>,
+
+    /// Seed of the choice among nodes that are equally good.
+    #[arg(long, value_name = "N", default_value_t = 0)]
+    pub seed: u64,
+
+    /// Address of the API server; it must be on loopback.
+    #[arg(long, value_name = "IP:PORT", default_value = "127.0.0.1:0")]
+    pub address: SocketAddr,
+
+    /// Where to write the kubeconfig [default: in a folder of its own, which goes in the end].
+    #[arg(long, value_name = "FILE", value_parser = path())]
+    pub kubeconfig_out: Option<PathBuf>,
+
+    /// From the binding of a pod until it is ready.
+    #[arg(long, value_name = "DURATION", default_value = "0s", value_parser = duration)]
+    pub start_after: Duration,
+
+    /// No pretend kubelets: pods stay Pending once they are bound.
+    #[arg(long)]
+    pub no_kubelets: bool,
+
+    /// No controllers: nobody makes pods of Deployments, Jobs and the like.
+    #[arg(long)]
+    pub no_controllers: bool,
+
+    /// Show nothing but the summary.
+    #[arg(long)]
+    pub quiet: bool,
+
+    /// How much to log on standard error: 0 warnings, more is more.
+    #[arg(short = 'v', long = "v", value_name = "LEVEL", default_value_t = -1)]
+    pub verbosity: i32,
+}
+
+/// Runs the playground. The exit code is 0 where it was stopped or everything was placed, 3 where a pod
+/// fits nowhere, 2 where it could not start for a reason that lies in what it was given, else 1.
+#[must_use]
+pub fn execute(args: &PlaygroundArgs) -> ExitCode {
+    if let Err(error) = telemetry::init(LogFormat::Text, args.verbosity) {
+        return refuse(&error);
+    }
+    let configuration = match configuration(args.config.as_deref()) {
+        Ok(configuration) => configuration,
+        Err(error) => return refuse(&error),
+    };
+    let prepared = match Prepared::new(args) {
+        Ok(prepared) => prepared,
+        Err(error) => return refuse(&format!("{error:#}")),
+    };
+    let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
+        Ok(runtime) => runtime,
+        Err(error) => return failed(&format!("no runtime could be started: {error}")),
+    };
+    let outcome = runtime.block_on(play(args, configuration, prepared));
+    runtime.shutdown_background();
+    match outcome {
+        Ok(Ok(Outcome::Settled { unschedulable: 1.. })) => ExitCode::from(EXIT_UNSCHEDULABLE),
+        Ok(Ok(Outcome::Stopped | Outcome::Settled { .. })) => ExitCode::SUCCESS,
+        Ok(Err(refusal)) => {
+            refuse(&refusal);
+            ExitCode::from(EXIT_USAGE)
+        }
+        Err(error) => failed(&format!("{error:#}")),
+    }
+}
+
+/// What is taken before anything starts.
+struct Prepared {
+    listener: Listener,
+    kubeconfig: PathBuf,
+    /// Goes with its content at the end.
+    _folder: Option<tempfile::TempDir>,
+    manifests: Vec<playground::Source>,
+    nodes_from: Vec<playground::Source>,
+}
+
+impl Prepared {
+    fn new(args: &PlaygroundArgs) -> anyhow::Result<Self> {
+        if !args.address.ip().is_loopback() {
+            anyhow::bail!("--address {}: must be on loopback", args.address);
+        }
+        let manifests = playground::sources(&args.files)?;
+        let nodes_from = playground::sources(args.nodes_from.as_slice())?;
+        let listener = Listener::bind(args.address)
+            .map_err(|error| anyhow::anyhow!("--address {}: {error}", args.address))?;
+        let folder = match &args.kubeconfig_out {
+            Some(_) => None,
+            None => Some(tempfile::Builder::new().prefix("berth-playground-").tempdir()?),
+        };
+        let own = folder.as_ref().map(|folder| folder.path().join("kubeconfig"));
+        let kubeconfig = args.kubeconfig_out.clone().or(own).unwrap_or_default();
+        let url = format!("http://{}", listener.address());
+        write_private(&kubeconfig, &kubeconfig_text(&url, None, None))
+            .map_err(|error| anyhow::anyhow!("{}: {error}", kubeconfig.display()))?;
+        Ok(Self { listener, kubeconfig, _folder: folder, manifests, nodes_from })
+    }
+}
+
+/// The profiles of the file; without one, two that differ in their name alone.
+fn configuration(file: Option<&Path>) -> Result<Configuration, config::ConfigErrors> {
+    let Some(file) = file else {
+        let mut configuration = Configuration::default_berth(PLUGINS);
+        configuration.profiles.push(ProfileSpec::of_defaults("default-scheduler", PLUGINS));
+        return Ok(configuration);
+    };
+    config::load(file, PLUGINS)
+}
+
+async fn play(
+    args: &PlaygroundArgs,
+    configuration: Configuration,
+    prepared: Prepared,
+) -> anyhow::Result<Result<Outcome, playground::ManifestError>> {
+    let stop = StopSignals::of_process()?;
+    let server = Server::start(prepared.listener, ServerOptions::default())?;
+    let mut loaded = Loaded::default();
+    let nodes = playground::load(server.api(), &prepared.nodes_from, Wanted::Nodes, &mut loaded);
+    let all = nodes.and_then(|()| {
+        playground::load(server.api(), &prepared.manifests, Wanted::Everything, &mut loaded)
+    });
+    if let Err(error) = all {
+        return Ok(Err(error));
+    }
+    let count = args.nodes.unwrap_or(if loaded.nodes > 0 { 0 } else { NewNodes::default().count });
+    playground::create_nodes(server.api(), &NewNodes { count, ..NewNodes::default() })?;
+    let out = &mut io::stdout();
+    for line in playground::describe(&loaded) {
+        drop(writeln!(io::stderr(), "{line}"));
+    }
+    drop(writeln!(out, "export KUBECONFIG={}", prepared.kubeconfig.display()));
+    let source = ApiSource::Kubeconfig(prepared.kubeconfig);
+    let kubelets = KubeletOptions { start_after: args.start_after, ..KubeletOptions::default() };
+    let options = playground::Options {
+        source: source.clone(),
+        scheduler: scheduler(source, configuration, args.seed),
+        kubelets: (!args.no_kubelets).then_some(kubelets),
+        until_settled: args.until_settled,
+        quiet: args.quiet,
+    };
+    playground::run(server, options, stop).await.map(Ok)
+}
+
+fn scheduler(source: ApiSource, configuration: Configuration, seed: u64) -> runtime::Options {
+    runtime::Options {
+        source,
+        profiles: configuration.profiles,
+        plugins: PLUGINS,
+        seed,
+        // It has the server to itself.
+        rate: RateLimit { qps: None, burst: configuration.client.rate.burst },
+        backoff: Backoff {
+            initial: configuration.pod_initial_backoff,
+            max: configuration.pod_max_backoff,
+        },
+        dry_run: false,
+        decisions: Box::new(Decisions(None)),
+        addresses: Taken::default(),
+    }
+}
