@@ -1,5 +1,5 @@
 //! One request and its answer, with as little around it as `kube` allows: no typed answers, no spans,
-//! header values made once. Used by `bind`, `condition` and `report`; classifies what every kind of
+//! header values made once. Used by `bind`, `condition`, `report` and `watch`; classifies what every kind of
 //! request classifies alike.
 
 use std::error::Error;
@@ -106,7 +106,7 @@ impl Api {
         match timeout(REQUEST_TIMEOUT, exchange).await {
             Ok(result) => result,
             Err(_) if accepted => Ok(()),
-            Err(_) => Err(Problem::no_answer()),
+            Err(_) => Err(Problem::no_answer(REQUEST_TIMEOUT)),
         }
     }
 
@@ -122,7 +122,17 @@ impl Api {
             serde_json::from_slice(&bytes)
                 .map_err(|error| Problem::Silence(format!("the answer is not readable: {error}")))
         };
-        timeout(REQUEST_TIMEOUT, exchange).await.unwrap_or_else(|_| Err(Problem::no_answer()))
+        timeout(REQUEST_TIMEOUT, exchange)
+            .await
+            .unwrap_or_else(|_| Err(Problem::no_answer(REQUEST_TIMEOUT)))
+    }
+
+    /// Asks for what may be long, a list or a watch: the body of the answer, which is there once the
+    /// server begins to answer `within` this time.
+    pub(super) async fn open(&self, path: &str, within: Duration) -> Result<Body, Problem> {
+        let request = request(Method::GET, path, Body::empty())?;
+        let answer = timeout(within, self.send(request)).await;
+        Ok(answer.unwrap_or_else(|_| Err(Problem::no_answer(within)))?.into_body())
     }
 
     /// Sends `request`; an answer other than 2xx is a refusal, with its body read.
@@ -206,8 +216,8 @@ pub(super) fn advice(message: &str) -> &'static str {
 }
 
 impl Problem {
-    fn no_answer() -> Self {
-        Problem::Silence(format!("no answer within {} s", REQUEST_TIMEOUT.as_secs()))
+    fn no_answer(within: Duration) -> Self {
+        Problem::Silence(format!("no answer within {} s", within.as_secs()))
     }
 
     /// The status code of the answer; zero where there was none.

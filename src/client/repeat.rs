@@ -5,7 +5,7 @@ use crate::units::Nanos;
 /// How long the same line is held back.
 pub(super) const REPEAT_AFTER: Nanos = Nanos::from_secs(30);
 
-/// Different lines remembered. A watch knows some ten kinds of error.
+/// Different lines remembered. Watches know some ten kinds of error.
 const LINES_MAX: usize = 16;
 
 /// Remembers what was said lately.

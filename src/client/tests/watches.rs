@@ -1,6 +1,6 @@
 //! Watches: what they ask for, what they make of it, and that nothing ends them.
 
-use super::super::watch;
+use super::super::{Said, watch};
 use super::*;
 
 use crate::engine::Kind;
@@ -19,7 +19,13 @@ impl Watch {
         // One place: the watch has to wait for who reads.
         let (sender, events) = mpsc::channel(1);
         let counters = Arc::new(Counters::default());
-        let task = tokio::spawn(watch(fake.client(), kind, sender, Arc::clone(&counters)));
+        let task = tokio::spawn(watch(
+            fake.client(),
+            kind,
+            sender,
+            Arc::clone(&counters),
+            Said::default(),
+        ));
         Self { fake, events, counters, task }
     }
 
