@@ -31,6 +31,9 @@ const RETRY_AFTER_MAX: Nanos = Nanos::from_secs(60);
 /// What an API server says on a create while its admission plugins start. A 403 that will pass.
 const ADMISSION_STARTING: &str = "not yet ready to handle request";
 
+/// All that an API server says with 401.
+const UNAUTHORIZED: &str = "Unauthorized";
+
 /// Content type of a body.
 pub(super) const JSON: HeaderValue = HeaderValue::from_static("application/json");
 
@@ -205,11 +208,13 @@ pub(super) fn chain(error: &(dyn Error + 'static)) -> String {
     text
 }
 
-/// What to do where somebody may not do something, put behind the server's words. Admission says 403, too,
-/// and its own reason; only the check of rights begins with the user.
+/// What to do where somebody may not do something or is not known, put behind the server's words. Admission
+/// says 403, too, and its own reason; only the check of rights begins with the user.
 pub(super) fn advice(message: &str) -> &'static str {
     if message.contains("is forbidden: User ") {
         "; berth needs this right in a ClusterRole"
+    } else if message == UNAUTHORIZED {
+        "; check the user of the kubeconfig or the service account's token"
     } else {
         ""
     }

@@ -13,7 +13,7 @@ use serde::de::DeserializeOwned;
 use serde_json::value::RawValue;
 
 use super::error::{FieldError, ObjectError};
-use super::json::{List, Text, or_default};
+use super::json::{Text, or_default};
 use super::object::object;
 
 /// What tells an object from others. What it lacks is empty.
@@ -76,7 +76,9 @@ pub enum Change<K> {
 struct WholePage<K> {
     #[serde(default, deserialize_with = "or_default")]
     metadata: ListMeta,
-    items: List<K>,
+    // Not without it: an answer that is no list must not read as an empty one.
+    #[serde(deserialize_with = "or_default")]
+    items: Vec<K>,
 }
 
 #[derive(Deserialize)]
@@ -111,7 +113,7 @@ pub fn page<K: Resource<DynamicType = ()> + DeserializeOwned>(
     text: &[u8],
 ) -> Result<Page<K>, serde_json::Error> {
     if let Ok(WholePage { metadata, items }) = serde_json::from_slice(text) {
-        return Ok(metadata.page(items.into_vec(), Vec::new()));
+        return Ok(metadata.page(items, Vec::new()));
     }
     let RawPage { metadata, items } = serde_json::from_slice(text)?;
     let (mut objects, mut unreadable) = (Vec::with_capacity(items.len()), Vec::new());

@@ -18,12 +18,6 @@ impl<T> Default for List<T> {
     }
 }
 
-impl<T> List<T> {
-    pub(super) fn into_vec(self) -> Vec<T> {
-        self.0
-    }
-}
-
 impl<T> Deref for List<T> {
     type Target = [T];
 
