@@ -8,6 +8,10 @@ use super::lines::{Cut, SILENCE_MAX};
 /// What an API server says where a version is newer than any that it knows: it was restored from a copy.
 const FROM_THE_FUTURE: &str = "Too large resource version";
 
+/// What to do where somebody else answers.
+const NO_API_SERVER: &str =
+    "the address is not that of a Kubernetes API server: check the kubeconfig";
+
 /// Why a watch cannot go on.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum Trouble {
@@ -22,6 +26,8 @@ pub(super) enum Trouble {
     },
     /// What came cannot be read, so something is lost.
     Garbage(String),
+    /// A watch ended, with these words, soon after it had begun, and had said nothing.
+    Short(String),
 }
 
 impl Trouble {
@@ -41,7 +47,14 @@ impl Trouble {
         match self {
             Trouble::Problem(problem) => problem.status(),
             Trouble::Ended { code, .. } => *code,
-            Trouble::Garbage(_) => 0,
+            Trouble::Garbage(_) | Trouble::Short(_) => 0,
+        }
+    }
+
+    fn is_from_api(&self) -> bool {
+        match self {
+            Trouble::Problem(Problem::Refusal(refusal)) => refusal.from_api,
+            _ => true,
         }
     }
 
@@ -57,7 +70,7 @@ impl Trouble {
     pub(super) fn must_list(&self) -> bool {
         match self {
             Trouble::Garbage(_) | Trouble::Ended { .. } => true,
-            Trouble::Problem(Problem::Silence(_)) => false,
+            Trouble::Problem(Problem::Silence(_)) | Trouble::Short(_) => false,
             Trouble::Problem(problem) => match problem.status() {
                 401 | 403 | 404 | 429 | 502 | 503 => false,
                 500 => problem.to_string().contains(FROM_THE_FUTURE),
@@ -70,7 +83,7 @@ impl Trouble {
     pub(super) fn retry_after(&self) -> Option<Nanos> {
         match self {
             Trouble::Problem(problem) => problem.retry_after(),
-            Trouble::Ended { .. } | Trouble::Garbage(_) => None,
+            Trouble::Ended { .. } | Trouble::Garbage(_) | Trouble::Short(_) => None,
         }
     }
 
@@ -94,6 +107,7 @@ impl Trouble {
             // The code is in its text.
             Trouble::Problem(problem) => problem.to_string(),
             Trouble::Ended { code, message } => format!("{code} {message}"),
+            Trouble::Short(text) => format!("it ended at once: {text}"),
             Trouble::Garbage(text) => format!("what came cannot be read: {text}"),
         }
     }
@@ -106,6 +120,7 @@ impl Trouble {
                 .to_owned();
         }
         let advice = match self.code() {
+            400..500 if !self.is_from_api() => NO_API_SERVER,
             401 => {
                 "the API server does not know berth's credentials: check the user of the \
                  kubeconfig or the service account's token"
@@ -115,7 +130,7 @@ impl Trouble {
                     "berth needs the verbs list and watch on {plural} in a ClusterRole"
                 );
             }
-            404 => "the address is not that of a Kubernetes API server: check the kubeconfig",
+            404 => NO_API_SERVER,
             429 => "the API server asks for patience; trying again",
             0 if self.text().contains("certificate") => {
                 "the API server's certificate is not trusted: check the certificate-authority of \

@@ -181,7 +181,10 @@ impl Feed {
                     if trouble.must_list() {
                         version = None;
                     }
-                    self.log.failed(&trouble, self.now());
+                    // Once is chance.
+                    if !(self.failures == 0 && matches!(trouble, Trouble::Short(_))) {
+                        self.log.failed(&trouble, self.now());
+                    }
                     let own = Nanos(PAUSE_FIRST.0 << self.failures.min(16)).min(PAUSE_MAX);
                     self.failures += 1;
                     let pause = own.max(trouble.retry_after().unwrap_or_default());
@@ -250,14 +253,12 @@ impl Feed {
                 }
                 // Connections end. What matters is whether the next one comes about.
                 Ok(None) if worked || opened.elapsed() >= VERY_SHORT => return Ok(()),
-                Ok(None) => {
-                    let text = "the watch ended at once".to_owned();
-                    return Err(Problem::Silence(text).into());
-                }
+                Ok(None) => return Err(Trouble::Short("in order".to_owned()).into()),
                 Err(Cut::Broken(text)) if worked || opened.elapsed() >= VERY_SHORT => {
                     debug!("the watch of {} broke off: {text}", K::PLURAL);
                     return Ok(());
                 }
+                Err(Cut::Broken(text)) => return Err(Trouble::Short(text).into()),
                 Err(cut) => return Err(Trouble::cut(cut).into()),
             }
         }

@@ -347,8 +347,13 @@ fn shorten_pages(uri: &mut Uri, objects: usize) {
 }
 
 fn status(code: u16) -> Value {
+    let message = match code {
+        401 => "Unauthorized".to_owned(),
+        403 => "this is forbidden: User \"berth\" cannot do it".to_owned(),
+        _ => format!("{} on purpose", status_code(code)),
+    };
     json!({"apiVersion": "v1", "kind": "Status", "status": "Failure", "code": code,
-        "message": format!("{} on purpose", status_code(code))})
+        "message": message})
 }
 
 fn refusal(code: u16, patience: Option<u32>) -> Response<ProxyBody> {
