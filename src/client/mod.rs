@@ -18,7 +18,6 @@ mod lanes;
 mod limit;
 mod lines;
 mod outbox;
-mod repeat;
 mod report;
 mod series;
 mod task;

@@ -13,13 +13,13 @@ use tokio::time::sleep;
 use tracing::warn;
 
 use crate::engine::{BindOutcome, Event, PodRef};
+use crate::telemetry::Repeats;
 use crate::units::Nanos;
 
 use super::api::{Api, Problem, advice};
 use super::bind::{self, Bind};
 use super::condition::{self, Patch, PatchOutcome};
 use super::limit::Bucket;
-use super::repeat::Repeats;
 use super::report::{self, EventOutcome, EventRequest};
 use super::series::Series;
 use super::writer::{Left, WriterOptions};

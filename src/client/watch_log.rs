@@ -7,10 +7,10 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use tracing::{debug, info, warn};
 
+use crate::telemetry::Repeats;
 use crate::units::{Nanos, Set};
 
 use super::Counters;
-use super::repeat::Repeats;
 use super::trouble::Trouble;
 
 /// Objects remembered as said to be unreadable. Beyond it the oldest may be named again.

@@ -12,6 +12,9 @@ use tracing::{debug, info, warn};
 
 use crate::client::{Clock, Outbox};
 use crate::engine::{Decision, Effect, Engine, Event, Next, NoticeLevel};
+use crate::model::PodKey;
+use crate::telemetry::Repeats;
+use crate::units::Nanos;
 
 /// Events taken in before a pod is judged, at most: a flood must not keep pods waiting for ever.
 const EVENTS_BEFORE_ATTEMPT_MAX: usize = 256;
@@ -35,6 +38,7 @@ pub(super) struct EngineThread {
     decisions: Box<dyn DecisionSink>,
     next: Next,
     synced: bool,
+    repeats: Repeats,
     effects: Vec<Effect>,
 }
 
@@ -50,8 +54,8 @@ impl EngineThread {
         decisions: Box<dyn DecisionSink>,
     ) -> Self {
         let next = Next::default();
-        let effects = Vec::new();
-        Self { engine, incoming, outbox, clock, decisions, next, synced: false, effects }
+        let (repeats, effects) = (Repeats::default(), Vec::new());
+        Self { engine, incoming, outbox, clock, decisions, next, synced: false, repeats, effects }
     }
 
     /// Starts the thread; it ends with the last sender of events. `stopped` is told once
@@ -166,13 +170,16 @@ impl EngineThread {
             return;
         }
         self.outbox.push(&mut self.effects);
+        let now = (self.clock)();
         for effect in self.effects.drain(..) {
             match effect {
                 Effect::Decision(decision) => {
                     debug!(pod = %decision.pod, verdict = ?decision.verdict, "decided");
                     self.decisions.write(&decision);
                 }
-                Effect::Notice { level, pod, message } => say(level, pod.as_ref(), &message),
+                Effect::Notice { level, pod, message } => {
+                    say(level, pod.as_ref(), &message, &mut self.repeats, now);
+                }
                 // The outbox took these.
                 Effect::Bind { .. } | Effect::Report { .. } | Effect::PatchCondition { .. } => {}
             }
@@ -180,10 +187,16 @@ impl EngineThread {
     }
 }
 
-fn say(level: NoticeLevel, pod: Option<&crate::model::PodKey>, message: &str) {
+/// Says `message`. A warning that pods share, as where one node spoils the scores of all, is said for one of
+/// them at a time.
+fn say(level: NoticeLevel, pod: Option<&PodKey>, message: &str, repeats: &mut Repeats, now: Nanos) {
     let pod = pod.map(ToString::to_string).unwrap_or_default();
     match level {
-        NoticeLevel::Warn => warn!(pod, "{message}"),
+        NoticeLevel::Warn => {
+            if let Some(held_back) = repeats.say(message, now) {
+                warn!(pod, held_back, "{message}");
+            }
+        }
         NoticeLevel::Info => info!(pod, "{message}"),
         NoticeLevel::Debug => debug!(pod, "{message}"),
     }

@@ -1,5 +1,9 @@
 //! The log: text or JSON on standard error. Set up once, by `cli`; everybody else uses `tracing`.
 
+mod repeat;
+
+pub use repeat::Repeats;
+
 use std::io::{self, IsTerminal as _};
 
 use clap::ValueEnum;

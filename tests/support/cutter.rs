@@ -75,6 +75,8 @@ pub(crate) enum Fate {
     Mute,
     /// A watch says that it has expired.
     ExpiredEvent,
+    /// It goes through; a watch begins with these objects, and in a list they stand in the middle.
+    Inject(Vec<Value>),
 }
 
 /// The running proxy. Dropping it ends it with all its connections.
@@ -266,6 +268,10 @@ impl Shared {
         if matches!(fate, Fate::Cut(_) | Fate::Garble(_)) {
             answer.headers_mut().remove(header::CONTENT_LENGTH);
         }
+        if let (Fate::Inject(objects), Verb::List) = (&fate, asked.verb) {
+            let text = answer.into_body().collect_bytes().await?;
+            return Ok(text_answer(200, with_objects(&text, objects)?.to_string()));
+        }
         Ok(answer.map(|body| self.shaped(body, fate, asked.verb == Verb::Watch)))
     }
 
@@ -291,6 +297,12 @@ impl Shared {
         let cuts = gates.borrow().cuts;
         let frames = stream::unfold(Some((body, gates, fate)), move |state| async move {
             let (mut body, mut gates, mut fate) = state?;
+            if let Fate::Inject(objects) = fate {
+                let change = |object: &Value| json!({"type": "ADDED", "object": object});
+                let lines = objects.iter().map(|object| format!("{}\n", change(object)));
+                let bytes = Bytes::from(lines.collect::<String>());
+                return Some((Ok(Frame::data(bytes)), Some((body, gates, Fate::Pass))));
+            }
             if let Fate::Cut(0) = fate {
                 return Some((Err(BoxError::from("cut on purpose")), None));
             }
@@ -339,6 +351,16 @@ async fn shape(bytes: &Bytes, fate: &mut Fate) -> Result<Bytes, BoxError> {
         }
         _ => Ok(bytes.clone()),
     }
+}
+
+/// A list with further objects in the middle.
+fn with_objects(list: &[u8], objects: &[Value]) -> anyhow::Result<Value> {
+    let mut list: Value = serde_json::from_slice(list)?;
+    if let Value::Array(items) = &mut list["items"] {
+        let middle = items.len() / 2;
+        items.splice(middle..middle, objects.iter().cloned());
+    }
+    Ok(list)
 }
 
 fn shorten_pages(uri: &mut Uri, objects: usize) {

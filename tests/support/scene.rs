@@ -90,16 +90,22 @@ impl Scene {
     }
 
     async fn add_node_with(&self, name: &str, cpu: &str, spec: &Value) -> String {
-        let name = format!("{}-{name}", self.name);
-        let resources = json!({"cpu": cpu, "memory": "32Gi", "pods": "110"});
-        let mut node = json!({
-            "apiVersion": "v1", "kind": "Node", "metadata": {"name": name}, "spec": spec,
-            "status": {"capacity": resources, "allocatable": resources},
-        });
-        node["spec"]["taints"] =
-            json!([{"key": "scene", "value": self.name, "effect": "NoSchedule"}]);
+        let mut node = self.node(name, &json!({"cpu": cpu, "memory": "32Gi", "pods": "110"}));
+        for (key, value) in spec.as_object().into_iter().flatten() {
+            node["spec"][key] = value.clone();
+        }
         self.rest.create(NODES, &node).await;
-        name
+        format!("{}-{name}", self.name)
+    }
+
+    /// A node for the pods of this scene, which is not created yet.
+    pub(crate) fn node(&self, name: &str, resources: &Value) -> Value {
+        let taint = json!({"key": "scene", "value": self.name, "effect": "NoSchedule"});
+        json!({
+            "apiVersion": "v1", "kind": "Node", "metadata": {"name": format!("{}-{name}", self.name)},
+            "spec": {"taints": [taint]},
+            "status": {"capacity": resources, "allocatable": resources},
+        })
     }
 
     /// A pod for this scene's berth.

@@ -30,12 +30,12 @@ fn with_retry_after(code: u16, seconds: &'static str) -> Reply {
 #[tokio::test(start_paused = true)]
 async fn a_list_that_is_never_answered_is_asked_for_again() {
     let mut lists = 0;
-    let mut watch = Watch::new(Kind::Node, move |seen| match verb(seen) {
-        "watch" => Reply::Lines(vec![]),
-        _ => {
-            lists += 1;
-            if lists == 1 { Reply::Never } else { list(10, &[node("a", 1)]) }
+    let mut watch = Watch::new(Kind::Node, move |seen| {
+        if verb(seen) == "watch" {
+            return Reply::Lines(vec![]);
         }
+        lists += 1;
+        if lists == 1 { Reply::Never } else { list(10, &[node("a", 1)]) }
     });
     assert_eq!(watch.events(3).await, ["begin Node", "+a", "end Node"]);
     assert_eq!(watch.counters.watch_errors.get(), 1);
