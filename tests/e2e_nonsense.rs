@@ -38,52 +38,7 @@ async fn objects_as_large_as_they_may_be_are_scheduled() {
     })
     .await;
     node(&scene, "small", |_| {}).await;
-    let huge = |name: &str, on: &str, change: &dyn Fn(&mut Value)| {
-        let mut pod = scene.pod(name, "10m");
-        pod["spec"]["nodeSelector"] = json!({"name": on});
-        change(&mut pod);
-        pod
-    };
-    let pods = [
-        huge("by-label", "labels", &|pod| {
-            pod["spec"]["nodeSelector"] = json!({"l9999": "v9999"});
-        }),
-        huge("labels", "labels", &|pod| {
-            pod["metadata"]["labels"] = json!(labels);
-            pod["metadata"]["annotations"] = json!({"a": "x".repeat(ANNOTATION_BYTES)});
-        }),
-        huge("tolerations", "taints", &|pod| {
-            let mut all: Vec<_> = (TAINTS..TERMS).map(|i| toleration(&format!("t{i}"))).collect();
-            all.extend((0..TAINTS).map(|i| toleration(&format!("t{i}"))));
-            pod["spec"]["tolerations"] = json!(all);
-        }),
-        huge("terms", "labels", &|pod| {
-            let term = |i: usize| {
-                let value = format!("v{}", if i + 1 == TERMS { i } else { i + 1 });
-                json!({"matchExpressions": [{"key": format!("l{i}"), "operator": "In",
-                    "values": [value]}]})
-            };
-            let terms: Vec<_> = (0..TERMS).map(term).collect();
-            pod["spec"]["affinity"] = json!({"nodeAffinity": {
-                "requiredDuringSchedulingIgnoredDuringExecution": {"nodeSelectorTerms": terms}}});
-        }),
-        huge("containers", "labels", &|pod| {
-            let of = |kind: &str| -> Vec<Value> {
-                let container = |i| {
-                    json!({"name": format!("{kind}{i}"), "image": "example.com/c:1",
-                        "resources": {"requests": {"cpu": "10m"}}})
-                };
-                (0..CONTAINERS).map(container).collect()
-            };
-            pod["spec"]["containers"] = json!(of("c"));
-            pod["spec"]["initContainers"] = json!(of("i"));
-        }),
-        huge("ports", "endless", &|pod| pod["spec"]["containers"][0]["ports"] = ports()),
-        huge("endless", "endless", &|pod| {
-            let requests = json!({"cpu": "900G", "memory": "40Pi"});
-            pod["spec"]["containers"][0]["resources"]["requests"] = requests;
-        }),
-    ];
+    let pods = huge_pods(&scene, &labels);
     for pod in &pods {
         scene.create_pod(pod).await;
     }
@@ -94,26 +49,7 @@ async fn objects_as_large_as_they_may_be_are_scheduled() {
         assert_eq!(scene.bound(name).await, format!("huge-{on}"), "{name}");
     }
     scene.bound("ordinary").await;
-    let nowhere = [
-        (
-            huge("ports-again", "endless", &|pod| pod["spec"]["containers"][0]["ports"] = ports()),
-            "didn't have free ports",
-        ),
-        (
-            huge("too-endless", "endless", &|pod| {
-                pod["spec"]["containers"][0]["resources"]["requests"] = json!({"cpu": "1e30"});
-            }),
-            "Insufficient cpu",
-        ),
-        (
-            huge("beyond", "small", &|pod| {
-                let requests = json!({"memory": "9223372036854775807"});
-                pod["spec"]["containers"][0]["resources"]["requests"] = requests;
-            }),
-            "Insufficient memory",
-        ),
-    ];
-    for (pod, why) in nowhere {
+    for (pod, why) in pods_that_fit_nowhere(&scene) {
         scene.create_pod(&pod).await;
         let name = pod["metadata"]["name"].as_str().expect("it has a name");
         let message = scene.unschedulable(name).await;
@@ -253,6 +189,83 @@ fn broken_nodes(prefix: &str) -> Vec<Value> {
         node("endless", closed.clone(), offers(json!("1e30"))),
         node("larger", closed.clone(), offers(json!("9999999E"))),
         node("nulls", json!(null), json!(null)),
+    ]
+}
+
+/// A pod for the node with the label `name` of `on`.
+fn huge(scene: &Scene, name: &str, on: &str, change: &dyn Fn(&mut Value)) -> Value {
+    let mut pod = scene.pod(name, "10m");
+    pod["spec"]["nodeSelector"] = json!({"name": on});
+    change(&mut pod);
+    pod
+}
+
+/// Pods that fit, each with much of something.
+fn huge_pods(scene: &Scene, labels: &BTreeMap<String, String>) -> Vec<Value> {
+    vec![
+        huge(scene, "by-label", "labels", &|pod| {
+            pod["spec"]["nodeSelector"] = json!({"l9999": "v9999"});
+        }),
+        huge(scene, "labels", "labels", &|pod| {
+            pod["metadata"]["labels"] = json!(labels);
+            pod["metadata"]["annotations"] = json!({"a": "x".repeat(ANNOTATION_BYTES)});
+        }),
+        huge(scene, "tolerations", "taints", &|pod| {
+            let mut all: Vec<_> = (TAINTS..TERMS).map(|i| toleration(&format!("t{i}"))).collect();
+            all.extend((0..TAINTS).map(|i| toleration(&format!("t{i}"))));
+            pod["spec"]["tolerations"] = json!(all);
+        }),
+        huge(scene, "terms", "labels", &|pod| {
+            let term = |i: usize| {
+                let value = format!("v{}", if i + 1 == TERMS { i } else { i + 1 });
+                json!({"matchExpressions": [{"key": format!("l{i}"), "operator": "In",
+                    "values": [value]}]})
+            };
+            let terms: Vec<_> = (0..TERMS).map(term).collect();
+            pod["spec"]["affinity"] = json!({"nodeAffinity": {
+                "requiredDuringSchedulingIgnoredDuringExecution": {"nodeSelectorTerms": terms}}});
+        }),
+        huge(scene, "containers", "labels", &|pod| {
+            let of = |kind: &str| -> Vec<Value> {
+                let container = |i| {
+                    json!({"name": format!("{kind}{i}"), "image": "example.com/c:1",
+                        "resources": {"requests": {"cpu": "10m"}}})
+                };
+                (0..CONTAINERS).map(container).collect()
+            };
+            pod["spec"]["containers"] = json!(of("c"));
+            pod["spec"]["initContainers"] = json!(of("i"));
+        }),
+        huge(scene, "ports", "endless", &|pod| pod["spec"]["containers"][0]["ports"] = ports()),
+        huge(scene, "endless", "endless", &|pod| {
+            let requests = json!({"cpu": "900G", "memory": "40Pi"});
+            pod["spec"]["containers"][0]["resources"]["requests"] = requests;
+        }),
+    ]
+}
+
+/// Pods that the huge ones leave no room for, and why.
+fn pods_that_fit_nowhere(scene: &Scene) -> [(Value, &'static str); 3] {
+    [
+        (
+            huge(scene, "ports-again", "endless", &|pod| {
+                pod["spec"]["containers"][0]["ports"] = ports();
+            }),
+            "didn't have free ports",
+        ),
+        (
+            huge(scene, "too-endless", "endless", &|pod| {
+                pod["spec"]["containers"][0]["resources"]["requests"] = json!({"cpu": "1e30"});
+            }),
+            "Insufficient cpu",
+        ),
+        (
+            huge(scene, "beyond", "small", &|pod| {
+                let requests = json!({"memory": "9223372036854775807"});
+                pod["spec"]["containers"][0]["resources"]["requests"] = requests;
+            }),
+            "Insufficient memory",
+        ),
     ]
 }
 
