@@ -1,4 +1,5 @@
-//! The log: text or JSON on standard error. Set up once, by `cli`; everybody else uses `tracing`.
+//! The log: text or JSON on standard error. Set up once, by `cli`; everybody else uses `tracing`, and
+//! [`Repeats`] where one trouble could fill it.
 
 mod repeat;
 

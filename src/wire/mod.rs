@@ -3,9 +3,9 @@
 //! [`change`], `berth evaluate` hands whole JSON documents to [`decode`]. Pure: no IO, no clock.
 //!
 //! Fields that are not named here are skipped without being kept, and a `null` is a field that is not
-//! there, as in Go. A wrong type fails the decoding of its object, never that of the
-//! objects around it; a value that cannot be read, such as a quantity,
-//! fails the conversion of its object with an [`ObjectError`] that says where it stands.
+//! there, as in Go. A wrong type fails the decoding of its object, never that of the objects around it; a
+//! value that cannot be read, such as a quantity, fails the conversion of its object with an
+//! [`ObjectError`] that says where it stands.
 
 mod affinity;
 mod amounts;
