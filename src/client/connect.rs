@@ -61,6 +61,10 @@ async fn load(source: &Source) -> Result<Config, ConnectError> {
             Config::incluster().map_err(|error| source.error(error.to_string()))?
         }
     };
+    if config.root_cert.as_ref().is_some_and(Vec::is_empty) {
+        // No certificate of any server would ever be trusted.
+        return Err(source.error("the certificate-authority has no certificate in it".to_owned()));
+    }
     // kube's own retry covers POST: a Binding that was retried unseen could come back as 409 though
     // the first one was accepted. What is retried, and how often, is decided here.
     config.default_retry = false;
@@ -73,16 +77,18 @@ async fn read(path: &Path) -> Result<Config, KubeconfigError> {
     Config::from_custom_kubeconfig(kubeconfig, &KubeConfigOptions::default()).await
 }
 
-/// What is wrong with a kubeconfig; its path is named by the caller.
+/// What is wrong with a kubeconfig, in one line; its path is named by the caller.
 fn reason(error: &KubeconfigError) -> String {
-    match error {
+    let text = match error {
         KubeconfigError::ReadConfig(error, _) => format!("cannot be read: {error}"),
         KubeconfigError::CurrentContextNotSet => "has no current-context".to_owned(),
         KubeconfigError::MissingClusterUrl => {
             "the cluster of the current context has no server".to_owned()
         }
         error => error.to_string(),
-    }
+    };
+    // The parser of YAML shows the place, too.
+    text.lines().next().unwrap_or_default().to_owned()
 }
 
 impl Source {
@@ -132,6 +138,11 @@ contexts: [{name: a, context: {cluster: c, user: u}}]
             (GOOD.replace("current-context: a", "current-context: b"), "b"),
             (GOOD.replace("server: 'http://127.0.0.1:1234'", ""), "has no server"),
             (GOOD.replace("token: secret", "client-certificate-data: '%%'"), "base64"),
+            (
+                GOOD.replace("'http://", "'https://")
+                    .replace("1234'", "1234', certificate-authority-data: 'Z2FyYmFnZQ=='"),
+                "no certificate",
+            ),
             ("clusters: [".to_owned(), "YAML"),
         ];
         for (text, want) in rows {
@@ -140,6 +151,7 @@ contexts: [{name: a, context: {cluster: c, user: u}}]
             let error = connect(&source).await.err().map(|e| e.to_string()).unwrap_or_default();
             assert!(error.contains(want), "{error:?} should say {want:?}");
             assert!(error.contains(&path.display().to_string()), "{error:?} should name the file");
+            assert_eq!(error.lines().count(), 1, "{error}");
         }
     }
 

@@ -16,11 +16,12 @@ mod counters;
 mod json;
 mod lanes;
 mod limit;
+mod lines;
 mod outbox;
-mod repeat;
 mod report;
 mod series;
 mod task;
+mod trouble;
 mod watch;
 mod watch_log;
 mod writer;
@@ -35,6 +36,7 @@ pub use counters::{Counter, Counters};
 pub use limit::RateLimit;
 pub use outbox::Outbox;
 pub use watch::watch;
+pub use watch_log::Said;
 pub use writer::{Left, Writer, WriterOptions};
 
 #[cfg(doc)]

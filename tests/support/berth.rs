@@ -61,6 +61,22 @@ impl Berth {
         self.folder.path().join("decisions.jsonl").exists()
     }
 
+    /// The lines of its log that warn, without their times.
+    pub(crate) fn warnings(&self) -> Vec<String> {
+        let log = self.log();
+        let warnings = log.lines().filter_map(|line| line.split_once(" WARN "));
+        warnings.map(|(_, text)| text.to_owned()).collect()
+    }
+
+    /// The most memory that it has used so far, in KiB.
+    pub(crate) fn peak_memory_kib(&self) -> u64 {
+        let status = fs::read_to_string(format!("/proc/{}/status", self.process().id()));
+        let status = status.expect("berth runs");
+        let peak = status.lines().find_map(|line| line.strip_prefix("VmHWM:"));
+        let number = peak.and_then(|peak| peak.split_whitespace().next());
+        number.and_then(|number| number.parse().ok()).expect("the kernel says so")
+    }
+
     /// The lines of the decision log that are complete.
     pub(crate) fn decisions(&self) -> Vec<Value> {
         let text = fs::read_to_string(self.folder.path().join("decisions.jsonl"));

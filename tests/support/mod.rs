@@ -8,6 +8,7 @@
 pub(crate) mod accounts;
 pub(crate) mod berth;
 pub(crate) mod control_plane;
+pub(crate) mod cutter;
 pub(crate) mod deployed;
 pub(crate) mod endpoint;
 pub(crate) mod mixed;
