@@ -211,3 +211,79 @@ impl Layer<Transport> for Caught {
         *self.0.lock().unwrap_or_else(PoisonError::into_inner) = Some(transport);
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use http_body_util::BodyExt;
+    use tokio::time::advance;
+
+    /// A server that knows one token.
+    fn server(token: &'static str) -> Transport {
+        let answer = move |request: Request<Body>| {
+            let known = request.headers().get(header::AUTHORIZATION);
+            let known = known.is_some_and(|value| value == &format!("Bearer {token}"));
+            let status = if known { StatusCode::OK } else { StatusCode::UNAUTHORIZED };
+            let body: Box<DynBody> = Box::new(Body::empty().map_err(BoxError::from));
+            let mut answer = Response::new(body);
+            *answer.status_mut() = status;
+            std::future::ready(Ok(answer))
+        };
+        BoxService::new(tower::service_fn(answer))
+    }
+
+    async fn ask(renewing: &mut Renewing) -> u16 {
+        let ready = renewing.ready().await.unwrap();
+        ready.call(Request::new(Body::empty())).await.unwrap().status().as_u16()
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_refused_token_is_read_again_but_not_at_once() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("token");
+        std::fs::write(&path, "first").unwrap();
+        let config = Config::new("http://127.0.0.1:1".parse().unwrap());
+        let route = Route { config, proxy: None };
+        let mut renewing = Renewing::start(route, Origin::TokenFile(path.clone())).await.unwrap();
+        renewing.transport = server("second");
+        assert_eq!(ask(&mut renewing).await, 401);
+        std::fs::write(&path, "second").unwrap();
+        assert_eq!(ask(&mut renewing).await, 401, "it was looked at just now");
+        advance(RENEW_GAP).await;
+        assert_eq!(ask(&mut renewing).await, 200);
+        // The last token outlives its file, and the next one is found.
+        std::fs::remove_file(&path).unwrap();
+        advance(RENEW_GAP * 10).await;
+        assert_eq!(ask(&mut renewing).await, 200);
+        assert!(renewing.failure.is_some());
+        renewing.transport = server("third");
+        std::fs::write(&path, "third").unwrap();
+        advance(RENEW_GAP).await;
+        assert_eq!(ask(&mut renewing).await, 200);
+        assert!(renewing.failure.is_none());
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn nobody_asks_without_the_credentials_of_a_plugin() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("token");
+        std::fs::write(&path, "first").unwrap();
+        let config = Config::new("http://127.0.0.1:1".parse().unwrap());
+        let route = Route { config, proxy: None };
+        let mut renewing = Renewing::start(route, Origin::TokenFile(path)).await.unwrap();
+        renewing.transport = server("first");
+        let exec = kube::config::ExecConfig {
+            api_version: Some("client.authentication.k8s.io/v1".to_owned()),
+            command: Some("/nowhere/plugin".to_owned()),
+            ..Default::default()
+        };
+        let plugin = super::super::plugin::Plugin::new("u", exec).unwrap();
+        renewing.origin = Arc::new(Origin::Plugin(Box::new(plugin)));
+        renewing.credential.renew_at = Some(Instant::now() + RENEW_GAP);
+        assert_eq!(ask(&mut renewing).await, 200);
+        advance(RENEW_GAP).await;
+        let ready = renewing.ready().await.unwrap();
+        let error = ready.call(Request::new(Body::empty())).await.err().unwrap().to_string();
+        assert!(error.starts_with("no credentials: user \"u\": credential plugin"), "{error}");
+    }
+}
