@@ -60,6 +60,7 @@ pub async fn connect(source: &Source) -> Result<(Client, String), ConnectError> 
             .map_err(|reason| ConnectError::Proxy { reason })?,
     };
     config.proxy_url = proxy.as_ref().map(|proxy| proxy.url.clone());
+    spare_authorities(&mut config);
     let server = match &proxy {
         Some(proxy) => format!("{} through the proxy {proxy}", config.cluster_url),
         None => config.cluster_url.to_string(),
@@ -74,6 +75,16 @@ pub async fn connect(source: &Source) -> Result<(Client, String), ConnectError> 
         Client::new(transport, namespace)
     };
     Ok((client, server))
+}
+
+/// Keeps `kube` from looking for the machine's own certificate authorities where none is asked. It fails
+/// without them, and berth's image has none.
+fn spare_authorities(config: &mut Config) {
+    let is_tls = |uri: &http::Uri| uri.scheme_str() == Some("https");
+    let tls = is_tls(&config.cluster_url) || config.proxy_url.as_ref().is_some_and(is_tls);
+    if config.root_cert.is_none() && (config.accept_invalid_certs || !tls) {
+        config.root_cert = Some(Vec::new());
+    }
 }
 
 /// What berth calls itself towards the API server.
@@ -142,6 +153,25 @@ contexts: [{name: a, context: {cluster: c, user: u}}]
         assert_eq!(agent.1, concat!("berth/", env!("CARGO_PKG_VERSION")));
         let (_client, server) = connect(&source).await.unwrap();
         assert_eq!(server, "http://127.0.0.1:1234/");
+    }
+
+    #[test]
+    fn authorities_are_looked_for_where_they_are_asked_only() {
+        let rows = [
+            ("http://a", None, false, false),
+            ("http://a", Some("http://p"), false, false),
+            ("http://a", Some("https://p"), false, true),
+            ("https://a", None, false, true),
+            ("https://a", Some("socks5://p:1"), false, true),
+            ("https://a", None, true, false),
+        ];
+        for (server, proxy, insecure, want) in rows {
+            let mut config = Config::new(server.parse().unwrap());
+            config.proxy_url = proxy.map(|proxy| proxy.parse().unwrap());
+            config.accept_invalid_certs = insecure;
+            spare_authorities(&mut config);
+            assert_eq!(config.root_cert.is_none(), want, "{server} {proxy:?} {insecure}");
+        }
     }
 
     #[tokio::test]
