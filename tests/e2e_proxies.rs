@@ -13,6 +13,9 @@ use support::tunnel::{Tunnel, Way};
 /// A name that no resolver knows, by RFC 6761.
 const NAME: &str = "berth-test.invalid";
 
+/// A name, the kubeconfig's proxy-url, the environment, and who is said to have named the proxy.
+type Row<'a> = (&'a str, Option<&'a str>, Vec<(&'a str, &'a str)>, &'a str);
+
 /// The control plane under a name that only a proxy finds.
 fn hidden_cluster(access: &Access) -> (Value, u16) {
     let mut cluster = access.cluster();
@@ -39,7 +42,7 @@ async fn the_way_through_every_kind_of_proxy() {
     let (with_password, plain) = (format!("http://me:s3cret@{http}"), http.to_string());
     let socks_url = format!("socks5://{socks5}");
     let socks_h = format!("socks5h://{socks5}");
-    let rows: [(&str, Option<&str>, Vec<(&str, &str)>, &str); 6] = [
+    let rows: [Row<'_>; 6] = [
         ("https-proxy", None, vec![("HTTPS_PROXY", &with_password)], "HTTPS_PROXY"),
         (
             "small-letters",
