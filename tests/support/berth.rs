@@ -19,6 +19,10 @@ const DEADLINE: Duration = Duration::from_mins(2);
 /// How often it looks.
 const POLL: Duration = Duration::from_millis(50);
 
+/// What this machine may have in its environment, and a test has not asked for.
+const PROXY_VARIABLES: [&str; 6] =
+    ["HTTPS_PROXY", "https_proxy", "HTTP_PROXY", "http_proxy", "NO_PROXY", "no_proxy"];
+
 /// A scheduler at work. Dropping it ends it.
 pub(crate) struct Berth {
     process: Mutex<Process>,
@@ -28,6 +32,16 @@ pub(crate) struct Berth {
 impl Berth {
     /// Starts berth for the pods of `scheduler`; `flags` come after the usual ones and override them.
     pub(crate) fn start(kubeconfig: &Path, scheduler: &str, flags: &[&str]) -> Self {
+        Self::start_with(kubeconfig, scheduler, flags, &[])
+    }
+
+    /// Starts berth as [`Berth::start`] does, with these variables in its environment.
+    pub(crate) fn start_with(
+        kubeconfig: &Path,
+        scheduler: &str,
+        flags: &[&str],
+        variables: &[(&str, &str)],
+    ) -> Self {
         let folder = tempfile::Builder::new().prefix("berth-run-").tempdir();
         let folder = folder.expect("a folder for the logs can be made");
         let mut command = Command::new(env!("CARGO_BIN_EXE_berth"));
@@ -42,6 +56,10 @@ impl Berth {
             .arg(folder.path().join("decisions.jsonl"))
             .args(flags)
             .env_remove("RUST_LOG");
+        for variable in PROXY_VARIABLES {
+            command.env_remove(variable);
+        }
+        command.envs(variables.iter().copied());
         let process = Process::spawn(&mut command, &folder.path().join("berth.log"));
         Self { process: Mutex::new(process.expect("berth can be started")), folder }
     }
