@@ -24,6 +24,8 @@ const SILENCE: Duration = Duration::from_mins(1);
 const CREATED_AT_ONCE: usize = 8;
 /// By how much berth's memory may grow while everything goes wrong.
 const GROWTH_MAX_KIB: u64 = 64 << 10;
+/// After so many troubles in a row the same request goes through: pauses double, and there are ten waves.
+const IN_A_ROW_MAX: usize = 3;
 /// How many lines berth may log while everything goes wrong, for hundreds of failures.
 const STORM_LINES_MAX: usize = 100;
 
@@ -33,12 +35,22 @@ async fn a_storm_of_everything_loses_nothing_and_doubles_nothing() {
     const PODS_A_WAVE: usize = 30;
     let seed = "a storm of everything, 1";
     support::say(&format!("the storm's seed is {seed:?}"));
-    let started = Scene::start_cut("storm", Some(50), |_| Fate::Pass).await;
+    let started = Scene::start_cut("storm", Some(150), |_| Fate::Pass).await;
     let Some((scene, cutter)) = started else { return };
     scene.berth.wait_for_log("scheduling begins").await;
     let (memory, lines) = (scene.berth.peak_memory_kib(), scene.berth.log().lines().count());
     let mut rng = Rng::new(seed);
-    cutter.plan(move |asked| storm(asked, &mut rng));
+    let mut in_a_row = BTreeMap::new();
+    cutter.plan(move |asked| {
+        let troubles: &mut usize = in_a_row.entry((asked.verb, asked.path.clone())).or_default();
+        if *troubles == IN_A_ROW_MAX {
+            *troubles = 0;
+            return Fate::Pass;
+        }
+        let fate = storm(asked, &mut rng);
+        *troubles = if matches!(fate, Fate::Pass) { 0 } else { *troubles + 1 };
+        fate
+    });
     let mut names: Vec<String> = Vec::new();
     for wave in 0..WAVES {
         for i in 0..4 {
