@@ -1,5 +1,5 @@
 //! One request and its answer, with as little around it as `kube` allows: no typed answers, no spans,
-//! header values made once. Used by `bind`, `condition` and `report`; classifies what every kind of
+//! header values made once. Used by `bind`, `condition`, `report` and `watch`; classifies what every kind of
 //! request classifies alike.
 
 use std::error::Error;
@@ -30,6 +30,9 @@ const RETRY_AFTER_MAX: Nanos = Nanos::from_secs(60);
 
 /// What an API server says on a create while its admission plugins start. A 403 that will pass.
 const ADMISSION_STARTING: &str = "not yet ready to handle request";
+
+/// All that an API server says with 401.
+const UNAUTHORIZED: &str = "Unauthorized";
 
 /// Content type of a body.
 pub(super) const JSON: HeaderValue = HeaderValue::from_static("application/json");
@@ -106,7 +109,7 @@ impl Api {
         match timeout(REQUEST_TIMEOUT, exchange).await {
             Ok(result) => result,
             Err(_) if accepted => Ok(()),
-            Err(_) => Err(Problem::no_answer()),
+            Err(_) => Err(Problem::no_answer(REQUEST_TIMEOUT)),
         }
     }
 
@@ -122,7 +125,17 @@ impl Api {
             serde_json::from_slice(&bytes)
                 .map_err(|error| Problem::Silence(format!("the answer is not readable: {error}")))
         };
-        timeout(REQUEST_TIMEOUT, exchange).await.unwrap_or_else(|_| Err(Problem::no_answer()))
+        timeout(REQUEST_TIMEOUT, exchange)
+            .await
+            .unwrap_or_else(|_| Err(Problem::no_answer(REQUEST_TIMEOUT)))
+    }
+
+    /// Asks for what may be long, a list or a watch: the body of the answer, which is there once the
+    /// server begins to answer `within` this time.
+    pub(super) async fn open(&self, path: &str, within: Duration) -> Result<Body, Problem> {
+        let request = request(Method::GET, path, Body::empty())?;
+        let answer = timeout(within, self.send(request)).await;
+        Ok(answer.unwrap_or_else(|_| Err(Problem::no_answer(within)))?.into_body())
     }
 
     /// Sends `request`; an answer other than 2xx is a refusal, with its body read.
@@ -195,19 +208,21 @@ pub(super) fn chain(error: &(dyn Error + 'static)) -> String {
     text
 }
 
-/// What to do where somebody may not do something, put behind the server's words. Admission says 403, too,
-/// and its own reason; only the check of rights begins with the user.
+/// What to do where somebody may not do something or is not known, put behind the server's words. Admission
+/// says 403, too, and its own reason; only the check of rights begins with the user.
 pub(super) fn advice(message: &str) -> &'static str {
     if message.contains("is forbidden: User ") {
         "; berth needs this right in a ClusterRole"
+    } else if message == UNAUTHORIZED {
+        "; check the user of the kubeconfig or the service account's token"
     } else {
         ""
     }
 }
 
 impl Problem {
-    fn no_answer() -> Self {
-        Problem::Silence(format!("no answer within {} s", REQUEST_TIMEOUT.as_secs()))
+    fn no_answer(within: Duration) -> Self {
+        Problem::Silence(format!("no answer within {} s", within.as_secs()))
     }
 
     /// The status code of the answer; zero where there was none.

@@ -1,11 +1,17 @@
 //! Makes the connection to the API server, from a kubeconfig or from inside a cluster. Called once at
 //! start; every error names the file and what is wrong with it.
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
+use std::sync::Arc;
 
 use http::{HeaderValue, header};
-use kube::config::{KubeConfigOptions, Kubeconfig, KubeconfigError};
 use kube::{Client, Config};
+
+use super::api::chain;
+use super::credential::Origin;
+use super::kubeconfig::{self, Access};
+use super::proxy::Proxy;
+use super::renew::{Renewing, Route};
 
 /// Where the address and the credentials come from.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -34,16 +40,51 @@ pub enum ConnectError {
         /// What is missing.
         reason: String,
     },
+    /// The environment names a proxy that cannot be used.
+    #[error("{reason}")]
+    Proxy {
+        /// The variable, and what is wrong with it.
+        reason: String,
+    },
 }
 
-/// A client of the API server, and its address for the log.
+/// A client of the API server, and for the log its address, with the proxy that leads there.
 ///
 /// Must be called on a tokio runtime: the client keeps a task there.
 pub async fn connect(source: &Source) -> Result<(Client, String), ConnectError> {
-    let config = load(source).await?;
-    let server = config.cluster_url.to_string();
-    let client = Client::try_from(config).map_err(|error| source.error(error.to_string()))?;
+    let Access { mut config, proxy, origin } = load(source)?;
+    let variable = |name: &str| std::env::var(name).ok();
+    let proxy = match proxy {
+        Some(proxy) => Some(proxy),
+        None => Proxy::of_environment(&config.cluster_url, variable)
+            .map_err(|reason| ConnectError::Proxy { reason })?,
+    };
+    config.proxy_url = proxy.as_ref().map(|proxy| proxy.url.clone());
+    spare_authorities(&mut config);
+    let server = match &proxy {
+        Some(proxy) => format!("{} through the proxy {proxy}", config.cluster_url),
+        None => config.cluster_url.to_string(),
+    };
+    let namespace = config.default_namespace.clone();
+    let route = Route { config, proxy: proxy.map(Arc::new) };
+    let client = if let Some(origin) = origin {
+        let renewing = Renewing::start(route, origin).await;
+        Client::new(renewing.map_err(|reason| source.error(reason))?, namespace)
+    } else {
+        let transport = route.connect().map_err(|error| source.error(chain(&error)))?;
+        Client::new(transport, namespace)
+    };
     Ok((client, server))
+}
+
+/// Keeps `kube` from looking for the machine's own certificate authorities where none is asked. It fails
+/// without them, and berth's image has none.
+fn spare_authorities(config: &mut Config) {
+    let is_tls = |uri: &http::Uri| uri.scheme_str() == Some("https");
+    let tls = is_tls(&config.cluster_url) || config.proxy_url.as_ref().is_some_and(is_tls);
+    if config.root_cert.is_none() && (config.accept_invalid_certs || !tls) {
+        config.root_cert = Some(Vec::new());
+    }
 }
 
 /// What berth calls itself towards the API server.
@@ -52,37 +93,26 @@ pub fn user_agent() -> &'static str {
     concat!("berth/", env!("CARGO_PKG_VERSION"))
 }
 
-async fn load(source: &Source) -> Result<Config, ConnectError> {
-    let mut config = match source {
+fn load(source: &Source) -> Result<Access, ConnectError> {
+    let mut access = match source {
         Source::Kubeconfig(path) => {
-            read(path).await.map_err(|error| source.error(reason(&error)))?
+            kubeconfig::read(path).map_err(|reason| source.error(reason))?
         }
-        Source::InCluster => {
-            Config::incluster().map_err(|error| source.error(error.to_string()))?
-        }
+        Source::InCluster => in_cluster().map_err(|reason| source.error(reason))?,
     };
+    let config = &mut access.config;
     // kube's own retry covers POST: a Binding that was retried unseen could come back as 409 though
     // the first one was accepted. What is retried, and how often, is decided here.
     config.default_retry = false;
     config.headers.push((header::USER_AGENT, HeaderValue::from_static(user_agent())));
-    Ok(config)
+    Ok(access)
 }
 
-async fn read(path: &Path) -> Result<Config, KubeconfigError> {
-    let kubeconfig = Kubeconfig::read_from(path)?;
-    Config::from_custom_kubeconfig(kubeconfig, &KubeConfigOptions::default()).await
-}
-
-/// What is wrong with a kubeconfig; its path is named by the caller.
-fn reason(error: &KubeconfigError) -> String {
-    match error {
-        KubeconfigError::ReadConfig(error, _) => format!("cannot be read: {error}"),
-        KubeconfigError::CurrentContextNotSet => "has no current-context".to_owned(),
-        KubeconfigError::MissingClusterUrl => {
-            "the cluster of the current context has no server".to_owned()
-        }
-        error => error.to_string(),
-    }
+fn in_cluster() -> Result<Access, String> {
+    let mut config = Config::incluster().map_err(|error| error.to_string())?;
+    let token_file = config.auth_info.token_file.take();
+    let origin = token_file.map(|path| Origin::TokenFile(path.into()));
+    Ok(Access { config, proxy: None, origin })
 }
 
 impl Source {
@@ -117,7 +147,7 @@ contexts: [{name: a, context: {cluster: c, user: u}}]
     #[tokio::test]
     async fn a_good_file_gives_a_client_without_kubes_retry() {
         let (_dir, source) = file(GOOD);
-        let config = load(&source).await.unwrap();
+        let config = load(&source).unwrap().config;
         assert!(!config.default_retry);
         let agent = config.headers.iter().find(|(name, _)| name == header::USER_AGENT).unwrap();
         assert_eq!(agent.1, concat!("berth/", env!("CARGO_PKG_VERSION")));
@@ -125,13 +155,57 @@ contexts: [{name: a, context: {cluster: c, user: u}}]
         assert_eq!(server, "http://127.0.0.1:1234/");
     }
 
+    #[test]
+    fn authorities_are_looked_for_where_they_are_asked_only() {
+        let rows = [
+            ("http://a", None, false, false),
+            ("http://a", Some("http://p"), false, false),
+            ("http://a", Some("https://p"), false, true),
+            ("https://a", None, false, true),
+            ("https://a", Some("socks5://p:1"), false, true),
+            ("https://a", None, true, false),
+        ];
+        for (server, proxy, insecure, want) in rows {
+            let mut config = Config::new(server.parse().unwrap());
+            config.proxy_url = proxy.map(|proxy| proxy.parse().unwrap());
+            config.accept_invalid_certs = insecure;
+            spare_authorities(&mut config);
+            assert_eq!(config.root_cert.is_none(), want, "{server} {proxy:?} {insecure}");
+        }
+    }
+
     #[tokio::test]
     async fn errors_name_the_file_and_what_is_wrong() {
         let rows = [
             (GOOD.replace("current-context: a", ""), "has no current-context"),
-            (GOOD.replace("current-context: a", "current-context: b"), "b"),
+            (GOOD.replace("current-context: a", "current-context: b"), "has no context \"b\""),
+            (GOOD.replace("{name: c,", "{name: d,"), "has no cluster \"c\""),
+            (GOOD.replace("http://127", "127"), "server \"127.0.0.1:1234\""),
+            (GOOD.replace("http://127", "http://me:s3cret@127"), "has a user in it"),
+            (GOOD.replace("token: secret", "tokenFile: gone"), "/gone: cannot be read: No such"),
+            (
+                GOOD.replace("token: secret", "exec: {command: x}"),
+                "user \"u\": credential plugin \"x\"",
+            ),
+            (
+                GOOD.replace("server:", "proxy-url: 'ftp://u:s3cret@p', server:"),
+                "proxy-url: \"ftp://p\"",
+            ),
+            (
+                GOOD.replace("server:", "certificate-authority: gone, server:"),
+                "/gone cannot be read",
+            ),
+            (
+                GOOD.replace("server:", "certificate-authority-data: eA==, server:"),
+                "no certificate in it",
+            ),
             (GOOD.replace("server: 'http://127.0.0.1:1234'", ""), "has no server"),
             (GOOD.replace("token: secret", "client-certificate-data: '%%'"), "base64"),
+            (
+                GOOD.replace("'http://", "'https://")
+                    .replace("1234'", "1234', certificate-authority-data: 'Z2FyYmFnZQ=='"),
+                "no certificate",
+            ),
             ("clusters: [".to_owned(), "YAML"),
         ];
         for (text, want) in rows {
@@ -139,7 +213,9 @@ contexts: [{name: a, context: {cluster: c, user: u}}]
             let Source::Kubeconfig(path) = &source else { unreachable!() };
             let error = connect(&source).await.err().map(|e| e.to_string()).unwrap_or_default();
             assert!(error.contains(want), "{error:?} should say {want:?}");
+            assert!(!error.contains("s3cret") && error.lines().count() == 1, "{error}");
             assert!(error.contains(&path.display().to_string()), "{error:?} should name the file");
+            assert_eq!(error.lines().count(), 1, "{error}");
         }
     }
 

@@ -13,13 +13,13 @@ use tokio::time::sleep;
 use tracing::warn;
 
 use crate::engine::{BindOutcome, Event, PodRef};
+use crate::telemetry::Repeats;
 use crate::units::Nanos;
 
 use super::api::{Api, Problem, advice};
 use super::bind::{self, Bind};
 use super::condition::{self, Patch, PatchOutcome};
 use super::limit::Bucket;
-use super::repeat::Repeats;
 use super::report::{self, EventOutcome, EventRequest};
 use super::series::Series;
 use super::writer::{Left, WriterOptions};
@@ -63,9 +63,16 @@ pub(super) const SETTLE_AFTER: Nanos = Nanos(100 * Nanos::MILLISECOND.0);
 /// What an API server says where a namespace is being deleted; routine.
 const NAMESPACE_ENDS: &str = "because it is being terminated";
 
+/// What can be said of a Binding that did not succeed.
+#[derive(Clone, Copy)]
+enum BindTrouble {
+    Refused,
+    Unknown,
+}
+
 /// A request that has been answered.
 enum Done {
-    Bind { pod: PodRef, refusal: Option<String> },
+    Bind { pod: PodRef, problem: Option<(BindTrouble, String)> },
     Patch { patch: Patch, outcome: PatchOutcome },
     Event { request: EventRequest, outcome: EventOutcome },
 }
@@ -245,12 +252,18 @@ impl Task {
 
     fn finish(&mut self, done: Done) {
         match done {
-            Done::Bind { pod, refusal } => {
+            Done::Bind { pod, problem } => {
                 self.in_flight.bindings -= 1;
                 self.settled_at = self.outbox.now() + SETTLE_AFTER;
                 self.outbox.lanes().finish_bind(&pod.uid);
-                if let Some(message) = refusal {
-                    self.complain("the Binding of a pod", &pod.key, &message);
+                if let Some((trouble, message)) = problem {
+                    let what = match trouble {
+                        BindTrouble::Refused => "the Binding of a pod was not written",
+                        BindTrouble::Unknown => {
+                            "the Binding of a pod has no definite answer and is sent again"
+                        }
+                    };
+                    self.complain(what, &pod.key, &message);
                 }
             }
             Done::Patch { patch, outcome } => {
@@ -275,12 +288,16 @@ impl Task {
             }
             PatchOutcome::Again(problem) => {
                 self.counters.patches_failed.add_one();
-                self.complain("the condition of a pod", &patch.pod.key, &problem.to_string());
+                self.complain(
+                    "the condition of a pod was not written",
+                    &patch.pod.key,
+                    &problem.to_string(),
+                );
                 None
             }
             PatchOutcome::Refused(message) => {
                 self.counters.patches_failed.add_one();
-                self.complain("the condition of a pod", &patch.pod.key, &message);
+                self.complain("the condition of a pod was not written", &patch.pod.key, &message);
                 None
             }
         };
@@ -301,12 +318,12 @@ impl Task {
             }
             EventOutcome::Again(problem) => {
                 self.counters.events_failed.add_one();
-                self.complain("an event", &request.path, &problem.to_string());
+                self.complain("an event was not written", &request.path, &problem.to_string());
             }
             EventOutcome::Refused(message) => {
                 self.counters.events_failed.add_one();
                 if !message.contains(NAMESPACE_ENDS) {
-                    self.complain("an event", &request.path, message);
+                    self.complain("an event was not written", &request.path, message);
                 }
             }
             EventOutcome::Written | EventOutcome::Missing => {}
@@ -319,10 +336,10 @@ impl Task {
         self.outbox.now() + problem.retry_after().map_or(doubled, |asked| asked.max(doubled))
     }
 
-    /// Says that `what` could not be written, but the same thing only once in a while.
+    /// Says `what` has happened, but the same thing only once in a while.
     fn complain(&mut self, what: &'static str, whose: &dyn std::fmt::Display, message: &str) {
         if let Some(held_back) = self.repeats.say(what, self.outbox.now()) {
-            warn!(%whose, held_back, "{what} was not written: {message}{}", advice(message));
+            warn!(%whose, held_back, "{what}: {message}{}", advice(message));
         }
     }
 
@@ -344,11 +361,12 @@ impl Task {
 /// that; the engine, in turn, never waits for a slot.
 async fn carry_out_bind(api: Arc<Api>, results: mpsc::Sender<Event>, bind: Bind) -> Done {
     let outcome = bind::send(&api, &bind).await;
-    let refusal = match &outcome {
-        BindOutcome::Refused { message } => Some(message.clone()),
+    let problem = match &outcome {
+        BindOutcome::Refused { message } => Some((BindTrouble::Refused, message.clone())),
+        BindOutcome::Unknown { message, .. } => Some((BindTrouble::Unknown, message.clone())),
         _ => None,
     };
     // Nobody listens only when the process ends.
     let _ = results.send(Event::BindResult { attempt: bind.attempt, outcome }).await;
-    Done::Bind { pod: bind.pod, refusal }
+    Done::Bind { pod: bind.pod, problem }
 }

@@ -1,218 +1,298 @@
 //! A watch: lists one kind of object, follows its changes, and puts them into the engine's channel. One
 //! task a kind. It may wait for the engine; it never waits for a write, and nothing that the API server
-//! sends ends it.
+//! sends, or does not send, ends it.
+//!
+//! Its own rather than `kube`'s watcher: that one gives up a whole list for an object that it cannot decode,
+//! passes over a line that it cannot read, waits for an answer for ever, starts a watch again without a
+//! pause where each ends at once, and knows nothing of Retry-After.
 
-use std::fmt::Debug;
-use std::pin::pin;
+use std::fmt::Write;
 use std::sync::Arc;
 use std::time::Duration;
 
-use futures::{Stream, StreamExt, future};
-use kube::runtime::{WatchStreamExt, watcher};
-use kube::{Api, Client, Resource};
+use kube::{Client, Resource};
 use serde::de::DeserializeOwned;
 use tokio::sync::mpsc;
 use tokio::time::{Instant, sleep};
+use tracing::debug;
 
 use crate::engine::{Event, Kind};
 use crate::model::PodKey;
 use crate::units::Nanos;
-use crate::wire;
+use crate::wire::{self, Change, Identity, ObjectError};
 
 use super::Counters;
-use super::watch_log::{Trouble, WatchLog};
+use super::api::{Api, Problem};
+use super::lines::{self, Cut, Lines, SILENCE_MAX, WATCH_SECONDS};
+use super::trouble::Trouble;
+use super::watch_log::{Said, WatchLog};
 
-/// The pause before a watch is made anew after its start was answered 410.
-const RESTART_AFTER: Duration = Duration::from_secs(1);
+/// Objects of a page of a list. Upstream: client-go's pager.
+const PAGE_OBJECTS: usize = 500;
 
-/// Watches the objects of `kind` until nobody receives `events` any more.
+/// The pause after the first failure; it doubles. Upstream: cache.NewReflector, v1.37.
+const PAUSE_FIRST: Nanos = Nanos(800 * Nanos::MILLISECOND.0);
+
+/// The longest pause that the API server does not ask for.
+const PAUSE_MAX: Nanos = Nanos::from_secs(30);
+
+/// A watch that ends earlier and has said nothing counts as a failure. Upstream: handleAnyWatch, v1.37.
+const VERY_SHORT: Duration = Duration::from_secs(1);
+
+/// Watches the objects of `kind` until nobody receives `events` any more. `said` is what all watches share.
 ///
-/// [`Event::ListBegin`] comes when a list gives its first object. Where a list breaks off, the next one
+/// [`Event::ListBegin`] comes when a list gives its first page. Where a list breaks off, the next one
 /// begins with another [`Event::ListBegin`]; only the one that [`Event::ListEnd`] ends was complete.
 pub async fn watch(
     client: Client,
     kind: Kind,
     events: mpsc::Sender<Event>,
     counters: Arc<Counters>,
+    said: Said,
 ) {
     match kind {
-        Kind::Node => follow::<wire::Node>(client, events, counters).await,
-        Kind::Pod => follow::<wire::Pod>(client, events, counters).await,
-        Kind::Namespace => follow::<wire::Namespace>(client, events, counters).await,
+        Kind::Node => follow::<wire::Node>(client, events, counters, said).await,
+        Kind::Pod => follow::<wire::Pod>(client, events, counters, said).await,
+        Kind::Namespace => follow::<wire::Namespace>(client, events, counters, said).await,
     }
 }
 
 /// A kind of object that is watched.
-trait Watched:
-    Resource<DynamicType = ()> + Clone + Debug + DeserializeOwned + Send + Sync + 'static
-{
+trait Watched: Resource<DynamicType = ()> + DeserializeOwned + Send + Sync + 'static {
     const KIND: Kind;
     const PLURAL: &'static str;
-    /// Objects that it is about; empty means all.
-    const FIELDS: &'static str;
+    /// The part of a query that selects the objects that it is about.
+    const SELECTION: &'static str;
     /// That it was added or changed.
-    fn upsert(&self) -> Result<Event, wire::ObjectError>;
-    /// That it is gone. Reads only its metadata, so it cannot fail.
-    fn delete(&self) -> Event;
+    fn upsert(&self) -> Result<Event, ObjectError>;
+    /// That the object of this identity is gone.
+    fn delete(gone: Identity) -> Event;
 }
 
 impl Watched for wire::Pod {
     const KIND: Kind = Kind::Pod;
     const PLURAL: &'static str = "pods";
     // Finished pods use nothing; one that finishes leaves the selection, which reads as a deletion.
-    const FIELDS: &'static str = "status.phase!=Succeeded,status.phase!=Failed";
+    const SELECTION: &'static str =
+        "&fieldSelector=status.phase%21%3DSucceeded%2Cstatus.phase%21%3DFailed";
 
-    fn upsert(&self) -> Result<Event, wire::ObjectError> {
+    fn upsert(&self) -> Result<Event, ObjectError> {
         Ok(Event::PodUpsert(Box::new(self.to_model()?)))
     }
 
-    fn delete(&self) -> Event {
-        let meta = self.meta();
-        let key =
-            PodKey { namespace: text(meta.namespace.as_ref()), name: text(meta.name.as_ref()) };
-        Event::PodDelete { key, uid: text(meta.uid.as_ref()) }
+    fn delete(gone: Identity) -> Event {
+        let key = PodKey { namespace: gone.namespace.into(), name: gone.name.into() };
+        Event::PodDelete { key, uid: gone.uid.into() }
     }
 }
 
 impl Watched for wire::Node {
     const KIND: Kind = Kind::Node;
     const PLURAL: &'static str = "nodes";
-    const FIELDS: &'static str = "";
+    const SELECTION: &'static str = "";
 
-    fn upsert(&self) -> Result<Event, wire::ObjectError> {
+    fn upsert(&self) -> Result<Event, ObjectError> {
         Ok(Event::NodeUpsert(Box::new(self.to_model()?)))
     }
 
-    fn delete(&self) -> Event {
-        Event::NodeDelete(text(self.meta().name.as_ref()))
+    fn delete(gone: Identity) -> Event {
+        Event::NodeDelete(gone.name.into())
     }
 }
 
 impl Watched for wire::Namespace {
     const KIND: Kind = Kind::Namespace;
     const PLURAL: &'static str = "namespaces";
-    const FIELDS: &'static str = "";
+    const SELECTION: &'static str = "";
 
-    fn upsert(&self) -> Result<Event, wire::ObjectError> {
+    fn upsert(&self) -> Result<Event, ObjectError> {
         Ok(Event::NamespaceUpsert(Box::new(self.to_model()?)))
     }
 
-    fn delete(&self) -> Event {
-        Event::NamespaceDelete(text(self.meta().name.as_ref()))
+    fn delete(gone: Identity) -> Event {
+        Event::NamespaceDelete(gone.name.into())
     }
 }
 
-fn text(value: Option<&String>) -> Box<str> {
-    value.map(String::as_str).unwrap_or_default().into()
-}
-
-/// Why a stream of a watch is given up.
-enum End {
+/// Why a list or a watch is given up.
+enum Stop {
     /// Nobody receives the events any more.
     NoReceiver,
-    /// The watch has to be made anew.
-    Restart,
+    /// It failed.
+    Failed(Trouble),
 }
 
-async fn follow<K: Watched>(client: Client, events: mpsc::Sender<Event>, counters: Arc<Counters>) {
-    let mut feed = Feed {
-        events,
-        listing: false,
-        log: WatchLog::new(K::PLURAL, counters),
-        started: Instant::now(),
-    };
-    loop {
-        let mut config = watcher::Config::default();
-        if !K::FIELDS.is_empty() {
-            config = config.fields(K::FIELDS);
-        }
-        // `Init` comes before every list, also before one that fails. It would reset the backoff each
-        // time, so it is left out here and the begin of a list is told from its first object.
-        let stream = watcher(Api::<K>::all(client.clone()), config)
-            .filter(|item| future::ready(!matches!(item, Ok(watcher::Event::Init))))
-            .default_backoff();
-        match feed.run(pin!(stream)).await {
-            End::NoReceiver => return,
-            End::Restart => sleep(RESTART_AFTER).await,
-        }
+impl From<Trouble> for Stop {
+    fn from(trouble: Trouble) -> Self {
+        Stop::Failed(trouble)
     }
 }
 
-/// Turns what a watch reads into events.
-struct Feed {
+impl From<Problem> for Stop {
+    fn from(problem: Problem) -> Self {
+        Stop::Failed(Trouble::Problem(problem))
+    }
+}
+
+async fn follow<K: Watched>(
+    client: Client,
     events: mpsc::Sender<Event>,
-    /// A list has begun and not ended.
-    listing: bool,
+    counters: Arc<Counters>,
+    said: Said,
+) {
+    // One wait for the whole watch, rather than one an event.
+    let receiver = events.clone();
+    let log = WatchLog::new(K::PLURAL, counters, said);
+    let mut feed =
+        Feed { api: Api::new(client), events, log, failures: 0, started: Instant::now() };
+    tokio::select! {
+        biased;
+        () = receiver.closed() => {}
+        () = feed.run::<K>() => {}
+    }
+}
+
+/// Turns what lists and watches of one kind say into events.
+struct Feed {
+    api: Api,
+    events: mpsc::Sender<Event>,
     log: WatchLog,
+    /// Failures since a watch last said something.
+    failures: u32,
     started: Instant,
 }
 
 impl Feed {
-    async fn run<K: Watched>(
-        &mut self,
-        stream: impl Stream<Item = watcher::Result<watcher::Event<K>>> + Unpin,
-    ) -> End {
-        // One wait for the whole stream, rather than one an item.
-        let receiver = self.events.clone();
-        tokio::select! {
-            biased;
-            () = receiver.closed() => End::NoReceiver,
-            end = self.read(stream) => end,
-        }
-    }
-
-    async fn read<K: Watched>(
-        &mut self,
-        mut stream: impl Stream<Item = watcher::Result<watcher::Event<K>>> + Unpin,
-    ) -> End {
+    async fn run<K: Watched>(&mut self) {
+        // Where to go on; none where it has to list.
+        let mut version = None;
         loop {
-            let item = stream.next().await;
-            let event = match item {
-                Some(Ok(event)) => event,
-                Some(Err(error)) => {
-                    // After an error a list starts from its beginning.
-                    self.listing = false;
-                    self.log.failed(&error, self.now());
-                    if must_restart(&error) {
-                        return End::Restart;
-                    }
-                    continue;
-                }
-                None => return End::Restart,
+            let listing = version.is_none();
+            let outcome = match &mut version {
+                None => self.list::<K>().await.map(|listed| version = Some(listed)),
+                Some(version) => self.changes::<K>(version).await,
             };
-            if self.pass_on(event).await.is_err() {
-                return End::NoReceiver;
+            match outcome {
+                Ok(()) if listing => {}
+                // A watch that worked. A list alone proves little: what follows it may fail each time.
+                Ok(()) => self.failures = 0,
+                Err(Stop::NoReceiver) => return,
+                Err(Stop::Failed(trouble)) => {
+                    if trouble.must_list() {
+                        version = None;
+                    }
+                    // Once is chance.
+                    if !(self.failures == 0 && matches!(trouble, Trouble::Short(_))) {
+                        self.log.failed(&trouble, self.now());
+                    }
+                    let own = Nanos(PAUSE_FIRST.0 << self.failures.min(16)).min(PAUSE_MAX);
+                    self.failures += 1;
+                    let pause = own.max(trouble.retry_after().unwrap_or_default());
+                    sleep(Duration::from_nanos(pause.0)).await;
+                }
             }
         }
     }
 
-    async fn pass_on<K: Watched>(&mut self, event: watcher::Event<K>) -> Result<(), NoReceiver> {
-        match event {
-            watcher::Event::Init => {}
-            watcher::Event::InitApply(object) => {
-                self.begin(K::KIND).await?;
+    /// Lists everything, page by page; gives the version to go on from.
+    async fn list<K: Watched>(&mut self) -> Result<String, Stop> {
+        let (path, mut next) = (K::url_path(&(), None), String::new());
+        let mut begun = false;
+        loop {
+            let mut url = format!("{path}?limit={PAGE_OBJECTS}{}", K::SELECTION);
+            if !next.is_empty() {
+                push_query(&mut url, "continue", &next);
+            }
+            let body = self.api.open(&url, SILENCE_MAX).await?;
+            let text = lines::whole(body).await.map_err(Trouble::cut)?;
+            let page = wire::page::<K>(&text)
+                .map_err(|error| Trouble::Garbage(format!("this is no list: {error}")))?;
+            drop(text);
+            if page.next.is_empty() && page.resource_version.is_empty() {
+                return Err(Trouble::Garbage("a list without a version".to_owned()).into());
+            }
+            if !begun {
+                begun = true;
+                self.send(Event::ListBegin(K::KIND)).await?;
+            }
+            for broken in page.unreadable {
+                self.unreadable(&broken);
+            }
+            for object in page.objects {
                 self.upsert(&object).await?;
             }
-            watcher::Event::InitDone => {
-                self.begin(K::KIND).await?;
-                self.listing = false;
+            next = page.next;
+            if next.is_empty() {
                 self.send(Event::ListEnd(K::KIND)).await?;
+                return Ok(page.resource_version);
             }
-            watcher::Event::Apply(object) => self.upsert(&object).await?,
-            watcher::Event::Delete(object) => self.send(object.delete()).await?,
+        }
+    }
+
+    /// Follows the changes since `version`, which it keeps up to date, until the watch ends in a way that
+    /// is no failure.
+    async fn changes<K: Watched>(&mut self, version: &mut String) -> Result<(), Stop> {
+        let mut url = format!(
+            "{}?watch=true&allowWatchBookmarks=true&timeoutSeconds={WATCH_SECONDS}{}",
+            K::url_path(&(), None),
+            K::SELECTION
+        );
+        push_query(&mut url, "resourceVersion", version);
+        let opened = Instant::now();
+        let mut lines = Lines::new(self.api.open(&url, SILENCE_MAX).await?);
+        self.log.works();
+        let mut worked = false;
+        loop {
+            match lines.next().await {
+                Ok(Some(line)) => {
+                    let change = wire::change::<K>(line)
+                        .map_err(|error| Trouble::Garbage(format!("a line of a watch: {error}")))?;
+                    self.pass_on(change, version).await?;
+                    worked = true;
+                    self.failures = 0;
+                }
+                // Connections end. What matters is whether the next one comes about.
+                Ok(None) if worked || opened.elapsed() >= VERY_SHORT => return Ok(()),
+                Ok(None) => return Err(Trouble::Short("in order".to_owned()).into()),
+                Err(Cut::Broken(text)) if worked || opened.elapsed() >= VERY_SHORT => {
+                    debug!("the watch of {} broke off: {text}", K::PLURAL);
+                    return Ok(());
+                }
+                Err(Cut::Broken(text)) => return Err(Trouble::Short(text).into()),
+                Err(cut) => return Err(Trouble::cut(cut).into()),
+            }
+        }
+    }
+
+    async fn pass_on<K: Watched>(
+        &mut self,
+        change: Change<K>,
+        version: &mut String,
+    ) -> Result<(), Stop> {
+        let reached = match change {
+            Change::Upsert(object) => {
+                self.upsert(&object).await?;
+                object.meta().resource_version.clone().unwrap_or_default()
+            }
+            Change::Unreadable(broken) => {
+                self.unreadable(&broken);
+                broken.identity.resource_version
+            }
+            Change::Delete(mut gone) => {
+                let reached = std::mem::take(&mut gone.resource_version);
+                self.send(K::delete(gone)).await?;
+                reached
+            }
+            Change::Bookmark(reached) => reached,
+            Change::Error { code, message } => return Err(Trouble::Ended { code, message }.into()),
+        };
+        if !reached.is_empty() {
+            *version = reached;
         }
         Ok(())
     }
 
-    async fn begin(&mut self, kind: Kind) -> Result<(), NoReceiver> {
-        if self.listing {
-            return Ok(());
-        }
-        self.listing = true;
-        self.send(Event::ListBegin(kind)).await
-    }
-
-    async fn upsert<K: Watched>(&mut self, object: &K) -> Result<(), NoReceiver> {
+    async fn upsert<K: Watched>(&mut self, object: &K) -> Result<(), Stop> {
         match object.upsert() {
             Ok(event) => self.send(event).await,
             Err(error) => {
@@ -224,8 +304,13 @@ impl Feed {
         }
     }
 
-    async fn send(&mut self, event: Event) -> Result<(), NoReceiver> {
-        self.events.send(event).await.map_err(|_| NoReceiver)
+    fn unreadable(&mut self, broken: &wire::Unreadable) {
+        let Identity { uid, name, .. } = &broken.identity;
+        self.log.undecodable(if uid.is_empty() { name } else { uid }, &broken.error);
+    }
+
+    async fn send(&mut self, event: Event) -> Result<(), Stop> {
+        self.events.send(event).await.map_err(|_| Stop::NoReceiver)
     }
 
     fn now(&self) -> Nanos {
@@ -233,10 +318,17 @@ impl Feed {
     }
 }
 
-struct NoReceiver;
-
-/// kube 5's watcher goes on with its resource version where the start of a watch is answered 410; only
-/// an error in the stream makes it list again.
-fn must_restart(error: &watcher::Error) -> bool {
-    matches!(error, watcher::Error::WatchStartFailed(_)) && Trouble::new(error).is_expired()
+/// Appends `&key=value`, with the escapes that a query wants.
+fn push_query(url: &mut String, key: &str, value: &str) {
+    url.push('&');
+    url.push_str(key);
+    url.push('=');
+    for byte in value.bytes() {
+        if byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'.' | b'_' | b'~') {
+            url.push(char::from(byte));
+        } else {
+            // A String takes all.
+            let _ = write!(url, "%{byte:02X}");
+        }
+    }
 }

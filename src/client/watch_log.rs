@@ -1,41 +1,53 @@
-//! What a watch says about trouble: one line an error with what to do about it, one line an object that
+//! What watches say about trouble: one line an error with what to do about it, one line an object that
 //! cannot be read. Keeps little, whatever happens.
 
 use std::collections::VecDeque;
 use std::fmt::Display;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 
-use kube::runtime::watcher;
-use tracing::{debug, warn};
+use tracing::{debug, info, warn};
 
+use crate::telemetry::Repeats;
 use crate::units::{Nanos, Set};
 
 use super::Counters;
-use super::api::chain;
-use super::repeat::Repeats;
+use super::trouble::Trouble;
 
 /// Objects remembered as said to be unreadable. Beyond it the oldest may be named again.
 pub(super) const UNDECODABLE_NAMED_MAX: usize = 1_000;
+
+/// What all watches of a process have said lately: an API server that cannot be reached is one trouble, not
+/// one a watch. Clones are the same memory.
+#[derive(Clone, Debug, Default)]
+pub struct Said(Arc<Mutex<Repeats>>);
+
+impl Said {
+    fn say(&self, line: &str, now: Nanos) -> Option<u64> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).say(line, now)
+    }
+}
 
 /// The memory of one watch's troubles.
 #[derive(Debug)]
 pub(super) struct WatchLog {
     /// What is watched, such as "pods".
     plural: &'static str,
-    repeats: Repeats,
+    said: Said,
+    /// A line about trouble was written and it has not worked since.
+    complained: bool,
     named: Set<Box<str>>,
     named_order: VecDeque<Box<str>>,
     counters: Arc<Counters>,
 }
 
 impl WatchLog {
-    pub(super) fn new(plural: &'static str, counters: Arc<Counters>) -> Self {
+    pub(super) fn new(plural: &'static str, counters: Arc<Counters>, said: Said) -> Self {
         let (named, named_order) = (Set::default(), VecDeque::new());
-        Self { plural, repeats: Repeats::default(), named, named_order, counters }
+        Self { plural, said, complained: false, named, named_order, counters }
     }
 
-    /// The object `id` cannot be converted; `error` names it. It stays as it was before, until a list
-    /// that does not name it.
+    /// The object `id` cannot be decoded or converted; `error` names it. It stays as it was before, until a
+    /// list that does not name it.
     pub(super) fn undecodable(&mut self, id: &str, error: &dyn Display) {
         self.counters.objects_undecodable.add_one();
         if self.named.contains(id) {
@@ -52,61 +64,22 @@ impl WatchLog {
     }
 
     /// The watch failed; it is about to try again.
-    pub(super) fn failed(&mut self, error: &watcher::Error, now: Nanos) {
-        let trouble = Trouble::new(error);
+    pub(super) fn failed(&mut self, trouble: &Trouble, now: Nanos) {
         if trouble.is_expired() {
             debug!("the watch of {} has expired; listing again", self.plural);
             return;
         }
         self.counters.watch_errors.add_one();
-        let Some(held_back) = self.repeats.say(&trouble.code.to_string(), now) else { return };
-        let (plural, advice) = (self.plural, trouble.advice(self.plural));
-        warn!(held_back, "the watch of {plural} failed: {}; {advice}", trouble.text);
-    }
-}
-
-/// An error of a watch, as far as it matters to a person.
-#[derive(Debug)]
-pub(super) struct Trouble {
-    /// The HTTP status code; zero where there was no answer.
-    code: u16,
-    text: String,
-}
-
-impl Trouble {
-    pub(super) fn new(error: &watcher::Error) -> Self {
-        match error {
-            watcher::Error::InitialListFailed(error)
-            | watcher::Error::WatchStartFailed(error)
-            | watcher::Error::WatchFailed(error) => match error {
-                kube::Error::Api(status) => Self::of(status),
-                error => Self { code: 0, text: chain(error) },
-            },
-            watcher::Error::WatchError(status) => Self::of(status),
-            error @ watcher::Error::NoResourceVersion => Self { code: 0, text: error.to_string() },
-        }
+        let Some(held_back) = self.said.say(&trouble.key(self.plural), now) else { return };
+        self.complained = true;
+        let (plural, text, advice) = (self.plural, trouble.text(), trouble.advice(self.plural));
+        warn!(held_back, "the watch of {plural} failed: {text}; {advice}");
     }
 
-    fn of(status: &kube::core::Status) -> Self {
-        Self { code: status.code, text: format!("{} {}", status.code, status.message) }
-    }
-
-    /// Whether the resource version is too old, which is routine.
-    pub(super) fn is_expired(&self) -> bool {
-        self.code == 410
-    }
-
-    /// What to do about it.
-    fn advice(&self, plural: &str) -> String {
-        match self.code {
-            401 => "the API server does not know berth's credentials: check the user of the \
-                    kubeconfig or the service account's token"
-                .to_owned(),
-            403 => format!("berth needs the verbs list and watch on {plural} in a ClusterRole"),
-            404 => "the address is not that of a Kubernetes API server".to_owned(),
-            429 => "the API server asks for patience".to_owned(),
-            0 => "trying again; check that the API server can be reached".to_owned(),
-            _ => "trying again".to_owned(),
+    /// The API server has begun to answer the watch.
+    pub(super) fn works(&mut self) {
+        if std::mem::take(&mut self.complained) {
+            info!("the watch of {} works again", self.plural);
         }
     }
 }
@@ -114,27 +87,11 @@ impl Trouble {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use kube::core::Status;
-
-    #[test]
-    fn errors_say_what_to_do() {
-        let rows = [
-            (401, "does not know berth's credentials"),
-            (403, "needs the verbs list and watch on nodes in a ClusterRole"),
-            (500, "trying again"),
-        ];
-        for (code, want) in rows {
-            let status = Status::failure("words", "Reason").with_code(code);
-            let trouble = Trouble::new(&watcher::Error::WatchError(status.boxed()));
-            assert!(trouble.advice("nodes").contains(want));
-            assert_eq!(trouble.text, format!("{code} words"));
-        }
-    }
 
     #[test]
     fn unreadable_objects_take_bounded_memory_and_count_each_time() {
         let counters = Arc::new(Counters::default());
-        let mut log = WatchLog::new("pods", Arc::clone(&counters));
+        let mut log = WatchLog::new("pods", Arc::clone(&counters), Said::default());
         for i in 0..UNDECODABLE_NAMED_MAX + 500 {
             log.undecodable(&i.to_string(), &"bad");
             log.undecodable(&i.to_string(), &"bad");

@@ -11,9 +11,11 @@ use super::{AttemptId, BindOutcome, DecisionVerdict, Effect, Engine, NoticeLevel
 
 /// The first wait before a Binding whose fate is unknown is sent again; it doubles each time.
 pub(super) const RETRY_INITIAL: Nanos = Nanos(100 * Nanos::MILLISECOND.0);
-/// The longest such wait, whatever the server asks for.
+/// The longest such wait that the server does not ask for.
 pub(super) const RETRY_MAX: Nanos = Nanos::from_secs(30);
-/// After so many tries without a definite answer the operator is told, and again at each multiple.
+/// The longest such wait, whatever the server asks for.
+pub(super) const RETRY_ASKED_MAX: Nanos = Nanos::from_secs(60);
+/// After so many tries without a definite answer it is noted, and again at each multiple.
 const TRIES_BEFORE_NOTICE: u32 = 4;
 
 /// A pod that is assumed on a node.
@@ -126,14 +128,16 @@ impl Engine {
         }
         let doublings = attempt.tries.saturating_sub(1).min(16);
         let own = Nanos(RETRY_INITIAL.0 << doublings);
-        let at = now + own.max(retry_after.unwrap_or_default()).min(RETRY_MAX);
+        let asked = retry_after.unwrap_or_default().min(RETRY_ASKED_MAX);
+        let at = now + own.min(RETRY_MAX).max(asked);
         attempt.state = BindingState::Waiting(at);
         if attempt.tries % TRIES_BEFORE_NOTICE == 0 {
             let text = format!(
                 "binding to {} got no definite answer in {} tries, still trying: {message}",
                 attempt.node, attempt.tries
             );
-            Self::notice(NoticeLevel::Warn, &attempt.queued.pod, text, out);
+            // In an outage these are all pods: the writer tells the operator, once for many.
+            Self::notice(NoticeLevel::Debug, &attempt.queued.pod, text, out);
         }
         self.retries.insert((at, id));
     }

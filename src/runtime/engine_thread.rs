@@ -12,7 +12,9 @@ use tracing::{debug, info, warn};
 
 use crate::client::{Clock, Outbox};
 use crate::engine::{Decision, Effect, Engine, Event, Kind, Next, NoticeLevel};
-use crate::telemetry::{ClusterSizes, SchedulerMetrics};
+use crate::model::PodKey;
+use crate::telemetry::{ClusterSizes, Repeats, SchedulerMetrics};
+use crate::units::Nanos;
 
 use super::progress::Progress;
 
@@ -40,6 +42,7 @@ pub(super) struct EngineThread {
     progress: Arc<Progress>,
     next: Next,
     synced: bool,
+    repeats: Repeats,
     effects: Vec<Effect>,
 }
 
@@ -57,7 +60,7 @@ impl EngineThread {
         metrics: Arc<SchedulerMetrics>,
     ) -> Self {
         let next = Next::default();
-        let effects = Vec::new();
+        let (repeats, effects) = (Repeats::default(), Vec::new());
         Self {
             engine,
             incoming,
@@ -68,6 +71,7 @@ impl EngineThread {
             progress,
             next,
             synced: false,
+            repeats,
             effects,
         }
     }
@@ -207,13 +211,16 @@ impl EngineThread {
             return;
         }
         self.outbox.push(&mut self.effects);
+        let now = (self.clock)();
         for effect in self.effects.drain(..) {
             match effect {
                 Effect::Decision(decision) => {
                     debug!(pod = %decision.pod, verdict = ?decision.verdict, "decided");
                     self.decisions.write(&decision);
                 }
-                Effect::Notice { level, pod, message } => say(level, pod.as_ref(), &message),
+                Effect::Notice { level, pod, message } => {
+                    say(level, pod.as_ref(), &message, &mut self.repeats, now);
+                }
                 // The outbox took these.
                 Effect::Bind { .. } | Effect::Report { .. } | Effect::PatchCondition { .. } => {}
             }
@@ -221,10 +228,16 @@ impl EngineThread {
     }
 }
 
-fn say(level: NoticeLevel, pod: Option<&crate::model::PodKey>, message: &str) {
+/// Says `message`. A warning that pods share, as where one node spoils the scores of all, is said for one of
+/// them at a time.
+fn say(level: NoticeLevel, pod: Option<&PodKey>, message: &str, repeats: &mut Repeats, now: Nanos) {
     let pod = pod.map(ToString::to_string).unwrap_or_default();
     match level {
-        NoticeLevel::Warn => warn!(pod, "{message}"),
+        NoticeLevel::Warn => {
+            if let Some(held_back) = repeats.say(message, now) {
+                warn!(pod, held_back, "{message}");
+            }
+        }
         NoticeLevel::Info => info!(pod, "{message}"),
         NoticeLevel::Debug => debug!(pod, "{message}"),
     }

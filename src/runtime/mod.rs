@@ -95,9 +95,10 @@ pub async fn run(mut options: Options, mut stop: StopSignals) -> anyhow::Result<
     let engine = EngineThread::new(engine, incoming, outbox, clock, decisions, reported, scheduler);
     let engine = engine.start(stopped)?;
     let mut watches = JoinSet::new();
+    let said = client::Said::default();
     for kind in [Kind::Namespace, Kind::Node, Kind::Pod] {
         let (client, events) = (client.clone(), events.clone());
-        watches.spawn(client::watch(client, kind, events, Arc::clone(&counters)));
+        watches.spawn(client::watch(client, kind, events, Arc::clone(&counters), said.clone()));
     }
     tokio::select! {
         biased;

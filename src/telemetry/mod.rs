@@ -4,6 +4,8 @@ mod build_info;
 mod log;
 mod metrics;
 mod process;
+mod repeat;
 
 pub use log::{LogFormat, TelemetryError, init};
 pub use metrics::{ClusterSizes, Metrics, SchedulerMetrics};
+pub use repeat::Repeats;

@@ -1,14 +1,16 @@
 //! What Kubernetes objects look like to us: structs with only the fields that a scheduler reads, the API
-//! server's defaults, and the conversion to [`crate::model`]. `client` decodes watches into these types,
-//! `berth evaluate` hands whole JSON documents to [`decode`]. Pure: no IO, no clock.
+//! server's defaults, and the conversion to [`crate::model`]. `client` reads watches with [`page`] and
+//! [`change`], `berth evaluate` hands whole JSON documents to [`decode`]. Pure: no IO, no clock.
 //!
 //! Fields that are not named here are skipped without being kept, and a `null` is a field that is not
-//! there, as in Go. A wrong type fails the decoding; a value that cannot be read, such as a quantity,
-//! fails the conversion of its object with an [`ObjectError`] that says where it stands.
+//! there, as in Go. A wrong type fails the decoding of its object, never that of the objects around it; a
+//! value that cannot be read, such as a quantity, fails the conversion of its object with an
+//! [`ObjectError`] that says where it stands.
 
 mod affinity;
 mod amounts;
 mod error;
+mod feed;
 mod json;
 mod metadata;
 mod namespace;
@@ -25,6 +27,7 @@ mod unsupported;
 mod tests;
 
 pub use error::ObjectError;
+pub use feed::{Change, Identity, Page, Unreadable, change, page};
 pub use namespace::Namespace;
 pub use node::Node;
 pub use object::{Object, decode};

@@ -102,7 +102,8 @@ pub fn decode(value: &Value) -> Result<Object, ObjectError> {
     }
 }
 
-fn object<T: DeserializeOwned>(value: &Value) -> Result<T, FieldError> {
+/// Decodes an object; an error says where a type is wrong.
+pub(super) fn object<T: DeserializeOwned>(value: &Value) -> Result<T, FieldError> {
     serde_path_to_error::deserialize(value).map_err(|error| {
         let path = error.path().to_string();
         let message = error.into_inner().to_string();

@@ -1,5 +1,6 @@
 //! Tests of decoding and conversion, by what is decoded.
 
+mod feed;
 mod objects;
 mod pods;
 mod requests;

@@ -19,6 +19,10 @@ const DEADLINE: Duration = Duration::from_mins(2);
 /// How often it looks.
 const POLL: Duration = Duration::from_millis(50);
 
+/// What this machine may have in its environment, and a test has not asked for.
+const PROXY_VARIABLES: [&str; 6] =
+    ["HTTPS_PROXY", "https_proxy", "HTTP_PROXY", "http_proxy", "NO_PROXY", "no_proxy"];
+
 /// A scheduler at work. Dropping it ends it.
 pub(crate) struct Berth {
     process: Mutex<Process>,
@@ -28,6 +32,16 @@ pub(crate) struct Berth {
 impl Berth {
     /// Starts berth for the pods of `scheduler`; `flags` come after the usual ones and override them.
     pub(crate) fn start(kubeconfig: &Path, scheduler: &str, flags: &[&str]) -> Self {
+        Self::start_with(kubeconfig, scheduler, flags, &[])
+    }
+
+    /// Starts berth as [`Berth::start`] does, with these variables in its environment.
+    pub(crate) fn start_with(
+        kubeconfig: &Path,
+        scheduler: &str,
+        flags: &[&str],
+        variables: &[(&str, &str)],
+    ) -> Self {
         let folder = tempfile::Builder::new().prefix("berth-run-").tempdir();
         let folder = folder.expect("a folder for the logs can be made");
         let mut command = Command::new(env!("CARGO_BIN_EXE_berth"));
@@ -42,6 +56,10 @@ impl Berth {
             .arg(folder.path().join("decisions.jsonl"))
             .args(flags)
             .env_remove("RUST_LOG");
+        for variable in PROXY_VARIABLES {
+            command.env_remove(variable);
+        }
+        command.envs(variables.iter().copied());
         let process = Process::spawn(&mut command, &folder.path().join("berth.log"));
         Self { process: Mutex::new(process.expect("berth can be started")), folder }
     }
@@ -59,6 +77,22 @@ impl Berth {
     /// Whether it has begun a decision log.
     pub(crate) fn has_decision_log(&self) -> bool {
         self.folder.path().join("decisions.jsonl").exists()
+    }
+
+    /// The lines of its log that warn, without their times.
+    pub(crate) fn warnings(&self) -> Vec<String> {
+        let log = self.log();
+        let warnings = log.lines().filter_map(|line| line.split_once(" WARN "));
+        warnings.map(|(_, text)| text.to_owned()).collect()
+    }
+
+    /// The most memory that it has used so far, in KiB.
+    pub(crate) fn peak_memory_kib(&self) -> u64 {
+        let status = fs::read_to_string(format!("/proc/{}/status", self.process().id()));
+        let status = status.expect("berth runs");
+        let peak = status.lines().find_map(|line| line.strip_prefix("VmHWM:"));
+        let number = peak.and_then(|peak| peak.split_whitespace().next());
+        number.and_then(|number| number.parse().ok()).expect("the kernel says so")
     }
 
     /// The lines of the decision log that are complete.

@@ -5,9 +5,11 @@
 //! plane a test runs a [`berth::Berth`], or sets a whole [`scene::Scene`] with a proxy in between.
 #![allow(dead_code, reason = "every test crate compiles all of this and uses a part of it")]
 
+pub(crate) mod access;
 pub(crate) mod accounts;
 pub(crate) mod berth;
 pub(crate) mod control_plane;
+pub(crate) mod cutter;
 pub(crate) mod deployed;
 pub(crate) mod endpoint;
 pub(crate) mod mixed;
@@ -17,6 +19,7 @@ pub(crate) mod proxy;
 pub(crate) mod rest;
 pub(crate) mod rights;
 pub(crate) mod scene;
+pub(crate) mod tunnel;
 pub(crate) mod upstream;
 pub(crate) mod users;
 

@@ -7,7 +7,7 @@
 use std::collections::BTreeSet;
 use std::convert::Infallible;
 use std::fs;
-use std::net::Ipv4Addr;
+use std::net::{Ipv4Addr, SocketAddr};
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
@@ -31,8 +31,8 @@ use tokio::task::{JoinHandle, JoinSet};
 /// Connections at once; berth has some 60 requests in flight at most.
 const CONNECTIONS_MAX: usize = 128;
 
-type BoxError = Box<dyn std::error::Error + Send + Sync>;
-type ProxyBody = UnsyncBoxBody<Bytes, BoxError>;
+pub(super) type BoxError = Box<dyn std::error::Error + Send + Sync>;
+pub(super) type ProxyBody = UnsyncBoxBody<Bytes, BoxError>;
 type Decide = Box<dyn FnMut(&Ask) -> Action + Send>;
 
 /// A Binding that berth asked for.
@@ -106,14 +106,7 @@ impl Proxy {
         let address = listener.local_addr().expect("a listener has an address");
         let folder = tempfile::Builder::new().prefix("berth-proxy-").tempdir();
         let folder = folder.expect("a folder for the kubeconfig can be made");
-        let kubeconfig = json!({
-            "apiVersion": "v1", "kind": "Config", "current-context": "test",
-            "clusters": [{"name": "test", "cluster": {"server": format!("http://{address}")}}],
-            "users": [{"name": "nobody", "user": {}}],
-            "contexts": [{"name": "test", "context": {"cluster": "test", "user": "nobody"}}],
-        });
-        fs::write(folder.path().join("kubeconfig"), kubeconfig.to_string())
-            .expect("the kubeconfig can be written");
+        write_kubeconfig(&folder, address);
         let state = State { asked: Vec::new(), decide: Box::new(|_| Action::Pass) };
         let gates = watch::Sender::new(Gates::default());
         let shared = Arc::new(Shared { client, state: Mutex::new(state), gates });
@@ -176,6 +169,18 @@ impl Drop for Proxy {
     fn drop(&mut self) {
         self.task.abort();
     }
+}
+
+/// Writes a kubeconfig file that leads to a proxy.
+pub(super) fn write_kubeconfig(folder: &TempDir, address: SocketAddr) {
+    let kubeconfig = json!({
+        "apiVersion": "v1", "kind": "Config", "current-context": "test",
+        "clusters": [{"name": "test", "cluster": {"server": format!("http://{address}")}}],
+        "users": [{"name": "nobody", "user": {}}],
+        "contexts": [{"name": "test", "context": {"cluster": "test", "user": "nobody"}}],
+    });
+    fs::write(folder.path().join("kubeconfig"), kubeconfig.to_string())
+        .expect("the kubeconfig can be written");
 }
 
 async fn accept(listener: TcpListener, shared: Arc<Shared>) {
@@ -279,18 +284,18 @@ fn asks_for(parts: &http::request::Parts, body: &[u8]) -> Option<(String, String
     Some((text(&metadata["name"]), text(&metadata["uid"]), text(&binding["target"]["name"])))
 }
 
-fn plain(body: Body) -> ProxyBody {
+pub(super) fn plain(body: Body) -> ProxyBody {
     body.map_err(boxed).boxed_unsync()
 }
 
-fn boxed(error: kube::Error) -> BoxError {
+pub(super) fn boxed(error: kube::Error) -> BoxError {
     Box::new(error)
 }
 
-fn never(infallible: Infallible) -> BoxError {
+pub(super) fn never(infallible: Infallible) -> BoxError {
     match infallible {}
 }
 
-fn status_code(code: u16) -> StatusCode {
+pub(super) fn status_code(code: u16) -> StatusCode {
     StatusCode::from_u16(code).expect("a test answers with codes that exist")
 }

@@ -4,15 +4,17 @@
 //! pods tolerate, a berth and a proxy in front of it. Tests that run at the same time share the control
 //! plane, which ends with the last of them.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::{Arc, Weak};
 
+use kube::Client;
 use serde_json::{Value, json};
 use tokio::sync::Mutex;
 
 use super::accounts;
 use super::berth::Berth;
 use super::control_plane::ControlPlane;
+use super::cutter::{Asked, Cutter, Fate};
 use super::proxy::Proxy;
 use super::rest::{NODES, Rest, node_of, pods_path, scheduled_condition};
 
@@ -25,6 +27,8 @@ pub(crate) struct Scene {
     pub(crate) proxy: Proxy,
     pub(crate) rest: Rest,
     name: &'static str,
+    /// Where its berth connects to.
+    kubeconfig: PathBuf,
     /// Kept alive.
     _plane: Arc<ControlPlane>,
 }
@@ -33,21 +37,41 @@ impl Scene {
     /// A cluster without nodes, and berth; `None` where there is no control plane for want of Go.
     /// `name` is part of the names of objects, so it must be a DNS label.
     pub(crate) async fn start(name: &'static str) -> Option<Self> {
-        let plane = shared_plane(name).await?;
-        let client = plane.client().await;
-        let rest = Rest(client.clone());
-        let namespace = json!({
-            "apiVersion": "v1", "kind": "Namespace", "metadata": {"name": name},
-        });
-        rest.create("/api/v1/namespaces", &namespace).await;
-        let proxy = Proxy::start(client).await;
-        let berth = start_berth(&proxy.kubeconfig(), name);
-        Some(Self { berth, proxy, rest, name, _plane: plane })
+        let (plane, client) = prepare(name).await?;
+        let proxy = Proxy::start(client.clone()).await;
+        let kubeconfig = proxy.kubeconfig();
+        Some(Self::with_berth(name, plane, client, proxy, kubeconfig))
+    }
+
+    /// As [`Scene::start`], with a [`Cutter`] in front of berth, which does as `plan` says from the first
+    /// request on. The scene's proxy stands aside.
+    pub(crate) async fn start_cut(
+        name: &'static str,
+        page_objects: Option<usize>,
+        plan: impl FnMut(&Asked) -> Fate + Send + 'static,
+    ) -> Option<(Self, Cutter)> {
+        let (plane, client) = prepare(name).await?;
+        let cutter = Cutter::start(client.clone(), page_objects).await;
+        cutter.plan(plan);
+        let proxy = Proxy::start(client.clone()).await;
+        let kubeconfig = cutter.kubeconfig();
+        Some((Self::with_berth(name, plane, client, proxy, kubeconfig), cutter))
+    }
+
+    fn with_berth(
+        name: &'static str,
+        plane: Arc<ControlPlane>,
+        client: Client,
+        proxy: Proxy,
+        kubeconfig: PathBuf,
+    ) -> Self {
+        let berth = start_berth(&kubeconfig, name);
+        Self { berth, proxy, rest: Rest(client), name, kubeconfig, _plane: plane }
     }
 
     /// Another berth for the same pods, in place of one that has ended.
     pub(crate) fn start_another_berth(&mut self) {
-        self.berth = start_berth(&self.proxy.kubeconfig(), self.name);
+        self.berth = start_berth(&self.kubeconfig, self.name);
     }
 
     /// `namespace/name` of a pod, as logs have it.
@@ -66,16 +90,22 @@ impl Scene {
     }
 
     async fn add_node_with(&self, name: &str, cpu: &str, spec: &Value) -> String {
-        let name = format!("{}-{name}", self.name);
-        let resources = json!({"cpu": cpu, "memory": "32Gi", "pods": "110"});
-        let mut node = json!({
-            "apiVersion": "v1", "kind": "Node", "metadata": {"name": name}, "spec": spec,
-            "status": {"capacity": resources, "allocatable": resources},
-        });
-        node["spec"]["taints"] =
-            json!([{"key": "scene", "value": self.name, "effect": "NoSchedule"}]);
+        let mut node = self.node(name, &json!({"cpu": cpu, "memory": "32Gi", "pods": "110"}));
+        for (key, value) in spec.as_object().into_iter().flatten() {
+            node["spec"][key] = value.clone();
+        }
         self.rest.create(NODES, &node).await;
-        name
+        format!("{}-{name}", self.name)
+    }
+
+    /// A node for the pods of this scene, which is not created yet.
+    pub(crate) fn node(&self, name: &str, resources: &Value) -> Value {
+        let taint = json!({"key": "scene", "value": self.name, "effect": "NoSchedule"});
+        json!({
+            "apiVersion": "v1", "kind": "Node", "metadata": {"name": format!("{}-{name}", self.name)},
+            "spec": {"taints": [taint]},
+            "status": {"capacity": resources, "allocatable": resources},
+        })
     }
 
     /// A pod for this scene's berth.
@@ -210,6 +240,17 @@ fn scheduler_name(scene: &str) -> String {
 
 fn start_berth(kubeconfig: &Path, scene: &str) -> Berth {
     Berth::start(kubeconfig, &scheduler_name(scene), &[])
+}
+
+/// The control plane with the namespace of a scene.
+async fn prepare(name: &str) -> Option<(Arc<ControlPlane>, Client)> {
+    let plane = shared_plane(name).await?;
+    let client = plane.client().await;
+    let namespace = json!({
+        "apiVersion": "v1", "kind": "Namespace", "metadata": {"name": name},
+    });
+    Rest(client.clone()).create("/api/v1/namespaces", &namespace).await;
+    Some((plane, client))
 }
 
 async fn shared_plane(test: &str) -> Option<Arc<ControlPlane>> {

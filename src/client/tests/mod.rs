@@ -6,6 +6,7 @@ mod conditions;
 mod events;
 mod fake;
 mod stop;
+mod watch_troubles;
 mod watches;
 
 use std::sync::Arc;

@@ -1,30 +1,36 @@
 //! Watches: what they ask for, what they make of it, and that nothing ends them.
 
-use super::super::watch;
+use super::super::{Said, watch};
 use super::*;
 
 use crate::engine::Kind;
 
 /// A watch in front of a fake API server.
-struct Watch {
-    fake: Fake,
-    events: mpsc::Receiver<Event>,
-    counters: Arc<Counters>,
+pub(super) struct Watch {
+    pub(super) fake: Fake,
+    pub(super) events: mpsc::Receiver<Event>,
+    pub(super) counters: Arc<Counters>,
     task: tokio::task::JoinHandle<()>,
 }
 
 impl Watch {
-    fn new(kind: Kind, script: impl FnMut(&Seen) -> Reply + Send + 'static) -> Self {
+    pub(super) fn new(kind: Kind, script: impl FnMut(&Seen) -> Reply + Send + 'static) -> Self {
         let fake = Fake::new(script);
         // One place: the watch has to wait for who reads.
         let (sender, events) = mpsc::channel(1);
         let counters = Arc::new(Counters::default());
-        let task = tokio::spawn(watch(fake.client(), kind, sender, Arc::clone(&counters)));
+        let task = tokio::spawn(watch(
+            fake.client(),
+            kind,
+            sender,
+            Arc::clone(&counters),
+            Said::default(),
+        ));
         Self { fake, events, counters, task }
     }
 
     /// The next events, in short.
-    async fn events(&mut self, count: usize) -> Vec<String> {
+    pub(super) async fn events(&mut self, count: usize) -> Vec<String> {
         let mut out = Vec::new();
         while out.len() < count {
             let Ok(event) = timeout(NEVER, self.events.recv()).await else {
@@ -49,7 +55,7 @@ fn short(event: &Event) -> String {
     }
 }
 
-fn node(name: &str, version: u32) -> Value {
+pub(super) fn node(name: &str, version: u32) -> Value {
     let metadata = json!({"name": name, "uid": format!("uid-{name}"),
         "resourceVersion": version.to_string()});
     json!({"kind": "Node", "apiVersion": "v1", "metadata": metadata,
@@ -63,24 +69,24 @@ fn unreadable(name: &str, version: u32) -> Value {
     node
 }
 
-fn running_pod(name: &str, version: u32) -> Value {
+pub(super) fn running_pod(name: &str, version: u32) -> Value {
     let metadata = json!({"name": name, "namespace": "ns", "uid": format!("uid-{name}"),
         "resourceVersion": version.to_string()});
     json!({"kind": "Pod", "apiVersion": "v1", "metadata": metadata,
         "spec": {"containers": [], "schedulerName": "berth"}, "status": {"phase": "Running"}})
 }
 
-fn list(version: u32, items: &[Value]) -> Reply {
+pub(super) fn list(version: u32, items: &[Value]) -> Reply {
     let metadata = json!({"resourceVersion": version.to_string()});
     Reply::json(200, &json!({"kind": "List", "metadata": metadata, "items": items}))
 }
 
-fn change(kind: &str, object: &Value) -> Value {
+pub(super) fn change(kind: &str, object: &Value) -> Value {
     json!({"type": kind, "object": object})
 }
 
 /// "watch" or "list".
-fn verb(seen: &Seen) -> &'static str {
+pub(super) fn verb(seen: &Seen) -> &'static str {
     if seen.path.contains("watch=true") { "watch" } else { "list" }
 }
 

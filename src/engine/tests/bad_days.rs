@@ -1,6 +1,6 @@
 //! What can go wrong between a decision and a bound pod.
 
-use crate::engine::binding::{RETRY_INITIAL, RETRY_MAX};
+use crate::engine::binding::{RETRY_ASKED_MAX, RETRY_INITIAL, RETRY_MAX};
 use crate::engine::{BindOutcome, DecisionVerdict, Event, Kind, Report};
 use crate::units::Nanos;
 
@@ -83,7 +83,7 @@ fn the_server_may_ask_for_patience_but_not_for_ever() {
     kit.wait(Nanos::from_secs(3));
     let retry_after = Some(Nanos::from_secs(3600));
     kit.answer(bind, BindOutcome::Unknown { message: "429".into(), retry_after });
-    assert_eq!(kit.next.deadline, Some(kit.now + RETRY_MAX));
+    assert_eq!(kit.next.deadline, Some(kit.now + RETRY_ASKED_MAX));
 }
 
 #[test]

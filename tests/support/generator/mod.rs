@@ -13,7 +13,7 @@ mod node;
 mod pod;
 mod quantities;
 mod resources;
-mod rng;
+pub(crate) mod rng;
 mod status;
 mod taints;
 mod volumes;

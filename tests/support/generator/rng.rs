@@ -1,12 +1,12 @@
 //! The generator's own random numbers: the same text gives the same numbers on every machine. The other
-//! files of the generator draw from it; nothing else does.
+//! files of the generator draw from it, and so do tests that need a seed of their own.
 
 /// Splitmix64, started from a text.
-pub(super) struct Rng(u64);
+pub(crate) struct Rng(u64);
 
 impl Rng {
     /// Numbers that follow from `text` alone (its FNV-1a hash is the start).
-    pub(super) fn new(text: &str) -> Self {
+    pub(crate) fn new(text: &str) -> Self {
         let hash = text.bytes().fold(0xcbf2_9ce4_8422_2325_u64, |hash, byte| {
             (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3)
         });
@@ -22,28 +22,28 @@ impl Rng {
     }
 
     /// A number below `end`; 0 where `end` is 0.
-    pub(super) fn below(&mut self, end: usize) -> usize {
+    pub(crate) fn below(&mut self, end: usize) -> usize {
         let drawn = self.next() % (end.max(1) as u64);
         usize::try_from(drawn).unwrap_or(0)
     }
 
     /// A number from `start` on, below `end`.
-    pub(super) fn between(&mut self, start: usize, end: usize) -> usize {
+    pub(crate) fn between(&mut self, start: usize, end: usize) -> usize {
         start + self.below(end - start)
     }
 
     /// True in `chance` of 100 calls.
-    pub(super) fn percent(&mut self, chance: usize) -> bool {
+    pub(crate) fn percent(&mut self, chance: usize) -> bool {
         self.below(100) < chance
     }
 
     /// One of `from`, which is not empty.
-    pub(super) fn pick<T: Copy>(&mut self, from: &[T]) -> T {
+    pub(crate) fn pick<T: Copy>(&mut self, from: &[T]) -> T {
         from[self.below(from.len())]
     }
 
     /// `count` of `from`, each at most once, in random order.
-    pub(super) fn sample<T: Copy>(&mut self, from: &[T], count: usize) -> Vec<T> {
+    pub(crate) fn sample<T: Copy>(&mut self, from: &[T], count: usize) -> Vec<T> {
         let mut left = from.to_vec();
         (0..count.min(from.len())).map(|_| left.swap_remove(self.below(left.len()))).collect()
     }

@@ -1,23 +1,25 @@
-//! Keeps one trouble from filling the log: the same line at most once a while, with a count.
+//! Keeps one trouble from filling the log: the same line at most once a while, with a count. Used by whoever
+//! can be in the same trouble for each of many pods: `client` and `runtime`.
 
 use crate::units::Nanos;
 
 /// How long the same line is held back.
-pub(super) const REPEAT_AFTER: Nanos = Nanos::from_secs(30);
+const REPEAT_AFTER: Nanos = Nanos::from_secs(30);
 
-/// Different lines remembered. A watch knows some ten kinds of error.
+/// Different lines remembered. Watches know some ten kinds of error.
 const LINES_MAX: usize = 16;
 
 /// Remembers what was said lately.
 #[derive(Debug, Default)]
-pub(super) struct Repeats {
+pub struct Repeats {
     /// What, when it was last said, and how often it was held back since. Oldest first.
     said: Vec<(String, Nanos, u64)>,
 }
 
 impl Repeats {
     /// Whether to say `line` now: `Some(n)` when it is, where `n` repetitions were held back before.
-    pub(super) fn say(&mut self, line: &str, now: Nanos) -> Option<u64> {
+    #[must_use]
+    pub fn say(&mut self, line: &str, now: Nanos) -> Option<u64> {
         let Some(at) = self.said.iter().position(|(known, ..)| known == line) else {
             if self.said.len() == LINES_MAX {
                 self.said.remove(0);

@@ -1,0 +1,178 @@
+//! Answers that come bit by bit: [`Lines`] of a watch, and the [`whole`] page of a list. Either ends where
+//! nothing comes for a while: a connection whose other end is gone says nothing, for ever.
+
+use std::error::Error;
+use std::time::Duration;
+
+use bytes::{Buf, Bytes, BytesMut};
+use http_body_util::BodyExt;
+use hyper::body::Body;
+use tokio::time::timeout;
+
+use super::api::chain;
+
+/// How long an API server may say nothing at all in an answer. Upstream's HTTP/2 pings find a dead
+/// connection after the same time.
+pub(super) const SILENCE_MAX: Duration = Duration::from_secs(45);
+
+/// How long a watch is asked to last. The API server ends it with a bookmark, so one that is alive is
+/// never silent for [`SILENCE_MAX`].
+pub(super) const WATCH_SECONDS: u64 = 40;
+
+/// The longest line of a watch. etcd keeps objects below 1.5 MB.
+pub(super) const LINE_BYTES_MAX: usize = 16 << 20;
+
+/// The most bytes of a page of a list: its objects at the largest that etcd keeps.
+pub(super) const PAGE_BYTES_MAX: usize = 768 << 20;
+
+/// Why there is no next line.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) enum Cut {
+    /// The connection broke off, with these words.
+    Broken(String),
+    /// Nothing came for [`SILENCE_MAX`].
+    Silent,
+    /// A line is longer than [`LINE_BYTES_MAX`], or a page than [`PAGE_BYTES_MAX`].
+    TooLong,
+}
+
+/// The lines of a body.
+pub(super) struct Lines<B> {
+    body: B,
+    buffer: BytesMut,
+    /// Bytes of the buffer that have no end of a line in them.
+    scanned: usize,
+    /// Bytes of the line that was given last, with its end.
+    given: usize,
+}
+
+impl<B> Lines<B>
+where
+    B: Body<Data = Bytes, Error: Error + 'static> + Unpin,
+{
+    pub(super) fn new(body: B) -> Self {
+        Self { body, buffer: BytesMut::new(), scanned: 0, given: 0 }
+    }
+
+    /// The next line that is complete, without its end; `None` at the end of the body.
+    pub(super) async fn next(&mut self) -> Result<Option<&[u8]>, Cut> {
+        self.buffer.advance(self.given);
+        self.given = 0;
+        self.scanned = 0;
+        loop {
+            let fresh = &self.buffer[self.scanned..];
+            if let Some(at) = fresh.iter().position(|&byte| byte == b'\n') {
+                let end = self.scanned + at;
+                self.given = end + 1;
+                return Ok(Some(&self.buffer[..end]));
+            }
+            self.scanned = self.buffer.len();
+            if self.scanned > LINE_BYTES_MAX {
+                return Err(Cut::TooLong);
+            }
+            match piece(&mut self.body).await? {
+                Some(bytes) => self.buffer.extend_from_slice(&bytes),
+                None => return Ok(None),
+            }
+        }
+    }
+}
+
+/// All of a body.
+pub(super) async fn whole<B>(mut body: B) -> Result<Vec<u8>, Cut>
+where
+    B: Body<Data = Bytes, Error: Error + 'static> + Unpin,
+{
+    let mut all = Vec::new();
+    while let Some(bytes) = piece(&mut body).await? {
+        if all.len() + bytes.len() > PAGE_BYTES_MAX {
+            return Err(Cut::TooLong);
+        }
+        all.extend_from_slice(&bytes);
+    }
+    Ok(all)
+}
+
+async fn piece<B>(body: &mut B) -> Result<Option<Bytes>, Cut>
+where
+    B: Body<Data = Bytes, Error: Error + 'static> + Unpin,
+{
+    loop {
+        let frame = timeout(SILENCE_MAX, body.frame()).await.map_err(|_| Cut::Silent)?;
+        match frame {
+            None => return Ok(None),
+            Some(Err(error)) => return Err(Cut::Broken(chain(&error))),
+            Some(Ok(frame)) => {
+                // Trailers are of no interest.
+                if let Ok(bytes) = frame.into_data() {
+                    return Ok(Some(bytes));
+                }
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use futures::{StreamExt, stream};
+    use http_body_util::StreamBody;
+    use http_body_util::combinators::UnsyncBoxBody;
+    use hyper::body::Frame;
+    use std::convert::Infallible;
+
+    type TestBody = UnsyncBoxBody<Bytes, Infallible>;
+
+    fn body(pieces: &[&str], then_silence: bool) -> TestBody {
+        let pieces: Vec<_> = pieces.iter().map(|piece| Bytes::from(piece.to_string())).collect();
+        let frames = stream::iter(pieces).map(|piece| Ok(Frame::data(piece)));
+        if then_silence {
+            StreamBody::new(frames.chain(stream::pending())).boxed_unsync()
+        } else {
+            StreamBody::new(frames).boxed_unsync()
+        }
+    }
+
+    async fn read(body: TestBody) -> (Vec<String>, Option<Cut>) {
+        let mut lines = Lines::new(body);
+        let mut out = Vec::new();
+        loop {
+            match lines.next().await {
+                Ok(Some(line)) => out.push(String::from_utf8(line.to_vec()).unwrap()),
+                Ok(None) => return (out, None),
+                Err(cut) => return (out, Some(cut)),
+            }
+        }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn lines_are_cut_at_their_ends_whatever_the_pieces() {
+        let rows: [(&[&str], &[&str]); 6] = [
+            (&["a\nb\n"], &["a", "b"]),
+            (&["a", "b", "\n", "c\n"], &["ab", "c"]),
+            (&["\n\na\n"], &["", "", "a"]),
+            (&["a\nhalf"], &["a"]),
+            (&["a\nha", "lf"], &["a"]),
+            (&[], &[]),
+        ];
+        for (pieces, want) in rows {
+            let (lines, cut) = read(body(pieces, false)).await;
+            assert_eq!((lines, cut), (want.iter().map(ToString::to_string).collect(), None));
+        }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn silence_ends_it() {
+        let (lines, cut) = read(body(&["a\nhal"], true)).await;
+        assert_eq!((lines, cut), (vec!["a".to_owned()], Some(Cut::Silent)));
+        assert_eq!(whole(body(&["a"], true)).await, Err(Cut::Silent));
+        assert_eq!(whole(body(&["a", "b"], false)).await.unwrap(), b"ab");
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_line_without_an_end_takes_bounded_memory() {
+        let mebibyte = "x".repeat(1 << 20);
+        let (lines, cut) = read(body(&vec![&*mebibyte; (LINE_BYTES_MAX >> 20) + 2], true)).await;
+        assert_eq!((lines.len(), cut), (0, Some(Cut::TooLong)));
+    }
+}
