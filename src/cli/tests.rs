@@ -17,7 +17,7 @@ fn run(line: &str) -> RunArgs {
     match try_parse_from(words(line)) {
         Ok(cli) => match cli.command {
             Command::Run(args) => args,
-            Command::Evaluate(_) | Command::Config(_) => panic!("{line}: not run"),
+            other => panic!("{line}: {other:?}"),
         },
         Err(error) => panic!("{line}: {error}"),
     }
@@ -102,7 +102,7 @@ fn a_boolean_takes_its_value_only_after_an_equals_sign() {
 fn evaluate_has_two_outputs() {
     let output = |line| match try_parse_from(words(line)).unwrap().command {
         Command::Evaluate(EvaluateArgs { output }) => output,
-        Command::Run(_) | Command::Config(_) => panic!("not evaluate"),
+        other => panic!("{other:?}"),
     };
     assert_eq!(output("evaluate"), OutputFormat::Json);
     assert_eq!(output("evaluate --output json"), OutputFormat::Json);
@@ -149,7 +149,7 @@ fn bad_input_names_flag_and_value_on_its_first_line_and_exits_with_2() {
 fn config_has_two_commands() {
     let config = |line: &str| match try_parse_from(words(line)).expect(line).command {
         Command::Config(ConfigArgs { command }) => command,
-        Command::Run(_) | Command::Evaluate(_) => panic!("{line}: not config"),
+        other => panic!("{line}: {other:?}"),
     };
     assert_eq!(config("config default"), ConfigCommand::Default { config: None });
     let of_file = ConfigCommand::Default { config: Some("f".into()) };
@@ -181,7 +181,7 @@ fn paths_need_not_be_text() {
     let odd = || OsString::from_vec(vec![b'a', 0xff]);
     let config = |arguments: Vec<OsString>| match try_parse_from(arguments).unwrap().command {
         Command::Run(args) => args.config,
-        Command::Evaluate(_) | Command::Config(_) => panic!("not run"),
+        other => panic!("{other:?}"),
     };
     let arguments = vec!["berth".into(), "run".into(), "--config".into(), odd()];
     assert_eq!(config(arguments), Some(odd().into()));

@@ -96,8 +96,12 @@ fn settle(
     check_version(call, stored, &new)?;
     metadata::carry_over(call, old, &mut new)?;
     keep_other_parts(call, old, &mut new);
-    let subresource = call.target.subresource.as_str();
-    let subresource = (!subresource.is_empty()).then_some(subresource);
+    let subresource = match call.target.subresource.as_str() {
+        // A scale is a change of the whole by another door, an eviction says why in the status.
+        "" | "scale" => None,
+        "eviction" => Some("status"),
+        other => Some(other),
+    };
     let warnings = objects::on_update(&kept.qualified, subresource, old, &mut new, call.api)
         .map_err(|refusal| call.refused(&call.target.name, refusal))?;
     call.warnings.extend(warnings);
