@@ -1,6 +1,7 @@
 //! JSON patch (RFC 6902), with bounds on what it may cost.
 
-use json_patch::{PatchError as Failure, PatchErrorKind, PatchOperation};
+use json_patch::jsonptr::Pointer;
+use json_patch::{AddOperation, PatchError as Failure, PatchErrorKind, PatchOperation};
 use serde_json::Value;
 
 use super::{DEPTH_MAX, PatchError, check_depth, is_deeper};
@@ -52,14 +53,55 @@ pub fn json(doc: &mut Value, patch: &Value) -> Result<(), PatchError> {
                 return Err(too_deep());
             }
         }
-        json_patch::patch(&mut patched, std::slice::from_ref(operation))
-            .map_err(|failure| PatchError::Invalid(message(operation, &failure)))?;
+        if let PatchOperation::Copy(copy) = operation
+            && lacks(&patched, &copy.from)
+        {
+            let add = AddOperation { path: copy.path.clone(), value: Value::Null };
+            json_patch::patch(&mut patched, &[PatchOperation::Add(add)])
+                .map_err(|failure| PatchError::Invalid(message(operation, &failure)))?;
+        } else if !absent_field(&mut patched, operation)? {
+            json_patch::patch(&mut patched, std::slice::from_ref(operation))
+                .map_err(|failure| PatchError::Invalid(message(operation, &failure)))?;
+        }
     }
     if is_deeper(&patched, DEPTH_MAX) {
         return Err(too_deep());
     }
     *doc = patched;
     Ok(())
+}
+
+/// Whether the path is that of a field which the object it should be in has not.
+fn lacks(doc: &Value, path: &Pointer) -> bool {
+    let (Some(parent), Some(last)) = (path.parent(), path.last()) else { return false };
+    let fields = parent.resolve(doc).ok().and_then(Value::as_object);
+    fields.is_some_and(|fields| !fields.contains_key(&*last.decoded()))
+}
+
+/// What upstream's library does about fields that an object has not: it replaces them, and takes them for
+/// null in a test and a copy. Whether that was it.
+fn absent_field(doc: &mut Value, operation: &PatchOperation) -> Result<bool, PatchError> {
+    let path = operation.path();
+    if !lacks(doc, path) {
+        return Ok(false);
+    }
+    let (Some(parent), Some(last)) = (path.parent(), path.last()) else { return Ok(false) };
+    let Ok(Value::Object(fields)) = parent.resolve_mut(doc) else { return Ok(false) };
+    let name = last.decoded();
+    match operation {
+        PatchOperation::Replace(replace) => {
+            fields.insert(name.into_owned(), replace.value.clone());
+            Ok(true)
+        }
+        PatchOperation::Test(test) if test.value.is_null() => Ok(true),
+        PatchOperation::Test(_) => {
+            Err(PatchError::Invalid(format!("testing value {path} failed: test failed")))
+        }
+        PatchOperation::Remove(_) => Err(PatchError::Invalid(format!(
+            "error in remove for path: '{path}': Unable to remove nonexistent key: {name}: missing value"
+        ))),
+        _ => Ok(false),
+    }
 }
 
 fn too_deep() -> PatchError {
@@ -119,10 +161,12 @@ mod tests {
         let rows = [
             (json!([{"op": "remove", "path": "/a/0"}, {"op": "test", "path": "/a", "value": 1}]),
              "testing value /a failed: test failed"),
-            (json!([{"op": "replace", "path": "/x", "value": 1}]),
-             "replace operation does not apply: doc is missing key: /x: missing value"),
+            (json!([{"op": "replace", "path": "/x/y", "value": 1}]),
+             "replace operation does not apply: doc is missing key: /x/y: missing value"),
             (json!([{"op": "remove", "path": "/x"}]),
-             "remove operation does not apply: doc is missing path: \"/x\": missing value"),
+             "error in remove for path: '/x': Unable to remove nonexistent key: x: missing value"),
+            (json!([{"op": "remove", "path": "/x/y"}]),
+             "remove operation does not apply: doc is missing path: \"/x/y\": missing value"),
         ];
         for (patch, want) in rows {
             assert_eq!(json(&mut doc, &patch), Err(PatchError::Invalid(want.to_owned())));

@@ -59,6 +59,10 @@ pub(super) fn merge_ordered(
     rule: &ListRule<'_>,
 ) -> Result<Option<Vec<Value>>, PatchError> {
     check_order(patch.as_deref().unwrap_or_default(), order, rule.key)?;
+    let nothing = |list: &Option<Vec<Value>>| list.as_ref().is_none_or(Vec::is_empty);
+    if nothing(&live) && nothing(&patch) && (live.is_some() || patch.is_some()) {
+        return Err(bad("no elements in any of the given slices".to_owned()));
+    }
     let (merged, live) = match (live, patch) {
         (None, None) => return Ok(None),
         (Some(live), None) => (live.clone(), live),
@@ -72,9 +76,6 @@ pub(super) fn merge_ordered(
         }
         (Some(live), Some(patch)) => merge_list(live, patch, rule, false)?,
     };
-    if merged.is_empty() && live.is_empty() {
-        return Err(bad("no elements in any of the given slices".to_owned()));
-    }
     in_order(merged, order, &live, rule).map(Some)
 }
 
@@ -193,32 +194,32 @@ fn check_order(patch: &[Value], order: &[Value], key: &str) -> Result<(), PatchE
     if order.is_empty() || patch.is_empty() {
         return Ok(());
     }
-    let mut rest = order.iter();
-    for item in patch {
-        if directive(item).is_some() && !key.is_empty() {
+    let is_deletion = |item: &&Value| {
+        !key.is_empty() && directive(item).and_then(Value::as_str) == Some("delete")
+    };
+    let mut items = patch.iter().filter(|item| !is_deletion(item)).peekable();
+    let mut places = order.iter().peekable();
+    while let (Some(item), Some(place)) = (items.peek(), places.peek()) {
+        if directive(item).is_some() {
+            items.next();
             continue;
         }
-        let found = rest.by_ref().map(|other| {
-            if key.is_empty() {
-                Ok(item == other)
-            } else {
-                Ok(key_of(item, key)? == key_of(other, key)?)
-            }
-        });
-        let mut matches = false;
-        for is_same in found {
-            if is_same? {
-                matches = true;
-                break;
-            }
-        }
-        if !matches {
-            let patch = go::text(&Value::Array(patch.to_vec()));
-            let order = go::text(&Value::Array(order.to_vec()));
-            return Err(bad(format!(
-                "The order in patch list:\n{patch}\n doesn't match $setElementOrder list:\n{order}\n"
-            )));
+        let is_same = if key.is_empty() {
+            item == place
+        } else {
+            key_of(item, key)? == key_of(place, key)?
+        };
+        places.next();
+        if is_same {
+            items.next();
         }
     }
-    Ok(())
+    if items.peek().is_none() {
+        return Ok(());
+    }
+    let patch = go::text(&Value::Array(patch.to_vec()));
+    let order = go::text(&Value::Array(order.to_vec()));
+    Err(bad(format!(
+        "The order in patch list:\n{patch}\n doesn't match $setElementOrder list:\n{order}\n"
+    )))
 }

@@ -1,7 +1,8 @@
 //! What upstream says of a body that does not fit its type: wrong JSON types and unknown fields.
 //!
 //! Differs from upstream: fields are looked at in the order of their names, upstream takes the order of
-//! the body, so of several errors another one may be the first.
+//! the body, so of several errors another one may be the first; and bytes must be a text in base64, where
+//! upstream also takes a list of numbers.
 
 use serde_json::Value;
 
@@ -80,8 +81,11 @@ impl<'a> Walk<'a> {
             | (Shape::FieldsV1, Value::Object(_)) => None,
             (Shape::Int(bits), Value::Number(number)) if fits(number, *bits) => None,
             (Shape::IntOrString, Value::Number(number)) if fits(number, 32) => None,
-            (Shape::Int(_) | Shape::IntOrString, Value::Number(number)) => {
-                Some(self.cannot(&format!("number {number}"), shape))
+            (Shape::Int(_), Value::Number(number)) => {
+                Some(self.cannot(&format!("number {number}"), &shape.go_name()))
+            }
+            (Shape::IntOrString, Value::Number(number)) => {
+                Some(self.cannot(&format!("number {number}"), "int32"))
             }
             (Shape::Bytes, Value::String(text)) => base64_error(text),
             (Shape::Quantity, Value::String(text)) => {
@@ -94,13 +98,9 @@ impl<'a> Walk<'a> {
                 time::normal(text, matches!(shape.shape, Shape::MicroTime)).err()
             }
             (Shape::Time | Shape::MicroTime | Shape::Duration, other) => {
-                let what = json_type(other);
-                Some(format!("json: cannot unmarshal {what} into Go value of type string"))
+                Some(self.cannot(json_type(other), "string"))
             }
-            (Shape::IntOrString, other) => {
-                let what = json_type(other);
-                Some(format!("json: cannot unmarshal {what} into Go value of type int32"))
-            }
+            (Shape::IntOrString, other) => Some(self.cannot(json_type(other), "int32")),
             (Shape::List { item, .. }, Value::Array(items)) => {
                 items.iter().find_map(|value| self.wrong(item, value))
             }
@@ -112,19 +112,20 @@ impl<'a> Walk<'a> {
                 fields.iter().find_map(|(name, value)| {
                     let field = of.field(name)?;
                     let outer = self.of.replace(of);
+                    let depth = self.fields.len();
+                    self.fields.extend(field.embedded);
                     self.fields.push(name);
                     let error = self.wrong(&field.holds, value);
-                    self.fields.pop();
+                    self.fields.truncate(depth);
                     self.of = outer;
                     error
                 })
             }
-            (_, other) => Some(self.cannot(json_type(other), shape)),
+            (_, other) => Some(self.cannot(json_type(other), &shape.go_name())),
         }
     }
 
-    fn cannot(&self, what: &str, shape: &Type) -> String {
-        let go = shape.go_name();
+    fn cannot(&self, what: &str, go: &str) -> String {
         match self.of {
             Some(of) => format!(
                 "json: cannot unmarshal {what} into Go struct field {}.{} of type {go}",

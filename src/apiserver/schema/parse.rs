@@ -66,6 +66,7 @@ fn read_field(line: &'static str, names: &Names) -> Option<Field> {
         merge: Merge::Default,
         merge_key: None,
         key_default: None,
+        embedded: None,
     };
     for word in words {
         let (word, argument) = match word.split_once('(') {
@@ -97,6 +98,7 @@ fn read_word(field: &mut Field, word: &str, argument: &'static str) -> Option<()
             }
         }
         ("key", _) => field.merge_key = Some(argument),
+        ("in", _) => field.embedded = Some(argument),
         ("default", _) => field.key_default = serde_json::from_str::<Value>(argument).ok(),
         _ => return None,
     }

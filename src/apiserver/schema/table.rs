@@ -92,6 +92,8 @@ pub struct Field {
     pub merge_key: Option<&'static str>,
     /// What the key of a list element is when it is absent.
     pub key_default: Option<Value>,
+    /// The embedded struct that it is a field of.
+    pub(super) embedded: Option<&'static str>,
 }
 
 /// When Go leaves a field out of what it writes.

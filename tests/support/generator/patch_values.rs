@@ -1,7 +1,7 @@
 //! Random values of the types of the API, variants of them, and strategic patches: small words and numbers,
 //! so that keys meet. [`super::patches`] makes cases of them.
 
-use berth::apiserver::schema::{Field, ListKind, Shape, Struct, Type};
+use berth::apiserver::schema::{Field, ListKind, Merge, Shape, Struct, Type};
 use serde_json::{Map, Value, json};
 
 use super::rng::Rng;
@@ -249,8 +249,11 @@ impl Values<'_> {
             }
             patch.insert(format!("$setElementOrder/{}", field.name), Value::Array(order));
         }
-        if item.as_struct().is_none() && self.rng.percent(30) {
-            let gone = json!([self.draw(item, 1)]);
+        // Upstream carries out the two in any order, so they must not meet.
+        let gone = self.draw(item, 1);
+        let merges = field.merge == Merge::Merge && !items.contains(&gone);
+        if item.as_struct().is_none() && merges && self.rng.percent(30) {
+            let gone = json!([gone]);
             patch.insert(format!("$deleteFromPrimitiveList/{}", field.name), gone);
         }
         Value::Array(items)

@@ -32,6 +32,20 @@ const KINDS: [&str; 22] = [
     "discovery.k8s.io/v1/EndpointSlice",
     "scheduling.k8s.io/v1beta1/PodGroup",
 ];
+/// The kinds whose status is written through its subresource, as far as the program knows their rules.
+const STATUS: [&str; 11] = [
+    "/v1/Pod",
+    "apps/v1/Deployment",
+    "apps/v1/StatefulSet",
+    "apps/v1/DaemonSet",
+    "/v1/Node",
+    "/v1/Service",
+    "/v1/PersistentVolume",
+    "/v1/PersistentVolumeClaim",
+    "batch/v1/Job",
+    "policy/v1/PodDisruptionBudget",
+    "storage.k8s.io/v1/CSINode",
+];
 /// How many writes a chain of owners has.
 const CHAIN: usize = 6;
 const DEPTH: usize = 6;
@@ -175,8 +189,9 @@ fn chain(rng: &mut Rng, kind: &str) -> Vec<Value> {
         let mut values = Values { rng: &mut *rng, loose: false };
         let who = values.rng.below(3);
         let manager = ["kubectl", "b", "c"][who];
-        let subresource =
-            if before.is_null() || values.rng.percent(75) { "" } else { "status" };
+        let has_status = STATUS.contains(&kind);
+        let through_status = has_status && !before.is_null() && values.rng.percent(25);
+        let subresource = if through_status { "status" } else { "" };
         let by_apply = values.rng.percent(60);
         let case = if by_apply {
             let last = applied.iter().rev().find(|(other, _)| *other == who);

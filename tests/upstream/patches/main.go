@@ -29,9 +29,19 @@ import (
 	"k8s.io/apimachinery/pkg/util/strategicpatch"
 	"k8s.io/client-go/applyconfigurations"
 	"k8s.io/client-go/kubernetes/scheme"
+	"k8s.io/kubernetes/pkg/registry/apps/daemonset"
 	"k8s.io/kubernetes/pkg/registry/apps/deployment"
+	"k8s.io/kubernetes/pkg/registry/apps/statefulset"
+	"k8s.io/kubernetes/pkg/registry/batch/job"
 	"k8s.io/kubernetes/pkg/registry/core/node"
+	"k8s.io/kubernetes/pkg/registry/core/persistentvolume"
+	"k8s.io/kubernetes/pkg/registry/core/persistentvolumeclaim"
 	"k8s.io/kubernetes/pkg/registry/core/pod"
+	"k8s.io/kubernetes/pkg/registry/core/service"
+	"k8s.io/kubernetes/pkg/registry/policy/poddisruptionbudget"
+	"k8s.io/kubernetes/pkg/registry/resource/resourceclaim"
+	"k8s.io/kubernetes/pkg/registry/scheduling/podgroup"
+	"k8s.io/kubernetes/pkg/registry/storage/csinode"
 	kjson "sigs.k8s.io/json"
 	"sigs.k8s.io/structured-merge-diff/v6/fieldpath"
 )
@@ -190,6 +200,18 @@ func manager(kind schema.GroupVersionKind, subresource string) (*managedfields.F
 		"Pod": pod.Strategy, "Pod/status": pod.StatusStrategy,
 		"Node": node.Strategy, "Node/status": node.StatusStrategy,
 		"Deployment": deployment.Strategy, "Deployment/status": deployment.StatusStrategy,
+		"StatefulSet": statefulset.Strategy, "StatefulSet/status": statefulset.StatusStrategy,
+		"DaemonSet": daemonset.Strategy, "DaemonSet/status": daemonset.StatusStrategy,
+		"Job": job.Strategy, "Job/status": job.StatusStrategy,
+		"Service": service.Strategy, "Service/status": service.StatusStrategy,
+		"PersistentVolume":             persistentvolume.Strategy,
+		"PersistentVolume/status":      persistentvolume.StatusStrategy,
+		"PersistentVolumeClaim":        persistentvolumeclaim.Strategy,
+		"PersistentVolumeClaim/status": persistentvolumeclaim.StatusStrategy,
+		"PodDisruptionBudget":          poddisruptionbudget.Strategy,
+		"PodDisruptionBudget/status":   poddisruptionbudget.StatusStrategy,
+		"CSINode":                      csinode.Strategy, "CSINode/status": csinode.StatusStrategy,
+		"ResourceClaim": resourceclaim.NewStrategy(nil, nil), "PodGroup": podgroup.NewStrategy(),
 	}
 	reset := map[fieldpath.APIVersion]fieldpath.Filter{}
 	name := kind.Kind

@@ -42,6 +42,7 @@ const head = `# What berth knows of the types of the Kubernetes API, v1.37.2: fa
 #        atomic, granular            maps and structs where the type itself says otherwise
 #        patch(STRATEGY) key(KEY)    strategic merge patch
 #        default(JSON)               of a field that is a key of a list
+#        in(NAME)                    an embedded struct that has it, which Go's messages name
 `
 
 // groups are the versions that are served, and the kinds of each, without lists and options.
@@ -168,12 +169,13 @@ func (p *printer) structType(t reflect.Type) string {
 		block.WriteString(" atomic")
 	}
 	block.WriteString("\n")
-	p.fields(&block, t, atom.Map, p.definitions[model])
+	p.fields(&block, t, "", atom.Map, p.definitions[model])
 	p.blocks[name] = block.String()
 	return name
 }
 
-func (p *printer) fields(block *strings.Builder, t reflect.Type, in *smd.Map, definition *spec.Schema) {
+// fields prints the fields of t, which is embedded under a name or is the struct itself.
+func (p *printer) fields(block *strings.Builder, t reflect.Type, under string, in *smd.Map, definition *spec.Schema) {
 	for i := range t.NumField() {
 		field := t.Field(i)
 		tag, options, _ := strings.Cut(field.Tag.Get("json"), ",")
@@ -185,7 +187,7 @@ func (p *printer) fields(block *strings.Builder, t reflect.Type, in *smd.Map, de
 			if inner.Kind() == reflect.Pointer {
 				inner = inner.Elem()
 			}
-			p.fields(block, inner, in, definition)
+			p.fields(block, inner, field.Name, in, definition)
 			continue
 		}
 		required, omitted := "", ""
@@ -204,6 +206,9 @@ func (p *printer) fields(block *strings.Builder, t reflect.Type, in *smd.Map, de
 			fail(fmt.Errorf("%v.%s is not in the OpenAPI definitions", t, tag))
 		}
 		p.words(block, field, known)
+		if under != "" && under != "TypeMeta" {
+			fmt.Fprintf(block, " in(%s)", under)
+		}
 		block.WriteString("\n")
 	}
 }
