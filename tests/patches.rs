@@ -12,10 +12,12 @@ use std::io::{BufRead, BufReader, Write};
 use std::process::{self, Command};
 
 use anyhow::{Context, Result, ensure};
-use berth::apiserver::schema::{complete, prune};
+use berth::apiserver::patch::{self, TrackOptions};
+use berth::apiserver::schema::{self, GroupVersionKind, complete, prune};
 use flate2::Compression;
 use flate2::read::GzDecoder;
 use flate2::write::GzEncoder;
+use proptest::prelude::*;
 use serde_json::{Value, json};
 use support::generator::patches::{answer, cases, kind_of};
 use support::oracle::Oracle;
@@ -42,7 +44,7 @@ fn fresh_cases() -> Result<()> {
     let seed = if record { "recorded".to_owned() } else { seed };
     let count = match env::var("BERTH_SCENARIOS") {
         Ok(number) => number.parse().context("BERTH_SCENARIOS is not a number")?,
-        Err(_) => 1000,
+        Err(_) => 600,
     };
     let mut differences = Differences::default();
     let mut vectors = Vec::new();
@@ -70,8 +72,144 @@ fn the_types_are_those_of_upstream() -> Result<()> {
     let output = Command::new(program).output()?;
     ensure!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
     let printed = String::from_utf8(output.stdout)?;
-    ensure!(printed == KINDS, "tests/upstream/schema prints another src/apiserver/schema/kinds.txt");
+    ensure!(
+        printed == KINDS,
+        "tests/upstream/schema prints another src/apiserver/schema/kinds.txt"
+    );
     Ok(())
+}
+
+/// Any JSON, some of it with the directives of a strategic merge patch.
+fn any_json() -> impl Strategy<Value = Value> {
+    let scalar = prop_oneof![
+        Just(Value::Null),
+        any::<bool>().prop_map(Value::from),
+        (0_i64..3).prop_map(Value::from),
+        "(a|b|replace|delete|merge|v1|Pod|1Gi)".prop_map(Value::from),
+    ];
+    let name = "(a|b|name|spec|metadata|containers|ports|containerPort|env|finalizers|labels|volumes|\\$patch\
+                |\\$retainKeys|\\$setElementOrder/containers|\\$deleteFromPrimitiveList/finalizers|op|path\
+                |value|from|managedFields|operation|apiVersion|fieldsV1|f:spec|kind|status|conditions|type)";
+    scalar.prop_recursive(7, 60, 5, move |inner| {
+        prop_oneof![
+            prop::collection::vec(inner.clone(), 0..4).prop_map(Value::from),
+            prop::collection::btree_map(name, inner, 0..5)
+                .prop_map(|fields| Value::Object(fields.into_iter().collect())),
+        ]
+    })
+}
+
+fn pod() -> GroupVersionKind {
+    GroupVersionKind::new("", "v1", "Pod")
+}
+
+/// A stored pod and a pod to apply or to change it to, from the generator.
+fn two_pods(seed: u32) -> (Value, Value) {
+    let mut pods = cases(&format!("laws{seed}"), 20)
+        .into_iter()
+        .filter_map(|mut case| (case["op"] == "strategic").then(|| case["doc"].take()));
+    let mut next = || {
+        let mut pod_json = pods.next().unwrap_or_default();
+        pod_json["kind"] = "Pod".into();
+        pod_json["apiVersion"] = "v1".into();
+        prune(&pod(), &mut pod_json);
+        complete(&pod(), &mut pod_json);
+        pod_json
+    };
+    (next(), next())
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::default() })]
+
+    #[test]
+    fn nothing_panics(doc in any_json(), patch in any_json(), flag in any::<bool>()) {
+        let kind = pod();
+        let mut typed = patch.clone();
+        if let Some(fields) = typed.as_object_mut() {
+            fields.insert("apiVersion".to_owned(), "v1".into());
+            fields.insert("kind".to_owned(), "Pod".into());
+        }
+        let apply = patch::ApplyOptions { manager: "kubectl", force: flag, subresource: "", time: "now" };
+        let _ = patch::apply(&kind, Some(&doc), &typed, &apply);
+        let _ = patch::apply(&kind, None, &typed, &apply);
+        let options = patch::TrackOptions { manager: "b", subresource: "status", time: "now" };
+        patch::track(&kind, Some(&doc), &mut patch.clone(), &options);
+        patch::track(&kind, flag.then_some(&doc), &mut patch.clone(), &TrackOptions { subresource: "", ..options });
+        for apply in [patch::json, patch::merge] {
+            let mut changed = doc.clone();
+            if apply(&mut changed, &patch).is_err() {
+                prop_assert_eq!(&changed, &doc);
+            }
+        }
+        let mut changed = doc.clone();
+        if patch::strategic(&kind, &mut changed, &patch).is_err() {
+            prop_assert_eq!(&changed, &doc);
+        }
+        let _ = schema::type_error(&kind, &patch);
+        let _ = schema::unknown_fields(&kind, &patch);
+        let mut once = patch;
+        prune(&kind, &mut once);
+        let mut twice = once.clone();
+        prune(&kind, &mut twice);
+        prop_assert_eq!(&once, &twice);
+        complete(&kind, &mut once);
+    }
+
+    #[test]
+    fn a_merge_patch_twice_is_one(doc in any_json(), patch in any_json()) {
+        prop_assume!(patch.is_object());
+        let mut once = doc.clone();
+        prop_assert_eq!(patch::merge(&mut once, &patch), Ok(()));
+        let mut twice = once.clone();
+        prop_assert_eq!(patch::merge(&mut twice, &patch), Ok(()));
+        prop_assert_eq!(&once, &twice);
+        let mut same = once.clone();
+        prop_assert_eq!(patch::merge(&mut same, &json!({})), Ok(()));
+        prop_assert!(!once.is_object() || same == once);
+    }
+
+    #[test]
+    fn an_empty_strategic_patch_changes_nothing(seed in any::<u32>()) {
+        let (before, after) = two_pods(seed);
+        let mut same = before.clone();
+        prop_assert_eq!(patch::strategic(&pod(), &mut same, &json!({})), Ok(()));
+        prop_assert_eq!(&same, &before);
+        // A patch that names what is there already changes nothing either.
+        // Where maps hold objects upstream cannot merge, and neither can we.
+        let mut same = after.clone();
+        if let Err(error) = patch::strategic(&pod(), &mut same, &after) {
+            prop_assert!(error.to_string().contains("data type is not struct"), "{}", error);
+        }
+        prune(&pod(), &mut same);
+        complete(&pod(), &mut same);
+        prop_assert_eq!(same, after);
+    }
+
+    #[test]
+    fn applying_twice_is_applying_once(seed in any::<u32>(), force in any::<bool>()) {
+        let (before, applied) = two_pods(seed);
+        let options = patch::ApplyOptions { manager: "a", force, subresource: "", time: "now" };
+        let Ok(mut once) = patch::apply(&pod(), Some(&before), &applied, &options) else {
+            return Ok(());
+        };
+        complete(&pod(), &mut once);
+        let twice = patch::apply(&pod(), Some(&once), &applied, &options).map(|mut twice| {
+            complete(&pod(), &mut twice);
+            twice
+        });
+        prop_assert_eq!(twice, Ok(once));
+    }
+
+    #[test]
+    fn what_is_tracked_twice_is_tracked_once(seed in any::<u32>()) {
+        let (before, mut after) = two_pods(seed);
+        let options = TrackOptions { manager: "a", subresource: "", time: "now" };
+        patch::track(&pod(), Some(&before), &mut after, &options);
+        let mut same = after.clone();
+        patch::track(&pod(), Some(&after), &mut same, &TrackOptions { manager: "b", ..options });
+        prop_assert_eq!(same, after);
+    }
 }
 
 /// What differs from upstream, a few examples of it.
@@ -90,7 +228,6 @@ impl Differences {
             return;
         }
         self.wrong += 1;
-        { use std::io::Write; let mut f = std::fs::OpenOptions::new().append(true).create(true).open("/tmp/wt/diffs.jsonl").unwrap(); writeln!(f, "{}", json!({"case":case,"up":upstream,"ours":ours})).unwrap(); }
         if self.examples.len() < 3 {
             self.examples.push(format!("case {case}\nupstream {upstream}\nours     {ours}"));
         }
@@ -109,7 +246,9 @@ fn is_same(case: &Value, upstream: &Value, ours: &Value) -> bool {
     // Upstream cannot look up objects in a list without keys; we can.
     let panics = error(upstream).is_some_and(|error| error.starts_with("panic: "));
     // Bytes as a list of numbers are refused.
-    let bytes = error(ours).is_some_and(|error| error.contains("cannot unmarshal array") && error.ends_with("of type []uint8"));
+    let bytes = error(ours).is_some_and(|error| {
+        error.contains("cannot unmarshal array") && error.ends_with("of type []uint8")
+    });
     if panics || bytes {
         return true;
     }

@@ -89,7 +89,8 @@ fn check(kind: &GroupVersionKind, applied: &Value) -> Result<&'static Type, Patc
     })?;
     let text = |name: &str| applied.get(name).and_then(Value::as_str).unwrap_or_default();
     if text("kind") != &*kind.kind || text("apiVersion") != kind.api_version() {
-        let (group, version) = text("apiVersion").rsplit_once('/').unwrap_or(("", text("apiVersion")));
+        let (group, version) =
+            text("apiVersion").rsplit_once('/').unwrap_or(("", text("apiVersion")));
         let given = GroupVersionKind::new(group, version, text("kind"));
         return Err(bad(format!("invalid object type: {given}")));
     }
@@ -155,7 +156,8 @@ impl Work<'_> {
         owners.retain(|owner| !owner.fields.is_empty());
 
         let is_new = merged != *self.live;
-        me.time = if is_new { Some(options.time.to_owned()) } else { last.and_then(|last| last.time) };
+        me.time =
+            if is_new { Some(options.time.to_owned()) } else { last.and_then(|last| last.time) };
         strip(&mut me);
         if !me.fields.is_empty() {
             owners.push(me);
@@ -164,7 +166,13 @@ impl Work<'_> {
     }
 
     /// Takes out what was applied last time and is not now, unless somebody else owns it.
-    fn without_dropped(&self, merged: Value, last: &FieldSet, me: &Owner, others: &[Owner]) -> Value {
+    fn without_dropped(
+        &self,
+        merged: Value,
+        last: &FieldSet,
+        me: &Owner,
+        others: &[Owner],
+    ) -> Value {
         if last.is_empty() {
             return merged;
         }
@@ -227,11 +235,11 @@ mod tests {
     #[test]
     fn owners_conflicts_and_removal() {
         let kind = GroupVersionKind::new("", "v1", "ConfigMap");
-        let object = |data: Value| {
-            json!({"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "a"}, "data": data})
-        };
-        let first = apply(&kind, None, &object(json!({"x": "1", "y": "1"})), &by("a")).expect("new");
-        let both = apply(&kind, Some(&first), &object(json!({"y": "1"})), &by("b")).expect("shared");
+        let object = |data: Value| json!({"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "a"}, "data": data});
+        let first =
+            apply(&kind, None, &object(json!({"x": "1", "y": "1"})), &by("a")).expect("new");
+        let both =
+            apply(&kind, Some(&first), &object(json!({"y": "1"})), &by("b")).expect("shared");
         let conflict = apply(&kind, Some(&both), &object(json!({"y": "2"})), &by("b"));
         let conflict = conflict.expect_err("owned by a").to_string();
         assert_eq!(conflict, "Apply failed with 1 conflict: conflict with \"a\": .data.y");

@@ -76,7 +76,10 @@ pub(super) fn compare(
 /// Equal, where `1` and `1.0` are.
 fn is_same(left: &Value, right: &Value) -> bool {
     left == right
-        || left.as_f64().zip(right.as_f64()).is_some_and(|(left, right)| left.total_cmp(&right).is_eq())
+        || left
+            .as_f64()
+            .zip(right.as_f64())
+            .is_some_and(|(left, right)| left.total_cmp(&right).is_eq())
 }
 
 fn object(value: Option<&Value>) -> Option<&Map<String, Value>> {
@@ -115,7 +118,11 @@ fn compare_fields(
 }
 
 /// Elements by their step. Those that can have none are not looked at.
-fn by_step<'a>(item: &Type, kind: &ListKind, items: &'a [Value]) -> HashMap<String, Vec<&'a Value>> {
+fn by_step<'a>(
+    item: &Type,
+    kind: &ListKind,
+    items: &'a [Value],
+) -> HashMap<String, Vec<&'a Value>> {
     let mut found: HashMap<String, Vec<&Value>> = HashMap::default();
     for value in items {
         if let Ok(step) = element::item(kind, item, value) {
@@ -152,8 +159,10 @@ fn compare_alike(item: &Type, left: &[&Value], right: &[&Value]) -> Difference {
             difference
         }
         ([_, _, ..], rest) => {
-            let mut difference =
-                rest.first().map(|right| compare(Some(item), None, Some(right))).unwrap_or_default();
+            let mut difference = rest
+                .first()
+                .map(|right| compare(Some(item), None, Some(right)))
+                .unwrap_or_default();
             difference.removed.here = true;
             difference
         }

@@ -27,15 +27,14 @@ pub(super) fn item(kind: &ListKind, of: &Type, value: &Value) -> Result<String, 
                 Err("not supported: associative list with lists as elements".to_owned())
             }
             Value::Null => {
-                Err("associative list without keys has an element that's an explicit null".to_owned())
+                Err("associative list without keys has an element that's an explicit null"
+                    .to_owned())
             }
             scalar => Ok(format!("v:{scalar}")),
         },
         ListKind::Map(keys) => match value {
             Value::Object(fields) => keyed(keys, of, fields),
-            Value::Null => {
-                Err("associative list with keys may not have a null element".to_owned())
-            }
+            Value::Null => Err("associative list with keys may not have a null element".to_owned()),
             _ => Err("associative list with keys may not have non-map elements".to_owned()),
         },
     }
@@ -68,7 +67,10 @@ pub(super) fn normal(step: &str) -> Option<String> {
     let (kind, rest) = step.split_once(':')?;
     match kind {
         "f" => Some(step.to_owned()),
-        "k" => Some(format!("k:{}", serde_json::from_str::<Map<String, Value>>(rest).ok().map(Value::Object)?)),
+        "k" => Some(format!(
+            "k:{}",
+            serde_json::from_str::<Map<String, Value>>(rest).ok().map(Value::Object)?
+        )),
         "v" => Some(format!("v:{}", serde_json::from_str::<Value>(rest).ok()?)),
         "i" => Some(format!("i:{}", rest.parse::<i64>().ok()?)),
         _ => None,

@@ -137,7 +137,9 @@ impl FieldSet {
             let mut inner = None;
             if let Some(name) = step.strip_prefix("f:") {
                 inner = shape.and_then(|shape| shape.child(name));
-                if inner.is_some() && matches!(shape, Some(Type { shape: Shape::Struct { .. }, .. })) {
+                if inner.is_some()
+                    && matches!(shape, Some(Type { shape: Shape::Struct { .. }, .. }))
+                {
                     set.here = true;
                 }
             } else if let Some(Type { shape: Shape::List { item, .. }, .. }) = shape
@@ -221,7 +223,10 @@ mod tests {
         assert_eq!(set(a.clone()).into_json(), a);
         let mut union = set(a.clone());
         union.unite(set(b.clone()));
-        assert_eq!(union.clone().into_json(), json!({"f:a": {".": {}, "f:b": {}, "f:d": {}}, "f:c": {}}));
+        assert_eq!(
+            union.clone().into_json(),
+            json!({"f:a": {".": {}, "f:b": {}, "f:d": {}}, "f:c": {}})
+        );
         union.subtract(&set(a.clone()));
         assert_eq!(union.into_json(), json!({"f:a": {"f:d": {}}}));
         assert_eq!(set(a.clone()).intersection(&set(b)).into_json(), json!({"f:a": {"f:b": {}}}));

@@ -34,9 +34,18 @@ pub(super) fn type_name(value: &Value) -> &'static str {
 
 /// The value as `%v` shows it, its beginning where it is long.
 pub(super) fn text(value: &Value) -> String {
+    excerpt(|out| write_value(out, value))
+}
+
+/// The value as `%#v` shows it, its beginning where it is long.
+pub(super) fn syntax(value: &Value) -> String {
+    excerpt(|out| write_syntax(out, value))
+}
+
+fn excerpt(write: impl Fn(&mut Excerpt) -> fmt::Result) -> String {
     let mut excerpt = Excerpt(String::new());
     // It stops with an error where it is full.
-    if write_value(&mut excerpt, value).is_err() {
+    if write(&mut excerpt).is_err() {
         excerpt.0.push('…');
     }
     excerpt.0
@@ -75,6 +84,29 @@ fn write_value(out: &mut Excerpt, value: &Value) -> fmt::Result {
                 write_value(out, value)?;
             }
             out.write_char(']')
+        }
+    }
+}
+
+fn write_syntax(out: &mut Excerpt, value: &Value) -> fmt::Result {
+    match value {
+        Value::Null => out.write_str("interface {}(nil)"),
+        Value::Bool(_) | Value::Number(_) | Value::String(_) => write!(out, "{value}"),
+        Value::Array(items) => {
+            out.write_str("[]interface {}{")?;
+            for (at, item) in items.iter().enumerate() {
+                out.write_str(if at == 0 { "" } else { ", " })?;
+                write_syntax(out, item)?;
+            }
+            out.write_char('}')
+        }
+        Value::Object(fields) => {
+            out.write_str("map[string]interface {}{")?;
+            for (at, (name, value)) in fields.iter().enumerate() {
+                write!(out, "{}{name:?}:", if at == 0 { "" } else { ", " })?;
+                write_syntax(out, value)?;
+            }
+            out.write_char('}')
         }
     }
 }

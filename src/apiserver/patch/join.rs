@@ -25,7 +25,8 @@ pub(super) fn join(
             let mut merged = Map::new();
             for (name, value) in left {
                 let other = right.get(name);
-                merged.extend(join(shape.child(name), Some(value), other).map(|v| (name.clone(), v)));
+                merged
+                    .extend(join(shape.child(name), Some(value), other).map(|v| (name.clone(), v)));
             }
             for (name, value) in right.iter().filter(|(name, _)| !left.contains_key(*name)) {
                 let value = join(shape.child(name), None, Some(value));

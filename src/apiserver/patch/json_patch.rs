@@ -122,7 +122,9 @@ fn message(operation: &PatchOperation, failure: &Failure) -> String {
             format!("replace operation does not apply: doc is missing key: {path}: missing value")
         }
         (PatchOperation::Remove(_), PatchErrorKind::InvalidPointer) => {
-            format!("remove operation does not apply: doc is missing path: \"{path}\": missing value")
+            format!(
+                "remove operation does not apply: doc is missing path: \"{path}\": missing value"
+            )
         }
         (PatchOperation::Add(_), PatchErrorKind::InvalidPointer) => {
             format!("add operation does not apply: doc is missing path: \"{path}\": missing value")
@@ -159,14 +161,22 @@ mod tests {
         assert_eq!(json(&mut doc, &patch), Ok(()));
         assert_eq!(doc, json!({"a": [1, 2, 3]}));
         let rows = [
-            (json!([{"op": "remove", "path": "/a/0"}, {"op": "test", "path": "/a", "value": 1}]),
-             "testing value /a failed: test failed"),
-            (json!([{"op": "replace", "path": "/x/y", "value": 1}]),
-             "replace operation does not apply: doc is missing key: /x/y: missing value"),
-            (json!([{"op": "remove", "path": "/x"}]),
-             "error in remove for path: '/x': Unable to remove nonexistent key: x: missing value"),
-            (json!([{"op": "remove", "path": "/x/y"}]),
-             "remove operation does not apply: doc is missing path: \"/x/y\": missing value"),
+            (
+                json!([{"op": "remove", "path": "/a/0"}, {"op": "test", "path": "/a", "value": 1}]),
+                "testing value /a failed: test failed",
+            ),
+            (
+                json!([{"op": "replace", "path": "/x/y", "value": 1}]),
+                "replace operation does not apply: doc is missing key: /x/y: missing value",
+            ),
+            (
+                json!([{"op": "remove", "path": "/x"}]),
+                "error in remove for path: '/x': Unable to remove nonexistent key: x: missing value",
+            ),
+            (
+                json!([{"op": "remove", "path": "/x/y"}]),
+                "remove operation does not apply: doc is missing path: \"/x/y\": missing value",
+            ),
         ];
         for (patch, want) in rows {
             assert_eq!(json(&mut doc, &patch), Err(PatchError::Invalid(want.to_owned())));

@@ -46,11 +46,8 @@ pub(super) fn renew(object: &mut Value, applied: &Value) {
         return;
     }
     let mut applied = applied.clone();
-    if let Some(metadata) = applied.get_mut("metadata").and_then(Value::as_object_mut) {
-        let own = metadata.get_mut("annotations").and_then(Value::as_object_mut);
-        if own.is_some_and(|own| own.remove(ANNOTATION).is_some() && own.is_empty()) {
-            metadata.remove("annotations");
-        }
+    if let Some(own) = applied.pointer_mut("/metadata/annotations").and_then(Value::as_object_mut) {
+        own.remove(ANNOTATION);
     }
     // Go escapes these in JSON.
     let text = applied.to_string().replace('&', "\\u0026").replace('<', "\\u003c");

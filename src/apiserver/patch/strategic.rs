@@ -117,7 +117,7 @@ fn lookup<'a>(shape: &'a Type, name: &str) -> Result<&'a Field, PatchError> {
         Shape::Raw => "RawExtension",
         Shape::Map { .. } | Shape::List { .. } => {
             return Err(bad(
-                "merging an object in json but data type is not struct, instead is: map".to_owned()
+                "merging an object in json but data type is not struct, instead is: map".to_owned(),
             ));
         }
         _ => shape.as_struct().map_or("Time", |found| found.short_name()),

@@ -42,7 +42,8 @@ pub(super) fn merge_list(
         return Ok((in_order(merged, &patch, &original, rule)?, original));
     }
     if rule.key.is_empty() {
-        let kind = if matches!(rule.item.shape, Shape::Struct { .. }) { "struct" } else { "string" };
+        let kind =
+            if matches!(rule.item.shape, Shape::Struct { .. }) { "struct" } else { "string" };
         return Err(bad(format!("cannot merge lists without merge key for {kind}")));
     }
     let (original, patch) = apply_directives(original, patch, rule.key)?;
@@ -204,11 +205,8 @@ fn check_order(patch: &[Value], order: &[Value], key: &str) -> Result<(), PatchE
             items.next();
             continue;
         }
-        let is_same = if key.is_empty() {
-            item == place
-        } else {
-            key_of(item, key)? == key_of(place, key)?
-        };
+        let is_same =
+            if key.is_empty() { item == place } else { key_of(item, key)? == key_of(place, key)? };
         places.next();
         if is_same {
             items.next();

@@ -146,9 +146,7 @@ fn cap(owners: &mut Vec<Owner>) {
     let is_bucket = |owner: &Owner| owner.manager == OLD_UPDATES && owner.subresource.is_empty();
     let (mut updates, mut kept): (Vec<_>, Vec<_>) =
         std::mem::take(owners).into_iter().partition(is_update);
-    updates.sort_by_cached_key(|owner| {
-        (!is_bucket(owner), owner.time.clone(), owner.identifier())
-    });
+    updates.sort_by_cached_key(|owner| (!is_bucket(owner), owner.time.clone(), owner.identifier()));
     // Of each version the oldest, into which the next ones go.
     let mut oldest: Map<String, usize> = Map::default();
     for mut owner in updates {
@@ -203,7 +201,12 @@ mod tests {
 
         let mut running = stored.clone();
         running["status"]["phase"] = json!("Running");
-        track(&pod(), Some(&stored), &mut running, &by("kubelet", "status", "2026-01-01T00:00:02Z"));
+        track(
+            &pod(),
+            Some(&stored),
+            &mut running,
+            &by("kubelet", "status", "2026-01-01T00:00:02Z"),
+        );
         let entries = running["metadata"]["managedFields"].as_array().expect("entries");
         assert_eq!(entries.len(), 2);
         assert_eq!(entries[1]["fieldsV1"], json!({"f:status": {"f:phase": {}}}));
@@ -241,6 +244,9 @@ mod tests {
         let entries = object["metadata"]["managedFields"].as_array().expect("entries");
         assert_eq!(entries.len(), UPDATE_MANAGERS_MAX);
         assert_eq!(entries[0]["manager"], OLD_UPDATES);
-        assert_eq!(entries[0]["fieldsV1"]["f:data"].as_object().map(serde_json::Map::len), Some(21));
+        assert_eq!(
+            entries[0]["fieldsV1"]["f:data"].as_object().map(serde_json::Map::len),
+            Some(21)
+        );
     }
 }

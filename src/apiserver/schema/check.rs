@@ -200,22 +200,32 @@ mod tests {
     #[test]
     fn wrong_types_have_the_messages_of_go() {
         let rows = [
-            (json!({"spec": {"containers": [{"ports": [{"containerPort": "80"}]}]}}),
-             "json: cannot unmarshal string into Go struct field \
-              ContainerPort.spec.containers.ports.containerPort of type int32"),
-            (json!({"spec": {"containers": {}}}),
-             "json: cannot unmarshal object into Go struct field PodSpec.spec.containers of type \
-              []v1.Container"),
-            (json!({"metadata": {"labels": {"a": 1}}}),
-             "json: cannot unmarshal number into Go struct field ObjectMeta.metadata.labels of type \
-              string"),
-            (json!({"spec": {"priority": 1.5}}),
-             "json: cannot unmarshal number 1.5 into Go struct field PodSpec.spec.priority of type \
-              int32"),
+            (
+                json!({"spec": {"containers": [{"ports": [{"containerPort": "80"}]}]}}),
+                "json: cannot unmarshal string into Go struct field \
+              ContainerPort.spec.containers.ports.containerPort of type int32",
+            ),
+            (
+                json!({"spec": {"containers": {}}}),
+                "json: cannot unmarshal object into Go struct field PodSpec.spec.containers of type \
+              []v1.Container",
+            ),
+            (
+                json!({"metadata": {"labels": {"a": 1}}}),
+                "json: cannot unmarshal number into Go struct field ObjectMeta.metadata.labels of type \
+              string",
+            ),
+            (
+                json!({"spec": {"priority": 1.5}}),
+                "json: cannot unmarshal number 1.5 into Go struct field PodSpec.spec.priority of type \
+              int32",
+            ),
             (json!("x"), "json: cannot unmarshal string into Go value of type v1.Pod"),
-            (json!({"spec": {"overhead": {"cpu": "1 core"}}}),
-             "quantities must match the regular expression \
-              '^([+-]?[0-9.]+)([eEinumkKMGTP]*[-+]?[0-9]*)$'"),
+            (
+                json!({"spec": {"overhead": {"cpu": "1 core"}}}),
+                "quantities must match the regular expression \
+              '^([+-]?[0-9.]+)([eEinumkKMGTP]*[-+]?[0-9]*)$'",
+            ),
         ];
         for (object, want) in rows {
             let want = format!(r#"Pod in version "v1" cannot be handled as a Pod: {want}"#);
@@ -228,7 +238,9 @@ mod tests {
     #[test]
     fn base64_is_checked() {
         let secret = GroupVersionKind::new("", "v1", "Secret");
-        for (text, fine) in [("", true), ("YQ==", true), ("YWI=", true), ("YQ", false), ("a=b=", false)] {
+        for (text, fine) in
+            [("", true), ("YQ==", true), ("YWI=", true), ("YQ", false), ("a=b=", false)]
+        {
             let error = type_error(&secret, &json!({"data": {"a": text}}));
             assert_eq!(error.is_none(), fine, "{text}: {error:?}");
         }

@@ -14,7 +14,8 @@ pub(super) fn parse(text: &'static str) -> Result<Schema, &'static str> {
     let mut names = Names::default();
     for line in lines() {
         if let Some(rest) = line.strip_prefix("type ") {
-            let (name, atomic) = rest.split_once(' ').map_or((rest, false), |(name, _)| (name, true));
+            let (name, atomic) =
+                rest.split_once(' ').map_or((rest, false), |(name, _)| (name, true));
             names.insert(name, (names.len(), atomic));
         }
     }

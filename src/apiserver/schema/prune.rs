@@ -91,7 +91,8 @@ fn prune_fields(shape: &Type, fields: &mut Map<String, Value>) {
                 Value::Null => true,
             };
         // Structs of Go that are no objects in JSON are not empty either.
-        let counts = !matches!(field.holds.shape, Shape::IntOrString | Shape::Quantity | Shape::Raw);
+        let counts =
+            !matches!(field.holds.shape, Shape::IntOrString | Shape::Quantity | Shape::Raw);
         !(empty && counts && field.omit != Omit::Never)
     });
 }

@@ -14,7 +14,9 @@ const MICRO_DIGITS: usize = 6;
 pub(super) fn normal(text: &str, micro: bool) -> Result<String, String> {
     let layout = if micro { LAYOUT_MICRO } else { LAYOUT };
     if let Err((rest, part)) = check(text, micro) {
-        return Err(format!("parsing time {text:?} as {layout:?}: cannot parse {rest:?} as {part:?}"));
+        return Err(format!(
+            "parsing time {text:?} as {layout:?}: cannot parse {rest:?} as {part:?}"
+        ));
     }
     let time: Timestamp =
         text.parse().map_err(|_| format!("parsing time {text:?}: day out of range"))?;

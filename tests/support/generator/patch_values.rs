@@ -43,13 +43,15 @@ impl Values<'_> {
             Shape::Time if self.loose && self.rng.percent(30) => {
                 "2001-02-03T04:05:06.7+01:00".into()
             }
-            Shape::Time => {
-                self.rng.pick(&["2001-02-03T04:05:06Z", "2001-02-03T04:05:07Z"]).into()
-            }
+            Shape::Time => self.rng.pick(&["2001-02-03T04:05:06Z", "2001-02-03T04:05:07Z"]).into(),
             Shape::MicroTime => "2001-02-03T04:05:06.000007Z".into(),
             Shape::Duration => "30s".into(),
             Shape::IntOrString => {
-                if self.rng.percent(50) { json!("50%") } else { self.rng.between(1, 4).into() }
+                if self.rng.percent(50) {
+                    json!("50%")
+                } else {
+                    self.rng.between(1, 4).into()
+                }
             }
             Shape::FieldsV1 => json!({}),
             Shape::Raw => json!({"x": self.rng.between(1, 4), "y": [self.word()]}),
@@ -58,7 +60,8 @@ impl Values<'_> {
                 self.object(of, depth)
             }
             Shape::List { item, kind } => {
-                let count = if depth == 0 { 0 } else { self.rng.between(usize::from(!self.loose), 4) };
+                let count =
+                    if depth == 0 { 0 } else { self.rng.between(usize::from(!self.loose), 4) };
                 let items = (0..count).map(|_| self.draw(item, depth - 1)).collect();
                 Value::Array(distinct(items, item, kind))
             }
@@ -123,7 +126,8 @@ impl Values<'_> {
                     let fixed = matches!(&**name, "apiVersion" | "kind" | "managedFields" | "uid");
                     if !fixed && self.rng.percent(30) {
                         varied.insert(name.clone(), self.vary(&field.holds, value, depth));
-                    } else if !fixed && name != "name" && name != "metadata" && self.rng.percent(8) {
+                    } else if !fixed && name != "name" && name != "metadata" && self.rng.percent(8)
+                    {
                         varied.remove(name);
                     }
                 }
@@ -150,7 +154,11 @@ impl Values<'_> {
                 let mut varied: Vec<Value> = items
                     .iter()
                     .map(|value| {
-                        if self.rng.percent(40) { self.vary(item, value, depth) } else { value.clone() }
+                        if self.rng.percent(40) {
+                            self.vary(item, value, depth)
+                        } else {
+                            value.clone()
+                        }
                     })
                     .collect();
                 if self.rng.percent(30) && !varied.is_empty() {
@@ -188,7 +196,9 @@ impl Values<'_> {
             let value = match &field.holds.shape {
                 _ if self.rng.percent(8) => Value::Null,
                 Shape::Struct { .. } => self.strategic(&field.holds, live, depth - 1),
-                Shape::List { item, .. } => self.strategic_list(&mut patch, field, item, live, depth),
+                Shape::List { item, .. } => {
+                    self.strategic_list(&mut patch, field, item, live, depth)
+                }
                 _ => self.draw(&field.holds, depth - 1),
             };
             patch.insert(field.name.to_owned(), value);
@@ -272,14 +282,16 @@ fn distinct(items: Vec<Value>, item: &Type, kind: &ListKind) -> Vec<Value> {
                 ListKind::Map(keys) => keys
                     .iter()
                     .map(|key| {
-                        let default =
-                            item.as_struct().and_then(|found| found.field(key)?.key_default.clone());
+                        let default = item
+                            .as_struct()
+                            .and_then(|found| found.field(key)?.key_default.clone());
                         let given = value.get(key).filter(|value| !value.is_null());
                         given.cloned().or(default).unwrap_or_default()
                     })
                     .collect(),
             };
-            let is_new = !seen.contains(&key) && !key.as_array().is_some_and(|key| key.iter().all(Value::is_null));
+            let is_new = !seen.contains(&key)
+                && !key.as_array().is_some_and(|key| key.iter().all(Value::is_null));
             seen.push(key);
             is_new
         })

@@ -98,14 +98,19 @@ pub(crate) fn answer(case: &Value) -> Value {
 
 fn decode(kind: &GroupVersionKind, doc: &Value) -> Value {
     if let Some(error) = schema::type_error(kind, doc) {
-        let error = error.split_once("cannot be handled as a ").and_then(|(_, rest)| rest.split_once(": "));
+        let error =
+            error.split_once("cannot be handled as a ").and_then(|(_, rest)| rest.split_once(": "));
         return json!({"error": error.map(|(_, error)| error)});
     }
     let mut object = doc.clone();
     prune(kind, &mut object);
     complete(kind, &mut object);
     let strict = schema::unknown_fields(kind, doc);
-    if strict.is_empty() { json!({"object": object}) } else { json!({"object": object, "strict": strict}) }
+    if strict.is_empty() {
+        json!({"object": object})
+    } else {
+        json!({"object": object, "strict": strict})
+    }
 }
 
 /// `count` cases and a chain now and then: the same seed gives the same cases, as long as berth gives the
@@ -146,7 +151,8 @@ fn decoded(rng: &mut Rng, kind: &str) -> Value {
         let mut places = Vec::new();
         pointers(&doc, String::new(), &mut places);
         let place = &places[values.rng.below(places.len())];
-        let wrong = [json!("x y"), json!(1.5), json!(true), json!([]), json!({}), json!(3_000_000_000_u32)];
+        let wrong =
+            [json!("x y"), json!(1.5), json!(true), json!([]), json!({}), json!(3_000_000_000_u32)];
         let wrong = wrong[values.rng.below(wrong.len())].clone();
         if let Some(value) = doc.pointer_mut(place)
             && !place.contains("apiVersion")
@@ -206,6 +212,9 @@ fn chain(rng: &mut Rng, kind: &str) -> Vec<Value> {
                 patch["metadata"].as_object_mut().map(|metadata| metadata.remove(name));
             }
             applied.push((who, patch.clone()));
+            if values.rng.percent(12) {
+                spoil(values.rng, &mut patch);
+            }
             let force = values.rng.percent(60);
             json!({"op": "apply", "kind": kind, "before": before, "patch": patch, "manager": manager,
                 "force": force, "subresource": subresource})
@@ -216,6 +225,13 @@ fn chain(rng: &mut Rng, kind: &str) -> Vec<Value> {
             };
             prune(&gvk, &mut doc);
             complete(&gvk, &mut doc);
+            if values.rng.percent(20) {
+                remember(&mut doc);
+            }
+            if values.rng.percent(8) {
+                let entries = [json!([]), json!([{}]), json!([{"operation": "x"}]), Value::Null];
+                doc["metadata"]["managedFields"] = entries[values.rng.below(entries.len())].clone();
+            }
             json!({"op": "update", "kind": kind, "before": before, "doc": doc, "manager": manager,
                 "subresource": subresource})
         };
@@ -234,6 +250,39 @@ fn chain(rng: &mut Rng, kind: &str) -> Vec<Value> {
         }
     }
     cases
+}
+
+/// Puts something into what is applied that does not belong there, or that is null or twice there.
+fn spoil(rng: &mut Rng, patch: &mut Value) {
+    let mut places = Vec::new();
+    pointers(patch, String::new(), &mut places);
+    let fixed = ["/metadata", "/metadata/name", "/apiVersion", "/kind"];
+    places.retain(|place| !fixed.contains(&place.as_str()));
+    let Some(place) = places.get(rng.below(places.len())) else { return };
+    let Some(value) = patch.pointer_mut(place) else { return };
+    match (rng.below(4), value) {
+        (0, Value::Array(items)) if !items.is_empty() => items.push(items[0].clone()),
+        (0, Value::Object(fields)) => {
+            fields.insert("unknown".to_owned(), json!(1));
+        }
+        // A key that is no scalar has another text in upstream's messages.
+        (1, value) if !["name", "type", "uid", "ip"].iter().any(|key| place.ends_with(key)) => {
+            *value = json!({"a": []});
+        }
+        (_, value) => *value = Value::Null,
+    }
+}
+
+/// What client-side apply leaves behind.
+fn remember(doc: &mut Value) {
+    let mut last = doc.clone();
+    if let Some(metadata) = last["metadata"].as_object_mut() {
+        metadata.remove("managedFields");
+        metadata.remove("annotations");
+        metadata.remove("uid");
+    }
+    let name = "kubectl.kubernetes.io/last-applied-configuration";
+    doc["metadata"]["annotations"][name] = last.to_string().into();
 }
 
 /// JSON patches and merge patches, which know no types.
@@ -269,6 +318,9 @@ fn tree(rng: &mut Rng, depth: usize) -> Value {
         1 => json!("x"),
         2 => json!(true),
         3 => (0..rng.below(3)).map(|_| tree(rng, depth - 1)).collect(),
-        _ => ["a", "b", "0"].iter().filter_map(|name| rng.percent(60).then(|| ((*name).to_owned(), tree(rng, depth - 1)))).collect(),
+        _ => ["a", "b", "0"]
+            .iter()
+            .filter_map(|name| rng.percent(60).then(|| ((*name).to_owned(), tree(rng, depth - 1))))
+            .collect(),
     }
 }
