@@ -184,7 +184,9 @@ impl Work<'_> {
 
         let mut kept = named(fields_of(shape, &bare));
         let mut owned = me.fields.clone();
-        others.iter().for_each(|owner| owned.unite(owner.fields.clone()));
+        for other in others {
+            owned.unite(other.fields.clone());
+        }
         kept.unite(named(owned));
         let mut gone = had.clone();
         gone.subtract(&kept);

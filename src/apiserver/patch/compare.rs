@@ -180,8 +180,12 @@ pub(super) fn fields_of(shape: Option<&Type>, value: &Value) -> FieldSet {
     let mut set = FieldSet::default();
     match (shape.map(|shape| (shape, &shape.shape)), value) {
         (
-            Some((_, Shape::Struct { atomic: false, .. } | Shape::Map { atomic: false, .. }))
-            | Some((_, Shape::List { kind: ListKind::Set | ListKind::Map(_), .. })),
+            Some((
+                _,
+                Shape::Struct { atomic: false, .. }
+                | Shape::Map { atomic: false, .. }
+                | Shape::List { kind: ListKind::Set | ListKind::Map(_), .. },
+            )),
             Value::Null,
         ) => {}
         (

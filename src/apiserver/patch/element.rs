@@ -85,11 +85,29 @@ pub(super) fn display(step: &str) -> String {
         "k" => {
             let keys: Map<String, Value> = serde_json::from_str(rest).unwrap_or_default();
             let keys: Vec<String> =
-                keys.iter().map(|(name, value)| format!("{name}={value}")).collect();
+                keys.iter().map(|(name, value)| format!("{name}={}", value_text(value))).collect();
             format!("[{}]", keys.join(","))
         }
         "v" => format!("[={rest}]"),
         _ => format!("[{rest}]"),
+    }
+}
+
+/// Upstream: value.ToString of structured-merge-diff.
+fn value_text(value: &Value) -> String {
+    match value {
+        Value::Array(items) => {
+            let items: Vec<String> = items.iter().map(value_text).collect();
+            format!("[{}]", items.join(","))
+        }
+        Value::Object(fields) => {
+            let fields: Vec<String> = fields
+                .iter()
+                .map(|(name, value)| format!("{name}={}", value_text(value)))
+                .collect();
+            fields.concat()
+        }
+        scalar => scalar.to_string(),
     }
 }
 

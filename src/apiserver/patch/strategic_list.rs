@@ -144,14 +144,12 @@ fn merge_objects(
     }
     for item in patch {
         let key = key_of(item, rule.key)?;
-        match (places.get(key).and_then(|&at| original.get_mut(at)), item) {
-            (Some(Value::Object(into)), Value::Object(patch)) => {
-                merge_object(into, patch.clone(), rule.item)?;
-            }
-            _ => {
-                places.insert(key.clone(), original.len());
-                original.push(item.clone());
-            }
+        let place = places.get(key).and_then(|&at| original.get_mut(at));
+        if let (Some(Value::Object(into)), Value::Object(patch)) = (place, item) {
+            merge_object(into, patch.clone(), rule.item)?;
+        } else {
+            places.insert(key.clone(), original.len());
+            original.push(item.clone());
         }
     }
     Ok(original)

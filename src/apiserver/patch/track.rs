@@ -218,7 +218,7 @@ mod tests {
         let entries = changed["metadata"]["managedFields"].as_array().expect("entries");
         assert_eq!(entries.len(), 3);
         assert_eq!(entries[2]["fieldsV1"], json!({"f:metadata": {"f:labels": {"f:x": {}}}}));
-        assert_eq!(entries[0]["fieldsV1"]["f:metadata"], json!({"f:labels": {".": {}}}));
+        assert_eq!(entries[0]["fieldsV1"]["f:metadata"], json!({"f:labels": {}}));
     }
 
     #[test]

@@ -170,7 +170,8 @@ fn base64_error(text: &str) -> Option<String> {
         }
     }
     let end = text.len();
-    ((digits + padding) % 4 != 0).then(|| format!("illegal base64 data at input byte {end}"))
+    (!(digits + padding).is_multiple_of(4))
+        .then(|| format!("illegal base64 data at input byte {end}"))
 }
 
 #[cfg(test)]

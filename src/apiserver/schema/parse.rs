@@ -26,7 +26,7 @@ pub(super) fn parse(text: &'static str) -> Result<Schema, &'static str> {
     for found in &mut schema.structs {
         found.fields.sort_by_key(|field| field.name);
     }
-    schema.kinds.sort_by_key(|kind| (kind.group, kind.version, kind.kind));
+    schema.kinds.sort_by_key(|kind| (kind.group, kind.version, kind.name));
     Ok(schema)
 }
 
@@ -36,7 +36,7 @@ fn read(line: &'static str, names: &Names, schema: &mut Schema) -> Option<()> {
         let (group, version) = words.next()?.split_once('/')?;
         let kind = words.next()?;
         let shape = read_type(words.next()?, names)?;
-        schema.kinds.push(Kind { group, version, kind, shape });
+        schema.kinds.push(Kind { group, version, name: kind, shape });
     } else if let Some(rest) = line.strip_prefix("type ") {
         let name = rest.split(' ').next()?;
         schema.structs.push(Struct { name, fields: Vec::new() });

@@ -110,10 +110,14 @@ fn complete_value(shape: &Type, value: &mut Value) {
             }
         }
         (Shape::Map { value: inner, .. }, Value::Object(fields)) => {
-            fields.values_mut().for_each(|value| complete_value(inner, value));
+            for value in fields.values_mut() {
+                complete_value(inner, value);
+            }
         }
         (Shape::List { item, .. }, Value::Array(items)) => {
-            items.iter_mut().for_each(|value| complete_value(item, value));
+            for value in items {
+                complete_value(item, value);
+            }
         }
         _ => {}
     }

@@ -47,7 +47,7 @@ pub fn canonical(text: &str) -> Result<String, &'static str> {
     }
     // Only `E` followed by digits is an exponent; `1E` is a suffix.
     let is_exponent = !text.ends_with('E') && text.contains(['e', 'E']);
-    if is_exponent && DECIMAL[at] != "" {
+    if is_exponent && !DECIMAL[at].is_empty() {
         let exponent = i32::try_from(at).unwrap_or_default() * 3 - 9;
         return Ok(format!("{number}e{exponent}"));
     }

@@ -26,7 +26,7 @@ pub struct Schema {
 pub(super) struct Kind {
     pub(super) group: &'static str,
     pub(super) version: &'static str,
-    pub(super) kind: &'static str,
+    pub(super) name: &'static str,
     pub(super) shape: Type,
 }
 
@@ -36,7 +36,7 @@ impl Schema {
     pub fn of(kind: &GroupVersionKind) -> Option<TypeRef> {
         let want = (&*kind.group, &*kind.version, &*kind.kind);
         let kinds = &Self::all().kinds;
-        let at = kinds.binary_search_by(|k| (k.group, k.version, k.kind).cmp(&want)).ok()?;
+        let at = kinds.binary_search_by(|k| (k.group, k.version, k.name).cmp(&want)).ok()?;
         Some(&kinds[at].shape)
     }
 

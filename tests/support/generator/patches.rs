@@ -294,7 +294,7 @@ fn plain(rng: &mut Rng) -> Value {
         let patch = if patch.is_object() { patch } else { json!({"a": patch}) };
         return json!({"op": "merge", "kind": "/v1/Pod", "doc": doc, "patch": patch});
     }
-    let mut path = |rng: &mut Rng| {
+    let pointer = |rng: &mut Rng| {
         let steps = rng.between(1, 4);
         let first = format!("/{}", rng.pick(&["a", "b"]));
         (1..steps).fold(first, |path, _| format!("{path}/{}", rng.pick(&words)))
@@ -302,7 +302,7 @@ fn plain(rng: &mut Rng) -> Value {
     let mut patch = Vec::new();
     for _ in 0..rng.between(1, 3) {
         let op = rng.pick(&["add", "remove", "replace", "move", "copy", "test"]);
-        let (from, to) = (path(rng), path(rng));
+        let (from, to) = (pointer(rng), pointer(rng));
         patch.push(match op {
             "remove" => json!({"op": op, "path": to}),
             "move" | "copy" => json!({"op": op, "from": from, "path": to}),
@@ -318,9 +318,10 @@ fn tree(rng: &mut Rng, depth: usize) -> Value {
         1 => json!("x"),
         2 => json!(true),
         3 => (0..rng.below(3)).map(|_| tree(rng, depth - 1)).collect(),
-        _ => ["a", "b", "0"]
-            .iter()
-            .filter_map(|name| rng.percent(60).then(|| ((*name).to_owned(), tree(rng, depth - 1))))
-            .collect(),
+        _ => {
+            let names: Vec<&str> =
+                ["a", "b", "0"].into_iter().filter(|_| rng.percent(60)).collect();
+            names.into_iter().map(|name| (name.to_owned(), tree(rng, depth - 1))).collect()
+        }
     }
 }
