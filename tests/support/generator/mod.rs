@@ -10,6 +10,8 @@ mod affinity;
 mod config;
 mod images;
 mod node;
+mod patch_values;
+pub(crate) mod patches;
 mod pod;
 mod quantities;
 mod resources;
