@@ -40,6 +40,7 @@ pub mod plugins;
 pub mod preemption;
 pub mod queue;
 
+pub mod apiserver;
 pub mod cli;
 pub mod client;
 pub mod config;
