@@ -36,6 +36,8 @@ pub(super) fn make_canonical(value: &mut Value) {
         Value::Object(object) => {
             for (key, field) in object {
                 match field {
+                    // The one list of that name that is none: how many volumes a driver takes.
+                    Value::Object(entries) if entries.contains_key("count") => {}
                     Value::Object(entries) if LISTS.contains(&key.as_str()) => {
                         entries.values_mut().for_each(round);
                     }

@@ -11,6 +11,9 @@ use super::{names, selector};
 /// Most bytes of all annotations of an object together.
 const ANNOTATIONS_MAX: usize = 256 * 1024;
 
+/// Finalizers that have no prefix.
+const STANDARD_FINALIZERS: [&str; 3] = ["foregroundDeletion", "kubernetes", "orphan"];
+
 /// What a name has to be.
 pub(super) type NameRule = fn(&str) -> Vec<String>;
 
@@ -96,6 +99,12 @@ fn finalizers(meta: &Value, field: &Field, causes: &mut Causes) {
     let all: Vec<&str> = list(meta, "finalizers").iter().filter_map(Value::as_str).collect();
     for name in &all {
         causes.invalid_each(field, name, names::qualified(name));
+    }
+    for (at, name) in all.iter().enumerate() {
+        if !name.contains('/') && !STANDARD_FINALIZERS.contains(name) {
+            let why = "name is neither a standard finalizer name nor is it fully qualified";
+            causes.invalid(&field.index(at), *name, why);
+        }
     }
     if all.contains(&"orphan") && all.contains(&"foregroundDeletion") {
         let why = "finalizer orphan and foregroundDeletion cannot be both set";

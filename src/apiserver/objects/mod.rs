@@ -51,6 +51,7 @@ pub fn on_create(
 ) -> Result<Vec<String>, Refusal> {
     well_formed(object)?;
     amounts::make_canonical(object);
+    omit::drop_empty(object);
     if resource == "pods" {
         return create_pod(object, now, lookup);
     }
@@ -65,6 +66,9 @@ pub fn on_create(
     if resource == "services" {
         kinds::service::allocate(object, lookup);
     }
+    omit::drop_empty(object);
+    // What is read back from storage is filled in once more.
+    (kind.defaults)(object);
     omit::drop_empty(object);
     let mut causes = Causes::default();
     metadata::on_create(&object["metadata"], kind.name, kind.namespaced, &mut causes);
@@ -111,6 +115,7 @@ pub fn on_update(
     well_formed(new)?;
     keep_metadata(new, old);
     amounts::make_canonical(new);
+    omit::drop_empty(new);
     // Nulls that are stored for show would make equal objects differ.
     let mut plain = old.clone();
     omit::drop_empty(&mut plain);
@@ -213,6 +218,9 @@ fn update_other(
     causes.finish()?;
     if subresource.is_none() {
         admit_valid(resource, new, false, lookup)?;
+        if resource == "persistentvolumeclaims" {
+            admission::storage::validate_resize(new, old, lookup)?;
+        }
     }
     Ok(())
 }

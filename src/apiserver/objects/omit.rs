@@ -28,8 +28,7 @@ const MAPS: [&str; 17] = [
 ];
 
 /// Lists that stay when they are empty.
-const LISTS_KEPT: [&str; 6] =
-    ["containers", "nodeSelectorTerms", "drivers", "endpoints", "rules", "limits"];
+const LISTS_KEPT: [&str; 5] = ["containers", "nodeSelectorTerms", "endpoints", "rules", "limits"];
 
 const TEXTS: [&str; 44] = [
     "namespace",
@@ -78,7 +77,7 @@ const TEXTS: [&str; 44] = [
     "uid",
 ];
 
-const FLAGS: [&str; 10] = [
+const FLAGS: [&str; 11] = [
     "hostNetwork",
     "hostPID",
     "hostIPC",
@@ -89,9 +88,10 @@ const FLAGS: [&str; 10] = [
     "readOnly",
     "globalDefault",
     "publishNotReadyAddresses",
+    "paused",
 ];
 
-const NUMBERS: [&str; 8] = [
+const NUMBERS: [&str; 18] = [
     "initialDelaySeconds",
     "hostPort",
     "minReadySeconds",
@@ -99,7 +99,17 @@ const NUMBERS: [&str; 8] = [
     "observedGeneration",
     "nodePort",
     "healthCheckNodePort",
-    "terminatingReplicas",
+    "readyReplicas",
+    "updatedReplicas",
+    "currentReplicas",
+    "fullyLabeledReplicas",
+    "unavailableReplicas",
+    "updatedNumberScheduled",
+    "numberAvailable",
+    "numberUnavailable",
+    "active",
+    "succeeded",
+    "failed",
 ];
 
 /// Leaves out of `value`, and of all in it, what upstream does not write.

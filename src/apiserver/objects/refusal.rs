@@ -35,6 +35,8 @@ pub enum Refusal {
     Conflict(String),
     /// 404, with the whole message.
     NotFound(String),
+    /// 500, with the whole message: upstream hands some errors on as they are.
+    Internal(String),
 }
 
 impl Refusal {
@@ -50,7 +52,8 @@ impl Refusal {
             Self::Forbidden(text)
             | Self::BadRequest(text)
             | Self::Conflict(text)
-            | Self::NotFound(text) => text.clone(),
+            | Self::NotFound(text)
+            | Self::Internal(text) => text.clone(),
         }
     }
 
@@ -116,9 +119,20 @@ impl Causes {
         self.0.len()
     }
 
-    /// Nothing, or the refusal.
+    /// Nothing, or the refusal, which names each cause once.
     pub(super) fn finish(self) -> Result<(), Refusal> {
-        if self.0.is_empty() { Ok(()) } else { Err(Refusal::Invalid { causes: self.0 }) }
+        let mut causes: Vec<Cause> = Vec::new();
+        for cause in self.0 {
+            if !causes.contains(&cause) {
+                causes.push(cause);
+            }
+        }
+        if causes.is_empty() { Ok(()) } else { Err(Refusal::Invalid { causes }) }
+    }
+
+    /// Nothing, or all causes in the text of an error that is no Status.
+    pub(super) fn finish_as_error(self) -> Result<(), Refusal> {
+        if self.0.is_empty() { Ok(()) } else { Err(Refusal::Internal(aggregate(&self.0))) }
     }
 
     fn add(&mut self, reason: &'static str, field: &Field, what: String, detail: &str) {
@@ -161,6 +175,10 @@ impl Causes {
         let detail = format!("supported values: {}", valid.join(", "));
         let what = format!("Unsupported value: {}", shown(&value.into()));
         self.add("FieldValueNotSupported", field, what, &detail);
+    }
+
+    pub(super) fn internal(&mut self, field: &Field, detail: &str) {
+        self.add("InternalError", field, "Internal error".to_owned(), detail);
     }
 
     pub(super) fn too_long(&mut self, field: &Field, most: usize) {

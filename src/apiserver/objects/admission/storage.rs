@@ -6,8 +6,9 @@ use std::cmp::Reverse;
 
 use serde_json::{Value, json};
 
-use crate::apiserver::objects::Lookup;
-use crate::apiserver::objects::json::{ensure, items, name, push, set, text};
+use crate::apiserver::objects::json::{ensure, items, name, push, quantity, set, text};
+use crate::apiserver::objects::{Lookup, Refusal};
+use crate::units::Canonical;
 
 const MARKS: [&str; 2] = [
     "storageclass.kubernetes.io/is-default-class",
@@ -30,6 +31,36 @@ pub(in crate::apiserver::objects) fn set_default_class(claim: &mut Value, lookup
     if let Some(class) = newest {
         set(&mut claim["spec"], "storageClassName", name(&class));
     }
+}
+
+/// Refuses to let a claim grow that cannot.
+///
+/// Upstream: the admission plugin PersistentVolumeClaimResize, v1.37.
+pub(in crate::apiserver::objects) fn validate_resize(
+    new: &Value,
+    old: &Value,
+    lookup: &dyn Lookup,
+) -> Result<(), Refusal> {
+    let size = |claim: &Value| {
+        let amount = quantity(&claim["spec"]["resources"]["requests"]["storage"]);
+        amount.unwrap_or(Canonical::ZERO)
+    };
+    if size(new).compare(&size(old)).is_le() {
+        return Ok(());
+    }
+    let refuse = |why: &str| Err(Refusal::forbidden("persistentvolumeclaims", name(new), why));
+    if text(&old["status"], "phase") != "Bound" {
+        return refuse("Only bound persistent volume claims can be expanded");
+    }
+    let class = text(&new["spec"], "storageClassName");
+    let class = lookup.get("storageclasses.storage.k8s.io", "", class);
+    if class.is_none_or(|class| class["allowVolumeExpansion"] != true) {
+        return refuse(
+            "only dynamically provisioned pvc can be resized and the storageclass that provisions the \
+             pvc must support resize",
+        );
+    }
+    Ok(())
 }
 
 /// Adds a finalizer that is not there.

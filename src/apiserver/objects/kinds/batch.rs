@@ -27,8 +27,25 @@ pub(super) fn job_defaults(job: &mut Value) {
         && length(&meta["labels"]) == 0
     {
         set(meta, "labels", labels);
+        // Upstream has the labels of the job and of its template in one map then, to which creation adds.
+        label_pods(job);
+        let labels = job["spec"]["template"]["metadata"]["labels"].clone();
+        set(&mut job["metadata"], "labels", labels);
     }
     ensure(job, "status");
+}
+
+/// Gives the template the labels by which a Job knows its pods.
+fn label_pods(job: &mut Value) {
+    let (name, uid) = (name(job).to_owned(), text(&job["metadata"], "uid").to_owned());
+    if job["spec"]["manualSelector"] == true || uid.is_empty() {
+        return;
+    }
+    let template = ensure(&mut job["spec"], "template").and_then(|own| ensure(own, "metadata"));
+    if let Some(labels) = template.and_then(|meta| ensure(meta, "labels")) {
+        JOB_NAMES.iter().for_each(|key| set_default(labels, key, name.as_str()));
+        CONTROLLERS.iter().for_each(|key| set_default(labels, key, uid.as_str()));
+    }
 }
 
 fn fill_spec(spec: &mut Value) {
@@ -52,14 +69,10 @@ fn fill_spec(spec: &mut Value) {
 /// Makes the Job a new one, with labels and a selector of its own.
 pub(super) fn create_job(job: &mut Value, _now: &str) {
     if job["spec"]["manualSelector"] != true {
-        let (name, uid) = (name(job).to_owned(), text(&job["metadata"], "uid").to_owned());
-        let spec = &mut job["spec"];
-        let template = ensure(spec, "template").and_then(|own| ensure(own, "metadata"));
-        if let Some(labels) = template.and_then(|meta| ensure(meta, "labels")) {
-            JOB_NAMES.iter().for_each(|key| set_default(labels, key, name.as_str()));
-            CONTROLLERS.iter().for_each(|key| set_default(labels, key, uid.as_str()));
-        }
-        let selector = ensure(spec, "selector").and_then(|own| ensure(own, "matchLabels"));
+        label_pods(job);
+        let uid = text(&job["metadata"], "uid").to_owned();
+        let selector =
+            ensure(&mut job["spec"], "selector").and_then(|own| ensure(own, "matchLabels"));
         if let Some(labels) = selector {
             set_default(labels, CONTROLLERS[1], uid);
         }

@@ -77,6 +77,14 @@ pub(super) fn validate(node: &Value, causes: &mut Causes) {
     }
     let six = |range: &Value| range.as_str().is_some_and(|text| text.contains(':'));
     let mixed = ranges.len() == 2 && six(&ranges[0]) != six(&ranges[1]);
+    let bad = ranges.iter().filter_map(Value::as_str).enumerate().find(|(_, own)| !is_range(own));
+    if let Some((at, range)) = bad.filter(|_| ranges.len() > 1) {
+        let why = format!(
+            "invalid PodCIDRs. failed to check with dual stack with error:invalid CIDR[{at}]: <nil> \
+             (invalid CIDR address: {range})"
+        );
+        causes.internal(&field, &why);
+    }
     if ranges.len() > 1 && !mixed {
         let why = "may specify no more than one CIDR for each IP family";
         causes.invalid(&field, ranges.to_vec(), why);

@@ -207,6 +207,27 @@ pub(super) fn validate_update(new: &Value, old: &Value, causes: &mut Causes) {
     }
 }
 
+/// Drops what only the old type of a service has, where the change leaves it as it was.
+///
+/// Upstream: registry/core/service dropTypeDependentFields, v1.37.
+fn leave_type(spec: &mut Value, was: &Value) {
+    let external = |spec: &Value| matches!(text(spec, "type"), "NodePort" | "LoadBalancer");
+    if external(spec) || !external(was) {
+        return;
+    }
+    for key in ["externalTrafficPolicy", "allocateLoadBalancerNodePorts", "loadBalancerClass"] {
+        if spec[key] == was[key] {
+            take(spec, key);
+        }
+    }
+    let had: Vec<Value> = list(was, "ports").iter().map(|port| port["nodePort"].clone()).collect();
+    for port in list_mut(spec, "ports") {
+        if had.contains(&port["nodePort"]) {
+            take(port, "nodePort");
+        }
+    }
+}
+
 /// Keeps what a change does not name.
 pub(in crate::apiserver::objects) fn keep(new: &mut Value, old: &Value) {
     let (spec, was) = (&mut new["spec"], &old["spec"]);
@@ -218,6 +239,7 @@ pub(in crate::apiserver::objects) fn keep(new: &mut Value, old: &Value) {
             crate::apiserver::objects::json::copy(spec, was, key);
         }
     }
+    leave_type(spec, was);
     if text(spec, "type") == text(was, "type") {
         for port in list_mut(spec, "ports") {
             let same = |other: &&Value| {

@@ -4,9 +4,7 @@
 
 use serde_json::{Value, json};
 
-use crate::apiserver::objects::json::{
-    ensure, fields, list, list_mut, quantity, set_default, text,
-};
+use crate::apiserver::objects::json::{ensure, fields, list, quantity, set_default, text};
 use crate::apiserver::objects::refusal::{Causes, Field};
 use crate::apiserver::objects::{names, selector};
 use crate::units::Quantity;
@@ -64,12 +62,8 @@ pub(super) fn validate_class_update(new: &Value, old: &Value, causes: &mut Cause
 
 /// Fills in what a node says about its drivers.
 pub(super) fn node_defaults(node: &mut Value) {
-    if let Some(spec) = ensure(node, "spec") {
-        set_default(spec, "drivers", json!([]));
-        for driver in list_mut(spec, "drivers") {
-            set_default(driver, "topologyKeys", Value::Null);
-        }
-    }
+    ensure(node, "spec");
+    ensure(node, "status");
 }
 
 /// What is refused in a CSINode.

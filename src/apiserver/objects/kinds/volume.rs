@@ -11,6 +11,7 @@ use crate::apiserver::objects::json::{
 use crate::apiserver::objects::names;
 use crate::apiserver::objects::pod::affinity::node_selector;
 use crate::apiserver::objects::pod::volume_defaults;
+use crate::apiserver::objects::pod::volumes::given_sources;
 use crate::apiserver::objects::refusal::{Causes, Field};
 use crate::units::Quantity;
 
@@ -101,11 +102,7 @@ fn capacity(capacity: &Value, field: &Field, causes: &mut Causes) {
 }
 
 fn sources(spec: &Value, field: &Field, causes: &mut Causes) {
-    let is_source = |key: &str| !COMMON.contains(&key);
-    let given: Vec<&String> = fields(spec)
-        .filter(|(key, value)| is_source(key) && !value.is_null())
-        .map(|(key, _)| key)
-        .collect();
+    let given = given_sources(spec, &COMMON);
     if given.is_empty() {
         causes.required(field, "must specify a volume type");
     }

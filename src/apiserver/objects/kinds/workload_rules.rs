@@ -44,8 +44,8 @@ fn is_zero(value: &Value) -> bool {
     number.or_else(|| value.as_i64()).unwrap_or(0) == 0
 }
 
-/// The selector, and whether it selects the template's pods.
-fn selected_template(spec: &Value, what: &str, field: &Field, causes: &mut Causes) -> bool {
+/// The selector, which has to select the template's pods.
+fn selected_template(spec: &Value, what: &str, field: &Field, causes: &mut Causes) {
     let (own, at) = (&spec["selector"], field.child("selector"));
     if own.is_null() {
         causes.required(&at, "");
@@ -56,12 +56,11 @@ fn selected_template(spec: &Value, what: &str, field: &Field, causes: &mut Cause
         }
     }
     let labels = &spec["template"]["metadata"]["labels"];
-    let fits = own.is_null() || selector::is_empty(own) || selector::selects(own, labels);
+    let fits = !own.is_null() && (selector::is_empty(own) || selector::selects(own, labels));
     if !fits {
         let at = field.child("template").child("metadata").child("labels");
         causes.invalid(&at, labels.clone(), LABELS_DIFFER);
     }
-    fits
 }
 
 /// The template of pods that run for ever.

@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 
 use super::claim;
 use crate::apiserver::objects::json::{
-    ensure, int, length, list_mut, part, set, set_default, set_default_text, text,
+    ensure, int, length, list_mut, part, set, set_default, set_default_text, take, text,
 };
 use crate::apiserver::objects::pod::defaults;
 
@@ -59,7 +59,18 @@ pub(super) fn deployment_defaults(deployment: &mut Value) {
     }
     set_default(spec, "revisionHistoryLimit", REVISIONS_KEPT);
     set_default(spec, "progressDeadlineSeconds", PROGRESS_SECONDS);
-    ensure(deployment, "status");
+    if let Some(status) = ensure(deployment, "status") {
+        without_zeros(status, &["replicas", "availableReplicas"]);
+    }
+}
+
+/// Leaves out counts of nothing.
+fn without_zeros(status: &mut Value, keys: &[&str]) {
+    for key in keys {
+        if status[*key] == 0 {
+            take(status, key);
+        }
+    }
 }
 
 /// Fills in a ReplicaSet.
@@ -70,6 +81,7 @@ pub(super) fn replica_set_defaults(set: &mut Value) {
     }
     if let Some(status) = ensure(set, "status") {
         set_default(status, "replicas", 0);
+        without_zeros(status, &["availableReplicas"]);
     }
 }
 
@@ -93,6 +105,7 @@ pub(super) fn controller_defaults(controller: &mut Value) {
     }
     if let Some(status) = ensure(controller, "status") {
         set_default(status, "replicas", 0);
+        without_zeros(status, &["availableReplicas"]);
     }
 }
 

@@ -45,9 +45,12 @@ fn validate(binding: &Value) -> Result<(), Refusal> {
     }
     match text(target, "name") {
         "" => causes.required(&field.child("name"), ""),
-        name => causes.invalid_each(&field.child("name"), name, names::subdomain(name)),
+        name if kind.is_empty() || kind == "Node" => {
+            causes.invalid_each(&field.child("name"), name, names::subdomain(name));
+        }
+        _ => {}
     }
-    causes.finish()
+    causes.finish_as_error()
 }
 
 /// Whether the pod is one that can be bound, and the one that is meant.

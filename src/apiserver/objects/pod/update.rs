@@ -190,6 +190,7 @@ pub(in crate::apiserver::objects) fn prepare_ephemeral(new: &mut Value, old: &Va
     copy(new, old, "spec");
     copy(new, old, "status");
     reset_metadata(new, old);
+    take(&mut new["spec"], "ephemeralContainers");
     if !containers.is_null() {
         set(&mut new["spec"], "ephemeralContainers", containers);
     }

@@ -12,6 +12,40 @@ use crate::apiserver::objects::names;
 use crate::apiserver::objects::refusal::{Causes, Field};
 use crate::units::Quantity;
 
+/// In the order in which upstream looks at them.
+const SOURCES: [&str; 31] = [
+    "emptyDir",
+    "hostPath",
+    "gitRepo",
+    "gcePersistentDisk",
+    "awsElasticBlockStore",
+    "secret",
+    "nfs",
+    "iscsi",
+    "glusterfs",
+    "flocker",
+    "persistentVolumeClaim",
+    "rbd",
+    "cinder",
+    "cephfs",
+    "quobyte",
+    "downwardAPI",
+    "fc",
+    "flexVolume",
+    "configMap",
+    "azureFile",
+    "vsphereVolume",
+    "photonPersistentDisk",
+    "portworxVolume",
+    "azureDisk",
+    "local",
+    "storageos",
+    "projected",
+    "scaleIO",
+    "csi",
+    "ephemeral",
+    "image",
+];
 const FILE_MODE_MAX: i64 = 0o777;
 const HOST_PATH_TYPES: [&str; 8] = [
     "",
@@ -52,12 +86,12 @@ pub(super) fn volumes<'a>(
 }
 
 fn sources(volume: &Value, pod_name: &str, field: &Field, causes: &mut Causes) {
-    let mut given = fields(volume).filter(|(key, value)| *key != "name" && !value.is_null());
-    let Some((first, source)) = given.next() else {
+    let given = given_sources(volume, &["name"]);
+    let Some((first, others)) = given.split_first() else {
         causes.required(field, "must specify a volume type");
         return;
     };
-    one_source(first, source, &field.child(first), causes);
+    one_source(first, &volume[first.as_str()], &field.child(first), causes);
     if first == "ephemeral" && !pod_name.is_empty() {
         let claim = format!("{pod_name}-{}", text(volume, "name"));
         for why in names::subdomain(&claim) {
@@ -65,9 +99,18 @@ fn sources(volume: &Value, pod_name: &str, field: &Field, causes: &mut Causes) {
             causes.invalid(&field.child("name"), text(volume, "name"), &why);
         }
     }
-    for (other, _) in given {
+    for other in others {
         causes.forbidden(&field.child(other), "may not specify more than 1 volume type");
     }
+}
+
+/// The sources of a volume, those in front that upstream looks at first.
+pub(in crate::apiserver::objects) fn given_sources(volume: &Value, common: &[&str]) -> Vec<String> {
+    let given = fields(volume).filter(|(_, value)| !value.is_null()).map(|(key, _)| key);
+    let mut given: Vec<String> =
+        given.filter(|key| !common.contains(&key.as_str())).cloned().collect();
+    given.sort_by_key(|key| SOURCES.iter().position(|source| source == key));
+    given
 }
 
 fn one_source(name: &str, source: &Value, field: &Field, causes: &mut Causes) {
