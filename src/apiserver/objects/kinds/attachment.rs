@@ -1,0 +1,46 @@
+//! VolumeAttachments.
+//!
+//! Upstream: storage/validation ValidateVolumeAttachment, v1.37.
+
+use serde_json::{Value, json};
+
+use crate::apiserver::objects::json::{ensure, set, set_default, text};
+use crate::apiserver::objects::refusal::{Causes, Field};
+
+/// Fills in an attachment.
+pub(super) fn defaults(attachment: &mut Value) {
+    if let Some(spec) = ensure(attachment, "spec") {
+        ensure(spec, "source");
+    }
+    if let Some(status) = ensure(attachment, "status") {
+        set_default(status, "attached", false);
+    }
+}
+
+/// Makes the attachment a new one.
+pub(super) fn create(attachment: &mut Value, _now: &str) {
+    set(attachment, "status", json!({"attached": false}));
+}
+
+/// What is refused in an attachment.
+pub(super) fn validate(attachment: &Value, causes: &mut Causes) {
+    let (spec, field) = (&attachment["spec"], Field::new("spec"));
+    for key in ["attacher", "nodeName"] {
+        if text(spec, key).is_empty() {
+            causes.required(&field.child(key), "");
+        }
+    }
+    let source = &spec["source"];
+    let given = ["persistentVolumeName", "inlineVolumeSpec"].map(|key| !source[key].is_null());
+    match given.iter().filter(|given| **given).count() {
+        0 => causes.required(
+            &field.child("source"),
+            "must specify exactly one of inlineVolumeSpec and persistentVolumeName",
+        ),
+        1 => {}
+        _ => causes.forbidden(
+            &field.child("source"),
+            "must specify exactly one of inlineVolumeSpec and persistentVolumeName",
+        ),
+    }
+}
