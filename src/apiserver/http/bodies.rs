@@ -10,6 +10,7 @@ use serde_json::Value;
 use super::BODY_BYTES_MAX;
 use super::accept::media_type;
 use crate::apiserver::failure::Failure;
+use crate::apiserver::schema::parse_strict;
 use crate::apiserver::verbs::patch::Sort;
 
 /// What bodies of objects may be.
@@ -28,15 +29,15 @@ pub(super) async fn read(headers: &HeaderMap, body: Body) -> Result<Bytes, Failu
     }
 }
 
-/// Parses the body of an object.
-pub(super) fn object(headers: &HeaderMap, body: &[u8]) -> Result<Value, Failure> {
-    let value = match media_type(headers) {
-        "application/json" => json(body)?,
-        "application/yaml" => yaml(body)?,
+/// Parses the body of an object, and says which fields stand in it twice.
+pub(super) fn object(headers: &HeaderMap, body: &[u8]) -> Result<(Value, Vec<String>), Failure> {
+    let (value, repeated) = match media_type(headers) {
+        "application/json" => parse_strict(body).map_err(|error| unreadable(&error))?,
+        "application/yaml" => (yaml(body)?, Vec::new()),
         _ => return Err(Failure::unsupported_media_type(ACCEPTED)),
     };
     if value.is_object() {
-        return Ok(value);
+        return Ok((value, repeated));
     }
     Err(Failure::bad_request(
         "the object provided is unrecognized (must be of type object): couldn't get version/kind",
@@ -45,7 +46,7 @@ pub(super) fn object(headers: &HeaderMap, body: &[u8]) -> Result<Value, Failure>
 
 /// Parses the body of a deletion, if it has one.
 pub(super) fn delete_options(headers: &HeaderMap, body: &[u8]) -> Result<Option<Value>, Failure> {
-    if body.is_empty() { Ok(None) } else { object(headers, body).map(Some) }
+    if body.is_empty() { Ok(None) } else { object(headers, body).map(|(options, _)| Some(options)) }
 }
 
 /// Parses a patch.
@@ -60,9 +61,11 @@ pub(super) fn patch(headers: &HeaderMap, body: &[u8]) -> Result<(Sort, Value), F
 }
 
 fn json(body: &[u8]) -> Result<Value, Failure> {
-    serde_json::from_slice(body).map_err(|error| {
-        Failure::bad_request(format!("couldn't get version/kind; json parse error: {error}"))
-    })
+    serde_json::from_slice(body).map_err(|error| unreadable(&error))
+}
+
+fn unreadable(error: &serde_json::Error) -> Failure {
+    Failure::bad_request(format!("couldn't get version/kind; json parse error: {error}"))
 }
 
 fn yaml(body: &[u8]) -> Result<Value, Failure> {

@@ -190,9 +190,9 @@ fn object(
     headers: &HeaderMap,
     body: &[u8],
 ) -> Result<serde_json::Value, Failure> {
-    let mut object = bodies::object(headers, body)?;
+    let (mut object, repeated) = bodies::object(headers, body)?;
     let kind = fields::body_kind(call.resource(), &call.target.subresource);
-    fields::check(call, &mut object, &kind)?;
+    fields::check(call, &mut object, &kind, repeated)?;
     if call.resource().view == View::NewEvents {
         events::to_core(&mut object);
     }

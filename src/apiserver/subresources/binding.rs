@@ -4,9 +4,9 @@ use serde_json::Value;
 
 use crate::apiserver::failure::Failure;
 use crate::apiserver::http::Target;
+use crate::apiserver::identity::now;
 use crate::apiserver::kinds::Resource;
 use crate::apiserver::objects;
-use crate::apiserver::patch;
 use crate::apiserver::verbs::{Answer, Call, success, text, update};
 
 /// How often a binding is tried when others change the pod at the same time.
@@ -21,10 +21,9 @@ pub fn bind(call: &mut Call<'_>, binding: Value) -> Result<Answer, Failure> {
     for _ in 0..TRIES_MAX {
         let stored = call.find()?;
         let old = stored.parse().map_err(Failure::internal)?;
-        // Upstream: the generation stays, though the spec changes.
-        let mut new = objects::on_bind(&old, &binding, call.api)
+        // Upstream: the generation stays, though the spec changes, and nobody owns the fields.
+        let new = objects::on_bind(&old, &binding, &now(), call.api)
             .map_err(|refusal| call.refused(&call.target.name, refusal))?;
-        patch::track(&call.kind(), Some(&old), &mut new, &call.apply_options());
         if update::store(call, &stored, &new)?.is_some() {
             return Ok(success(201));
         }

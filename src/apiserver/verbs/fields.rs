@@ -9,31 +9,44 @@ use crate::apiserver::schema::{self, GroupVersionKind};
 
 use super::{Call, text};
 
-/// Reads what the body says about itself and deals with fields that it should not have.
+/// Reads what the body says about itself and makes it into what its type holds. `repeated` are the fields
+/// that stand in it twice.
 pub fn check(
     call: &mut Call<'_>,
     object: &mut Value,
     kind: &GroupVersionKind,
+    repeated: Vec<String>,
 ) -> Result<(), Failure> {
     check_kind(object, kind)?;
-    let unknown = schema::unknown_fields(kind, object);
-    if unknown.is_empty() {
-        return Ok(());
-    }
-    let sentences: Vec<String> =
-        unknown.iter().map(|path| format!("unknown field \"{path}\"")).collect();
-    match call.params.field_validation {
-        FieldValidation::Ignore => {}
-        FieldValidation::Warn => call.warnings.extend(sentences),
-        FieldValidation::Strict => {
-            let (version, name) = (&kind.version, &kind.kind);
-            return Err(Failure::bad_request(format!(
-                "{name} in version {version:?} cannot be handled as a {name}: strict decoding error: {}",
-                sentences.join(", ")
-            )));
-        }
-    }
+    let warnings = read(call.params.field_validation, kind, object, repeated)?;
+    call.warnings.extend(warnings);
     Ok(())
+}
+
+/// Refuses wrong types, drops unknown fields, and returns the warnings about those.
+pub fn read(
+    validation: FieldValidation,
+    kind: &GroupVersionKind,
+    object: &mut Value,
+    mut findings: Vec<String>,
+) -> Result<Vec<String>, Failure> {
+    if let Some(message) = schema::type_error(kind, object) {
+        return Err(Failure::bad_request(message));
+    }
+    if validation == FieldValidation::Ignore {
+        findings.clear();
+    } else {
+        findings.extend(schema::unknown_fields(kind, object));
+    }
+    if validation == FieldValidation::Strict && !findings.is_empty() {
+        let (version, name) = (&kind.version, &kind.kind);
+        return Err(Failure::bad_request(format!(
+            "{name} in version {version:?} cannot be handled as a {name}: strict decoding error: {}",
+            findings.join(", ")
+        )));
+    }
+    schema::prune(kind, object);
+    Ok(findings)
 }
 
 /// Refuses a body that says that it is something else, and lets it be silent.

@@ -5,8 +5,9 @@ use std::sync::Arc;
 use serde_json::Value;
 
 use crate::apiserver::failure::{Cause, Failure};
+use crate::apiserver::identity::now;
 use crate::apiserver::objects;
-use crate::apiserver::patch;
+use crate::apiserver::schema;
 use crate::apiserver::store::{Encoder, Stored, WriteError};
 
 use super::{Answer, Call, create, metadata, text};
@@ -102,12 +103,14 @@ fn settle(
         "eviction" => Some("status"),
         other => Some(other),
     };
-    let warnings = objects::on_update(&kept.qualified, subresource, old, &mut new, call.api)
-        .map_err(|refusal| call.refused(&call.target.name, refusal))?;
+    let warnings =
+        objects::on_update(&kept.qualified, subresource, old, &mut new, &now(), call.api)
+            .map_err(|refusal| call.refused(&call.target.name, refusal))?;
     call.warnings.extend(warnings);
+    schema::complete(&call.kind(), &mut new);
     metadata::move_generation(kept, old, &mut new);
     if track {
-        patch::track(&call.kind(), Some(old), &mut new, &call.apply_options());
+        call.track(Some(old), &mut new);
     }
     store(call, stored, &new)
 }
