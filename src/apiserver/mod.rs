@@ -20,6 +20,7 @@ pub mod kinds;
 pub mod objects;
 pub mod patch;
 pub mod print;
+pub mod protobuf;
 pub mod schema;
 pub mod selection;
 pub mod server;

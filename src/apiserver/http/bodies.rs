@@ -10,11 +10,12 @@ use serde_json::Value;
 use super::BODY_BYTES_MAX;
 use super::accept::media_type;
 use crate::apiserver::failure::Failure;
-use crate::apiserver::schema::parse_strict;
+use crate::apiserver::protobuf;
+use crate::apiserver::schema::{GroupVersionKind, parse_strict};
 use crate::apiserver::verbs::patch::Sort;
 
 /// What bodies of objects may be.
-const ACCEPTED: &str = "application/json, application/yaml";
+const ACCEPTED: &str = "application/json, application/yaml, application/vnd.kubernetes.protobuf";
 
 /// Reads a body to its end.
 pub(super) async fn read(headers: &HeaderMap, body: Body) -> Result<Bytes, Failure> {
@@ -30,10 +31,17 @@ pub(super) async fn read(headers: &HeaderMap, body: Body) -> Result<Bytes, Failu
 }
 
 /// Parses the body of an object, and says which fields stand in it twice.
-pub(super) fn object(headers: &HeaderMap, body: &[u8]) -> Result<(Value, Vec<String>), Failure> {
+pub(super) fn object(
+    headers: &HeaderMap,
+    kind: &GroupVersionKind,
+    body: &[u8],
+) -> Result<(Value, Vec<String>), Failure> {
     let (value, repeated) = match media_type(headers) {
         "application/json" => parse_strict(body).map_err(|error| unreadable(&error))?,
         "application/yaml" => (yaml(body)?, Vec::new()),
+        protobuf::MEDIA_TYPE => {
+            (protobuf::decode(kind, body).map_err(Failure::bad_request)?, Vec::new())
+        }
         _ => return Err(Failure::unsupported_media_type(ACCEPTED)),
     };
     if value.is_object() {
@@ -46,7 +54,12 @@ pub(super) fn object(headers: &HeaderMap, body: &[u8]) -> Result<(Value, Vec<Str
 
 /// Parses the body of a deletion, if it has one.
 pub(super) fn delete_options(headers: &HeaderMap, body: &[u8]) -> Result<Option<Value>, Failure> {
-    if body.is_empty() { Ok(None) } else { object(headers, body).map(|(options, _)| Some(options)) }
+    if body.is_empty() {
+        Ok(None)
+    } else {
+        object(headers, &GroupVersionKind::new("", "v1", "DeleteOptions"), body)
+            .map(|(options, _)| Some(options))
+    }
 }
 
 /// Parses a patch.

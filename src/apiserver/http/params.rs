@@ -21,6 +21,7 @@ pub enum FieldValidation {
 
 /// See the module.
 #[derive(Clone, Debug, Default)]
+#[expect(clippy::struct_excessive_bools, reason = "each is a parameter of its own")]
 pub struct Params {
     /// Which labels to select.
     pub label_selector: String,

@@ -36,7 +36,6 @@ pub struct Front {
 }
 
 /// Everything that is served.
-#[must_use]
 pub fn router(front: Arc<Front>) -> Router {
     Router::new().fallback(serve).with_state(front)
 }
@@ -190,8 +189,8 @@ fn object(
     headers: &HeaderMap,
     body: &[u8],
 ) -> Result<serde_json::Value, Failure> {
-    let (mut object, repeated) = bodies::object(headers, body)?;
     let kind = fields::body_kind(call.resource(), &call.target.subresource);
+    let (mut object, repeated) = bodies::object(headers, &kind, body)?;
     fields::check(call, &mut object, &kind, repeated)?;
     if call.resource().view == View::NewEvents {
         events::to_core(&mut object);

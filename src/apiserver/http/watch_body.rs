@@ -69,10 +69,9 @@ impl WatchBody {
             self.shape.write(&object, None, out);
             end(out);
         }
-        if self.initial.len() == 0 {
-            if let Some(revision) = self.initial_end.take() {
-                self.write_bookmark(revision, true, out);
-            }
+        let is_over = self.initial.len() == 0;
+        if let Some(revision) = self.initial_end.take_if(|_| is_over) {
+            self.write_bookmark(revision, true, out);
         }
     }
 

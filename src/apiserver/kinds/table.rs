@@ -129,8 +129,8 @@ const METRICS: (&str, &str) = ("metrics.k8s.io", "v1beta1");
 /// All rows, with their tables assigned.
 pub(super) fn resources() -> Vec<Resource> {
     let mut rows = [core(), workloads(), policies(), storage(), scheduling(), reviews()].concat();
-    for at in 0..rows.len() {
-        rows[at].table = at;
+    for (at, row) in rows.iter_mut().enumerate() {
+        row.table = at;
     }
     // Two views of the same objects.
     let kept = rows.iter().position(|row| row.group.is_empty() && row.plural == "events");

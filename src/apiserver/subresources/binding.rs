@@ -13,8 +13,8 @@ use crate::apiserver::verbs::{Answer, Call, success, text, update};
 const TRIES_MAX: usize = 16;
 
 /// Binds the pod that the call names.
-pub fn bind(call: &mut Call<'_>, binding: Value) -> Result<Answer, Failure> {
-    let name = text(&binding, "/metadata/name");
+pub fn bind(call: &mut Call<'_>, binding: &Value) -> Result<Answer, Failure> {
+    let name = text(binding, "/metadata/name");
     if !name.is_empty() && name != call.target.name {
         return Err(Failure::bad_request("name in URL does not match name in Binding object"));
     }
@@ -22,7 +22,7 @@ pub fn bind(call: &mut Call<'_>, binding: Value) -> Result<Answer, Failure> {
         let stored = call.find()?;
         let old = stored.parse().map_err(Failure::internal)?;
         // Upstream: the generation stays, though the spec changes, and nobody owns the fields.
-        let new = objects::on_bind(&old, &binding, &now(), call.api)
+        let new = objects::on_bind(&old, binding, &now(), call.api)
             .map_err(|refusal| call.refused(&call.target.name, refusal))?;
         if update::store(call, &stored, &new)?.is_some() {
             return Ok(success(201));
@@ -32,14 +32,14 @@ pub fn bind(call: &mut Call<'_>, binding: Value) -> Result<Answer, Failure> {
 }
 
 /// Binds the pod that the body names.
-pub fn bind_named(call: &mut Call<'_>, binding: Value) -> Result<Answer, Failure> {
+pub fn bind_named(call: &mut Call<'_>, binding: &Value) -> Result<Answer, Failure> {
     let Some(resource) = Resource::find("", "v1", "pods") else {
         return Err(Failure::no_such_path());
     };
     let target = Target {
         resource,
         namespace: call.target.namespace.clone(),
-        name: text(&binding, "/metadata/name").to_owned(),
+        name: text(binding, "/metadata/name").to_owned(),
         subresource: "binding".to_owned(),
     };
     if target.name.is_empty() {

@@ -13,7 +13,7 @@ pub fn answer(call: &mut Call<'_>, mut body: Value) -> Result<Answer, Failure> {
     let groups = json!(["system:masters", "system:authenticated"]);
     let user = json!({"username": call.api.user, "groups": groups});
     let status = match resource.plural {
-        "bindings" => return binding::bind_named(call, body),
+        "bindings" => return binding::bind_named(call, &body),
         "selfsubjectreviews" => json!({"userInfo": user}),
         "tokenreviews" => json!({"authenticated": true, "user": user}),
         "selfsubjectrulesreviews" => json!({

@@ -283,16 +283,15 @@ fn mark(plural: &str, object: &mut Value, grace: i64) {
         .and_then(|end| end.checked_sub(SignedDuration::from_secs(was)).ok())
         .unwrap_or(now);
     let end = started.checked_add(SignedDuration::from_secs(grace)).unwrap_or(now).max(now);
-    if !map.contains_key("deletionTimestamp") {
-        if let Some(generation) = map.get("generation").and_then(Value::as_i64) {
-            map.insert("generation".to_owned(), (generation + 1).into());
-        }
+    let generation = map.get("generation").and_then(Value::as_i64);
+    if let Some(generation) = generation.filter(|_| !map.contains_key("deletionTimestamp")) {
+        map.insert("generation".to_owned(), (generation + 1).into());
     }
     map.insert("deletionTimestamp".to_owned(), format_time(end).into());
-    if plural != "namespaces" {
-        map.insert("deletionGracePeriodSeconds".to_owned(), grace.into());
-    } else {
+    if plural == "namespaces" {
         object["status"]["phase"] = "Terminating".into();
+    } else {
+        map.insert("deletionGracePeriodSeconds".to_owned(), grace.into());
     }
 }
 

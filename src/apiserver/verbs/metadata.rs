@@ -63,12 +63,6 @@ pub fn begin(call: &Call<'_>, object: &mut Value) -> Result<(), Failure> {
     } else {
         metadata.insert("generation".to_owned(), 1.into());
     }
-    // Upstream: the PrepareForCreate of the kinds. A Node brings its own.
-    if resource.has_status() && resource.qualified != "nodes" {
-        if let Some(object) = object.as_object_mut() {
-            object.remove("status");
-        }
-    }
     Ok(())
 }
 

@@ -1,5 +1,6 @@
 //! `watch`. Upstream: the semantics of resourceVersion and sendInitialEvents, v1.37.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use crate::apiserver::failure::Failure;
@@ -28,7 +29,7 @@ pub fn watch(call: &Call<'_>) -> Result<Answer, Failure> {
     let mut watching = Watching {
         initial: None,
         mark_initial_end: initial && params.send_initial_events.is_some() && params.bookmarks,
-        queue: Default::default(),
+        queue: Arc::default(),
         bookmarks: params.bookmarks,
         timeout: params.timeout.unwrap_or(TIMEOUT),
         failure: None,
