@@ -37,8 +37,10 @@ pub(super) fn object(
     body: &[u8],
 ) -> Result<(Value, Vec<String>), Failure> {
     let (value, repeated) = match media_type(headers) {
-        "application/json" => parse_strict(body).map_err(|error| unreadable(&error))?,
-        "application/yaml" => (yaml(body)?, Vec::new()),
+        "application/json" => {
+            parse_strict(body).map_err(|error| unrecognized(kind, &json_error(&error)))?
+        }
+        "application/yaml" => (yaml(body).map_err(|error| unrecognized(kind, &error))?, Vec::new()),
         protobuf::MEDIA_TYPE => {
             (protobuf::decode(kind, body).map_err(Failure::bad_request)?, Vec::new())
         }
@@ -47,9 +49,7 @@ pub(super) fn object(
     if value.is_object() {
         return Ok((value, repeated));
     }
-    Err(Failure::bad_request(
-        "the object provided is unrecognized (must be of type object): couldn't get version/kind",
-    ))
+    Err(unrecognized(kind, "couldn't get version/kind; it is not an object"))
 }
 
 /// Parses the body of a deletion, if it has one.
@@ -64,31 +64,34 @@ pub(super) fn delete_options(headers: &HeaderMap, body: &[u8]) -> Result<Option<
 
 /// Parses a patch.
 pub(super) fn patch(headers: &HeaderMap, body: &[u8]) -> Result<(Sort, Value), Failure> {
-    let sort = Sort::of(media_type(headers))
-        .ok_or_else(|| Failure::unsupported_media_type(Sort::ACCEPTED))?;
-    let value = if sort == Sort::Apply { yaml(body)? } else { json(body)? };
-    if sort != Sort::Json && !value.is_object() {
-        return Err(Failure::bad_request("the patch is not an object"));
-    }
+    let sort = Sort::of(media_type(headers)).ok_or_else(Failure::unsupported_patch)?;
+    let value = match sort {
+        Sort::Apply => yaml(body)
+            .map_err(|error| Failure::bad_request(format!("error decoding YAML: {error}")))?,
+        _ => {
+            serde_json::from_slice(body).map_err(|_| Failure::bad_request("invalid JSON patch"))?
+        }
+    };
     Ok((sort, value))
 }
 
-fn json(body: &[u8]) -> Result<Value, Failure> {
-    serde_json::from_slice(body).map_err(|error| unreadable(&error))
+fn json_error(error: &serde_json::Error) -> String {
+    format!("couldn't get version/kind; json parse error: {error}")
 }
 
-fn unreadable(error: &serde_json::Error) -> Failure {
-    Failure::bad_request(format!("couldn't get version/kind; json parse error: {error}"))
+fn unrecognized(kind: &GroupVersionKind, why: &str) -> Failure {
+    Failure::bad_request(format!(
+        "the object provided is unrecognized (must be of type {}): {why}",
+        kind.kind
+    ))
 }
 
-fn yaml(body: &[u8]) -> Result<Value, Failure> {
+/// Reads YAML; the error is a sentence.
+fn yaml(body: &[u8]) -> Result<Value, String> {
     // Most YAML that programs send is JSON.
     if let Ok(value) = serde_json::from_slice(body) {
         return Ok(value);
     }
-    let text = std::str::from_utf8(body)
-        .map_err(|error| Failure::bad_request(format!("the body is not UTF-8: {error}")))?;
-    serde_saphyr::from_str(text).map_err(|error| {
-        Failure::bad_request(format!("error converting YAML to JSON: yaml: {error}"))
-    })
+    let text = std::str::from_utf8(body).map_err(|error| format!("yaml: not UTF-8: {error}"))?;
+    serde_saphyr::from_str(text).map_err(|error| format!("yaml: {error}"))
 }

@@ -81,7 +81,7 @@ fn field_selectors_select() {
 #[test]
 fn fields_that_are_not_served_are_refused_as_upstream_does() {
     assert_eq!(refusal("", "spec.foo=1"), "field label not supported: spec.foo");
-    assert!(refusal("", "spec.nodeName").contains("invalid field selector"));
+    assert!(refusal("", "spec.nodeName").contains("can't understand 'spec.nodeName'"));
 }
 
 #[test]

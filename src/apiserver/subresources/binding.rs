@@ -6,7 +6,7 @@ use crate::apiserver::failure::Failure;
 use crate::apiserver::http::Target;
 use crate::apiserver::identity::now;
 use crate::apiserver::kinds::Resource;
-use crate::apiserver::objects;
+use crate::apiserver::objects::{self, Refusal};
 use crate::apiserver::verbs::{Answer, Call, success, text, update};
 
 /// How often a binding is tried when others change the pod at the same time.
@@ -23,12 +23,22 @@ pub fn bind(call: &mut Call<'_>, binding: &Value) -> Result<Answer, Failure> {
         let old = stored.parse().map_err(Failure::internal)?;
         // Upstream: the generation stays, though the spec changes, and nobody owns the fields.
         let new = objects::on_bind(&old, binding, &now(), call.api)
-            .map_err(|refusal| call.refused(&call.target.name, refusal))?;
+            .map_err(|refusal| refused(call, refusal))?;
         if update::store(call, &stored, &new)?.is_some() {
             return Ok(success(201));
         }
     }
     Err(Failure::modified(call.resource(), &call.target.name))
+}
+
+/// Upstream: what a pod itself is refused for is about `pods/binding`.
+fn refused(call: &Call<'_>, refusal: Refusal) -> Failure {
+    let mut failure = call.refused(&call.target.name, refusal);
+    let is_about_binding = failure.message.contains("pods/binding");
+    if let Some(details) = failure.details.as_mut().filter(|_| is_about_binding) {
+        "pods/binding".clone_into(&mut details.kind);
+    }
+    failure
 }
 
 /// Binds the pod that the body names.
@@ -43,7 +53,7 @@ pub fn bind_named(call: &mut Call<'_>, binding: &Value) -> Result<Answer, Failur
         subresource: "binding".to_owned(),
     };
     if target.name.is_empty() {
-        return Err(Failure::bad_request("the Binding names no pod"));
+        return Err(Failure::bad_request("Name parameter required."));
     }
     let mut call = Call {
         api: call.api,

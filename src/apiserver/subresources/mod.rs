@@ -19,7 +19,7 @@ pub fn create(call: &mut Call<'_>, body: Value) -> Result<Answer, Failure> {
         ("pods", "binding") => binding::bind(call, &body),
         ("pods", "eviction") => eviction::evict(call, &body),
         ("serviceaccounts", "token") => token::create(call, body),
-        _ => Err(Failure::method_not_allowed(call.resource(), "create")),
+        _ => Err(Failure::no_such_method()),
     }
 }
 

@@ -25,6 +25,9 @@ pub fn answer(call: &mut Call<'_>, mut body: Value) -> Result<Answer, Failure> {
     };
     body["apiVersion"] = resource.api_version.clone().into();
     body["kind"] = resource.kind.into();
+    if !body["metadata"].is_object() {
+        body["metadata"] = json!({});
+    }
     body["status"] = status;
     Ok(Answer::Value { code: 201, value: body })
 }

@@ -28,15 +28,15 @@ pub fn read(
     validation: FieldValidation,
     kind: &GroupVersionKind,
     object: &mut Value,
-    mut findings: Vec<String>,
+    mut repeated: Vec<String>,
 ) -> Result<Vec<String>, Failure> {
     if let Some(message) = schema::type_error(kind, object) {
         return Err(Failure::bad_request(message));
     }
+    let mut findings = schema::unknown_fields(kind, object);
+    findings.append(&mut repeated);
     if validation == FieldValidation::Ignore {
         findings.clear();
-    } else {
-        findings.extend(schema::unknown_fields(kind, object));
     }
     if validation == FieldValidation::Strict && !findings.is_empty() {
         let (version, name) = (&kind.version, &kind.kind);
@@ -58,11 +58,24 @@ fn check_kind(object: &Value, kind: &GroupVersionKind) -> Result<(), Failure> {
         format!("{}/{}", kind.group, kind.version)
     };
     let name = text(object, "/kind");
+    let is_known = |row: &Resource| row.kind == name && row.api_version == version;
+    let is_other =
+        (!name.is_empty() && name != &*kind.kind) || (!version.is_empty() && version != expected);
+    if is_other && !name.is_empty() && !version.is_empty() && !Resource::all().iter().any(is_known)
+    {
+        let shown = version.rsplit('/').next().unwrap_or_default();
+        return Err(Failure::bad_request(format!(
+            "{name} in version {shown:?} cannot be handled as a {}: no kind {name:?} is registered for version {version:?} in scheme \"pkg/runtime/scheme.go:111\"",
+            kind.kind
+        )));
+    }
     if !name.is_empty() && name != &*kind.kind {
         let shown = version.rsplit('/').next().unwrap_or_default();
         return Err(Failure::bad_request(format!(
-            "{name} in version {shown:?} cannot be handled as a {}: converting ({name}) to ({}): unknown conversion",
-            kind.kind, kind.kind
+            "{name} in version {shown:?} cannot be handled as a {}: converting ({shown}.{name}) to ({}.{}): unknown conversion",
+            kind.kind,
+            if kind.group.is_empty() { "core" } else { &*kind.group },
+            kind.kind
         )));
     }
     if !version.is_empty() && version != expected {

@@ -146,7 +146,7 @@ impl Call<'_> {
             }
             Refusal::NotFound(message) => Failure::new(404, "NotFound", message),
             Refusal::BadRequest(message) => Failure::bad_request(message),
-            Refusal::Internal(message) => Failure::internal(message),
+            Refusal::Internal(message) => Failure::untyped(message),
         }
     }
 }

@@ -23,9 +23,6 @@ pub enum Sort {
 }
 
 impl Sort {
-    /// The media types that are taken.
-    pub const ACCEPTED: &str = "application/json-patch+json, application/merge-patch+json, application/strategic-merge-patch+json, application/apply-patch+yaml, application/apply-patch+cbor";
-
     /// By media type.
     #[must_use]
     pub fn of(media_type: &str) -> Option<Self> {
@@ -51,7 +48,9 @@ pub fn patch(call: &mut Call<'_>, sort: Sort, body: &Value) -> Result<Answer, Fa
         let mut new = patched(&kind, sort, old, body).map_err(|error| {
             refused(target.resource.group, target.resource.kind, &target.name, error)
         })?;
-        unknown = fields::read(validation, &kind, &mut new, Vec::new())?;
+        unknown = fields::read(validation, &kind, &mut new, Vec::new())
+            .map_err(|failure| undecodable(failure, body))?;
+        update::check_name(target, &new)?;
         Ok(new)
     })?;
     call.warnings.append(&mut unknown);
@@ -111,6 +110,19 @@ fn apply(call: &mut Call<'_>, body: &Value) -> Result<Answer, Failure> {
         patch::apply(&kind, Some(old), body, &options).map_err(failure)
     })?;
     Ok(Answer::Object { code: 200, object })
+}
+
+/// Upstream: what the patched object cannot be decoded for is the patch's fault.
+fn undecodable(failure: Failure, patch: &Value) -> Failure {
+    if failure.code != 400 || failure.message.contains("strict decoding error") {
+        return failure;
+    }
+    let cause = Cause {
+        reason: "FieldValueInvalid".to_owned(),
+        message: format!("Invalid value: {:?}: {}", patch.to_string(), failure.message),
+        field: "patch".to_owned(),
+    };
+    Failure::invalid("", "", "", vec![cause])
 }
 
 /// A failed patch as a failure.

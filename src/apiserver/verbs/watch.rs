@@ -20,7 +20,11 @@ pub fn watch(call: &Call<'_>) -> Result<Answer, Failure> {
         selection = selection.named(&call.target.name);
     }
     let (store, table) = (&call.api.store, call.kept().table);
-    let from = revision(params)?;
+    let from = revision(params).map_err(|failure| {
+        // Upstream: a list takes it for a bad request, a watch for a failure of its own.
+        let text = failure.message;
+        Failure::untyped(text.strip_prefix("invalid resource version: ").unwrap_or(&text))
+    })?;
     let initial = match (params.send_initial_events, from) {
         (Some(wanted), _) => wanted,
         // Upstream: "get state and start at most recent", "get state and start at any".
