@@ -219,9 +219,10 @@ impl Failure {
     /// None of the media types that the client takes can be written.
     #[must_use]
     pub fn not_acceptable() -> Self {
-        let message =
-            "only the following media types are accepted: application/json, application/yaml";
-        Self::new(406, "NotAcceptable", message)
+        let message = "406: Not Acceptable\n\nAvailable representations: application/json, application/json;stream=watch";
+        let mut failure = Self::new(406, "NotAcceptable", message);
+        failure.details = Some(Box::default());
+        failure
     }
 
     /// A patch of no known sort.

@@ -3,6 +3,7 @@
 use serde_json::Value;
 
 use crate::apiserver::failure::{Cause, Failure};
+use crate::apiserver::http::Target;
 use crate::apiserver::identity::now;
 use crate::apiserver::patch::{self, ApplyOptions, PatchError};
 use crate::apiserver::schema::GroupVersionKind;
@@ -45,9 +46,8 @@ pub fn patch(call: &mut Call<'_>, sort: Sort, body: &Value) -> Result<Answer, Fa
     let (validation, target) = (call.params.field_validation, call.target);
     let mut unknown = Vec::new();
     let object = update::rewrite(call, true, &mut |old| {
-        let mut new = patched(&kind, sort, old, body).map_err(|error| {
-            refused(target.resource.group, target.resource.kind, &target.name, error)
-        })?;
+        let mut new =
+            patched(&kind, sort, old, body).map_err(|error| inapplicable(sort, target, error))?;
         unknown = fields::read(validation, &kind, &mut new, Vec::new())
             .map_err(|failure| undecodable(failure, body))?;
         update::check_name(target, &new)?;
@@ -110,6 +110,17 @@ fn apply(call: &mut Call<'_>, body: &Value) -> Result<Answer, Failure> {
         patch::apply(&kind, Some(old), body, &options).map_err(failure)
     })?;
     Ok(Answer::Object { code: 200, object })
+}
+
+/// Upstream: a JSON patch that does not apply gets a generic answer.
+fn inapplicable(sort: Sort, target: &Target, error: PatchError) -> Failure {
+    if sort == Sort::Json && matches!(error, PatchError::Invalid(_)) {
+        let message = "the server rejected our request due to an error in our request";
+        let mut failure = Failure::new(422, "Invalid", message);
+        failure.details = Some(Box::default());
+        return failure;
+    }
+    refused(target.resource.group, target.resource.kind, &target.name, error)
 }
 
 /// Upstream: what the patched object cannot be decoded for is the patch's fault.

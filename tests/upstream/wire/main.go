@@ -1,7 +1,7 @@
 // Command wire prints how the types of the API look in protobuf: the numbers of their fields.
 //
 // It reads the tags of the Go types. The output is src/apiserver/protobuf/messages.txt, whose head
-// describes the format.
+// describes the format; tests/protobuf.rs compares the two.
 package main
 
 import (
