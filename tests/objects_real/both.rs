@@ -17,6 +17,21 @@ pub(crate) enum Answer {
     Refused(u16, String, Vec<(String, String, String)>),
 }
 
+impl Answer {
+    /// What this answer says that `other` does not.
+    fn without(&self, other: &Self) -> String {
+        let Self::Refused(code, message, causes) = self else { return "stored it".to_owned() };
+        let known = match other {
+            Self::Refused(_, _, known) => &known[..],
+            Self::Stored(_) => &[],
+        };
+        let own = causes.iter().filter(|cause| !known.contains(cause));
+        let lines: Vec<String> =
+            own.map(|(field, reason, text)| format!("{field} {reason}: {text}")).collect();
+        format!("{code} {message} {lines:#?}")
+    }
+}
+
 /// Both sides, and how they differ so far.
 pub(crate) struct Both {
     pub(crate) rest: Rest,
@@ -110,7 +125,7 @@ impl Both {
                 differ("", real, ours, &mut lines);
                 lines.join("\n  ")
             }
-            (real, ours) => format!("real {real:#?}\n  ours {ours:#?}"),
+            (real, ours) => format!("real {}\n  ours {}", real.without(ours), ours.without(real)),
         };
         self.differences.push(format!("{case}:\n  {text}"));
     }

@@ -9,6 +9,7 @@ mod both;
 mod changes;
 mod kinds;
 mod memory;
+mod mutations;
 mod pods;
 
 use http::Method;
@@ -16,6 +17,7 @@ use serde_json::{Value, json};
 
 use both::Both;
 use memory::Memory;
+use mutations::{Random, mutate};
 use pods::pod;
 use support::control_plane::ControlPlane;
 use support::generator;
@@ -101,6 +103,64 @@ async fn pods_are_stored_and_refused_alike() {
     }
     generated(&mut both).await;
     conclude(&both, 200);
+}
+
+/// How many pods are changed at random.
+const MUTATIONS: usize = 600;
+
+#[tokio::test]
+async fn pods_changed_at_random_are_stored_and_refused_alike() {
+    let test = "pods_changed_at_random_are_stored_and_refused_alike";
+    let Some(plane) = ControlPlane::start(test).await else { return };
+    let mut both = prepared(&plane).await;
+    let mut random = Random(seed());
+    let specs = pods::taken();
+    for at in 0..MUTATIONS {
+        let mut spec = specs[random.below(specs.len())].clone();
+        let base = pod("x", &spec);
+        spec = base["spec"].clone();
+        for _ in 0..=random.below(2) {
+            mutate(&mut spec, &mut random);
+        }
+        let pod = json!({
+            "apiVersion": "v1", "kind": "Pod", "spec": spec,
+            "metadata": {"name": format!("random-{at}"), "labels": {"app": "web", "rev": "7"}},
+        });
+        both.create(&format!("random {at} {spec}"), "default", &pod).await;
+    }
+    both.differences.retain(|text| !text.contains("cannot be handled as a Pod"));
+    conclude(&both, MUTATIONS);
+}
+
+/// How many objects of other kinds are changed at random.
+const OTHER_MUTATIONS: usize = 300;
+
+#[tokio::test]
+async fn other_kinds_changed_at_random_are_stored_and_refused_alike() {
+    let test = "other_kinds_changed_at_random_are_stored_and_refused_alike";
+    let Some(plane) = ControlPlane::start(test).await else { return };
+    let mut both = prepared(&plane).await;
+    let mut random = Random(seed());
+    let objects = kinds::taken();
+    for at in 0..OTHER_MUTATIONS {
+        let mut object = objects[random.below(objects.len())].clone();
+        let kind = object["kind"].as_str().unwrap_or_default().to_lowercase();
+        let (version, name) = (object["apiVersion"].clone(), object["kind"].clone());
+        for _ in 0..=random.below(2) {
+            mutate(&mut object, &mut random);
+        }
+        object["apiVersion"] = version;
+        object["kind"] = name;
+        object["metadata"]["name"] = json!(format!("random-{at}"));
+        both.create(&format!("random {at} {kind} {object}"), "default", &object).await;
+    }
+    both.differences.retain(|text| !text.contains("cannot be handled as a"));
+    conclude(&both, OTHER_MUTATIONS);
+}
+
+/// The seed of the random changes: another one by `OBJECTS_SEED`.
+fn seed() -> u64 {
+    std::env::var("OBJECTS_SEED").ok().and_then(|text| text.parse().ok()).unwrap_or(1)
 }
 
 async fn generated(both: &mut Both) {

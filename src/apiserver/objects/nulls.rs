@@ -10,6 +10,12 @@ pub(super) fn add(resource: &str, object: &mut Value) {
         "pods" => {
             conditions(object, &["lastProbeTime", "lastTransitionTime"]);
             container_states(object);
+            let Some(spec) = part(object, "spec") else { return };
+            for volume in list_mut(spec, "volumes") {
+                if let Some(projected) = part(volume, "projected") {
+                    null(projected, "sources");
+                }
+            }
         }
         "nodes" => conditions(object, &["lastHeartbeatTime", "lastTransitionTime"]),
         "persistentvolumeclaims" => {
@@ -69,7 +75,9 @@ fn container_states(pod: &mut Value) {
 fn conditions(object: &mut Value, times: &[&str]) {
     let Some(status) = part(object, "status") else { return };
     for condition in list_mut(status, "conditions") {
-        times.iter().for_each(|time| null(condition, time));
+        for time in times {
+            null(condition, time);
+        }
     }
 }
 

@@ -43,8 +43,11 @@ fn label_pods(job: &mut Value) {
     }
     let template = ensure(&mut job["spec"], "template").and_then(|own| ensure(own, "metadata"));
     if let Some(labels) = template.and_then(|meta| ensure(meta, "labels")) {
-        JOB_NAMES.iter().for_each(|key| set_default(labels, key, name.as_str()));
-        CONTROLLERS.iter().for_each(|key| set_default(labels, key, uid.as_str()));
+        for (keys, value) in [(JOB_NAMES, name), (CONTROLLERS, uid)] {
+            for key in keys {
+                set_default(labels, key, value.as_str());
+            }
+        }
     }
 }
 
