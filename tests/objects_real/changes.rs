@@ -1,4 +1,5 @@
 //! Changes of objects, and bindings of pods.
+#![expect(clippy::too_many_lines, reason = "these functions are tables")]
 
 use serde_json::{Value, json};
 

@@ -26,6 +26,15 @@ pub(super) fn add(resource: &str, object: &mut Value) {
                 }
             }
         }
+        "endpointslices.discovery.k8s.io" => {
+            null(object, "endpoints");
+            null(object, "ports");
+        }
+        "resourceclaims.resource.k8s.io" => {
+            if let Some(devices) = part(object, "spec").and_then(|spec| part(spec, "devices")) {
+                null(devices, "requests");
+            }
+        }
         "csinodes.storage.k8s.io" => {
             let Some(spec) = part(object, "spec") else { return };
             null(spec, "drivers");

@@ -28,7 +28,7 @@ const MAPS: [&str; 17] = [
 ];
 
 /// Lists that stay when they are empty.
-const LISTS_KEPT: [&str; 5] = ["containers", "nodeSelectorTerms", "endpoints", "rules", "limits"];
+const LISTS_KEPT: [&str; 4] = ["containers", "nodeSelectorTerms", "rules", "limits"];
 
 const TEXTS: [&str; 44] = [
     "namespace",
@@ -91,7 +91,7 @@ const FLAGS: [&str; 11] = [
     "paused",
 ];
 
-const NUMBERS: [&str; 18] = [
+const NUMBERS: [&str; 19] = [
     "initialDelaySeconds",
     "hostPort",
     "minReadySeconds",
@@ -109,6 +109,7 @@ const NUMBERS: [&str; 18] = [
     "numberUnavailable",
     "active",
     "succeeded",
+    "sizeBytes",
     "failed",
 ];
 

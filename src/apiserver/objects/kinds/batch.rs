@@ -93,9 +93,10 @@ pub(super) fn validate_job(job: &Value, causes: &mut Causes) {
         causes.required(&field.child("selector"), "");
         return;
     }
+    let before = causes.len();
     selector::selector(own, &field.child("selector"), causes);
     let labels = &spec["template"]["metadata"]["labels"];
-    if !selector::selects(own, labels) {
+    if causes.len() == before && !selector::selects(own, labels) {
         let at = field.child("template").child("metadata").child("labels");
         causes.invalid(&at, labels.clone(), "`selector` does not match template `labels`");
     }
@@ -201,12 +202,22 @@ pub(super) fn cron_job_defaults(job: &mut Value) {
     ensure(job, "status");
 }
 
+/// A schedule has five fields, or is one of a few words.
+fn schedule(schedule: &str, field: &Field, causes: &mut Causes) {
+    let fields: Vec<&str> = schedule.split_whitespace().collect();
+    if schedule.is_empty() {
+        causes.required(field, "");
+    } else if !schedule.starts_with('@') && fields.len() != 5 {
+        let (count, shown) = (fields.len(), fields.join(" "));
+        let why = format!("expected exactly 5 fields, found {count}: [{shown}]");
+        causes.invalid(field, schedule, &why);
+    }
+}
+
 /// What is refused in a CronJob.
 pub(super) fn validate_cron_job(job: &Value, causes: &mut Causes) {
     let (spec, field) = (&job["spec"], Field::new("spec"));
-    if text(spec, "schedule").is_empty() {
-        causes.required(&field.child("schedule"), "");
-    }
+    schedule(text(spec, "schedule"), &field.child("schedule"), causes);
     let policies = ["Allow", "Forbid", "Replace"];
     let policy = text(spec, "concurrencyPolicy");
     causes.one_of(&field.child("concurrencyPolicy"), policy, &policies);

@@ -15,7 +15,9 @@ const NOTE_MAX: usize = 1024;
 
 /// Fills in an Event of the core group.
 pub(super) fn defaults(event: &mut Value) {
-    ensure(event, "involvedObject");
+    if let Some(Value::Object(object)) = ensure(event, "involvedObject") {
+        object.retain(|_, value| value != "");
+    }
     ensure(event, "source");
     set_default(event, "reportingComponent", "");
     set_default(event, "reportingInstance", "");

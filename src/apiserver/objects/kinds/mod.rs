@@ -254,6 +254,7 @@ impl Kind {
             "resourceclaims.resource.k8s.io" => Self {
                 defaults: devices::claim_defaults,
                 create: devices::create,
+                validate: devices::validate_claim,
                 validate_update: devices::validate_update,
                 ..WITH_STATUS
             },

@@ -252,11 +252,11 @@ pub(in crate::apiserver::objects) fn template(
     field: &Field,
     causes: &mut Causes,
 ) {
-    let meta = field.child("metadata");
-    selector::labels(&template["metadata"]["labels"], &meta.child("labels"), causes);
+    // Upstream leaves the metadata out of the path.
+    selector::labels(&template["metadata"]["labels"], &field.child("labels"), causes);
     for (key, _) in fields(&template["metadata"]["annotations"]) {
         let wrong = names::qualified(&key.to_lowercase());
-        causes.invalid_each(&meta.child("annotations"), key, wrong);
+        causes.invalid_each(&field.child("annotations"), key, wrong);
     }
     spec(&template["spec"], None, &field.child("spec"), causes);
     if !list(&template["spec"], "ephemeralContainers").is_empty() {

@@ -152,6 +152,32 @@ fn one_source(name: &str, source: &Value, field: &Field, causes: &mut Causes) {
             mode(source, field, causes);
             projected(source, field, causes);
         }
+        "persistentVolumeClaim" => needed(source, "claimName", field, causes),
+        "csi" => needed(source, "driver", field, causes),
+        "image" => needed(source, "reference", field, causes),
+        "ephemeral" => {
+            let template = &source["volumeClaimTemplate"];
+            let field = field.child("volumeClaimTemplate");
+            if template.is_null() {
+                causes.required(&field, "");
+            } else {
+                claim::spec(&template["spec"], &field.child("spec"), causes);
+            }
+        }
+        _ => remote_source(name, source, field, causes),
+    }
+}
+
+fn remote_source(name: &str, source: &Value, field: &Field, causes: &mut Causes) {
+    match name {
+        "nfs" => {
+            needed(source, "server", field, causes);
+            needed(source, "path", field, causes);
+            let path = text(source, "path");
+            if !path.starts_with('/') {
+                causes.invalid(&field.child("path"), path, "must be an absolute path");
+            }
+        }
         "iscsi" => {
             needed(source, "targetPortal", field, causes);
             needed(source, "iqn", field, causes);
@@ -169,26 +195,6 @@ fn one_source(name: &str, source: &Value, field: &Field, causes: &mut Causes) {
                 causes.required(&field.child("monitors"), "");
             }
             needed(source, "image", field, causes);
-        }
-        "persistentVolumeClaim" => needed(source, "claimName", field, causes),
-        "nfs" => {
-            needed(source, "server", field, causes);
-            needed(source, "path", field, causes);
-            let path = text(source, "path");
-            if !path.starts_with('/') {
-                causes.invalid(&field.child("path"), path, "must be an absolute path");
-            }
-        }
-        "csi" => needed(source, "driver", field, causes),
-        "image" => needed(source, "reference", field, causes),
-        "ephemeral" => {
-            let template = &source["volumeClaimTemplate"];
-            let field = field.child("volumeClaimTemplate");
-            if template.is_null() {
-                causes.required(&field, "");
-            } else {
-                claim::spec(&template["spec"], &field.child("spec"), causes);
-            }
         }
         _ => {}
     }
