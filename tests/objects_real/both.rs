@@ -5,7 +5,7 @@ use http::Method;
 use kube::core::response::StatusCause;
 use serde_json::{Map, Value, json};
 
-use super::memory::Memory;
+use super::memory::{Memory, NOW};
 use super::support::rest::Rest;
 
 /// What one side answered.
@@ -80,6 +80,15 @@ impl Both {
         json_patch::merge(&mut own, change);
         let ours = self.memory.update(kind.resource, subresource, &own);
         self.compare(case, &kind, name, &answer(real), ours);
+    }
+
+    /// Deletes a pod that a finalizer keeps.
+    pub(crate) async fn delete(&mut self, pod: &str) {
+        let path = format!("/api/v1/namespaces/default/pods/{pod}");
+        self.rest.delete(&path).await;
+        let mut own = (*self.memory.get("pods", "default", pod).expect("it is there")).clone();
+        own["metadata"]["deletionTimestamp"] = json!(NOW);
+        self.memory.put("pods", &own);
     }
 
     /// Binds a pod of the namespace `default` on both sides, and compares the pod.
@@ -205,7 +214,8 @@ fn answer(sent: kube::Result<Value>) -> Answer {
             let cause = |cause: StatusCause| (cause.field, cause.reason, cut(&cause.message));
             let mut causes: Vec<_> = causes.into_iter().map(cause).collect();
             causes.sort();
-            let message = if causes.is_empty() { status.message } else { String::new() };
+            let message =
+                if causes.is_empty() { without_own(&status.message) } else { String::new() };
             Answer::Refused(status.code, message, causes)
         }
         Err(error) => Answer::Refused(0, error.to_string(), Vec::new()),
@@ -229,7 +239,7 @@ fn refused(refusal: &Refusal, kind: &Kind, name: &str) -> Answer {
     let group =
         kind.resource.split_once('.').map_or(String::new(), |(_, group)| format!(".{group}"));
     let message = refusal.message(&format!("{}{group}", kind.name), name);
-    let message = if list.is_empty() { message } else { String::new() };
+    let message = if list.is_empty() { without_own(&message) } else { String::new() };
     Answer::Refused(code, message, list)
 }
 
@@ -245,6 +255,14 @@ fn cut(message: &str) -> String {
         }
     }
     first.to_owned()
+}
+
+/// A message without what the object is at one server: its UID, its version.
+fn without_own(message: &str) -> String {
+    match message.split_once(" in object meta: ") {
+        Some((start, _)) => format!("{start} in object meta: …"),
+        None => message.to_owned(),
+    }
 }
 
 /// The object without what always differs.

@@ -221,6 +221,9 @@ async fn changes_and_bindings_are_alike() {
         if !both.knows(&pod) {
             both.create(&format!("before binding {name}"), "default", &pod).await;
         }
+        if name == "going" {
+            both.delete(&name).await;
+        }
         both.bind(&format!("binding {name} {binding}"), &name, &binding).await;
     }
     let first = both.rest.get(NODES).await;
