@@ -16,7 +16,8 @@
 //! - [`engine`]: `step(event, now) -> effects`, the scheduling cycle, and `query`.
 //!
 //! The edges: [`telemetry`] (log), [`wire`] (what Kubernetes objects look like to us), [`config`]
-//! (KubeSchedulerConfiguration), [`client`] (watch and write), [`runtime`] (the wiring), [`cli`].
+//! (KubeSchedulerConfiguration), [`client`] (watch and write), [`apiserver`] (the embedded API
+//! server), [`runtime`] (the wiring), [`cli`].
 //!
 //! # Invariants
 //! - The core does no IO, reads no clock and cannot fail: outcomes are data, time comes in as `now`.

@@ -1,7 +1,9 @@
 //! The real API server and the module side by side: [`Both`] sends the same to each and compares.
 
 use berth::apiserver::objects::{Lookup as _, Refusal};
-use http::Method;
+use http::{Method, Request, header};
+use kube::client::Body;
+use kube::core::Status;
 use kube::core::response::StatusCause;
 use serde_json::{Map, Value, json};
 
@@ -47,10 +49,43 @@ impl Both {
     pub(crate) async fn create(&mut self, case: &str, namespace: &str, object: &Value) {
         let kind = kind_of(object);
         let path = collection(&kind, namespace);
-        let real = self.rest.send(Method::POST, &path, "application/json", Some(object)).await;
+        let (real, warnings) = self.post(&path, object).await;
         let namespace = if kind.namespaced { namespace } else { "" };
-        let ours = self.memory.create(kind.resource, namespace, object);
+        let (ours, own) = match self.memory.create(kind.resource, namespace, object) {
+            Ok((stored, mut own)) => {
+                own.sort();
+                (Ok(stored), own)
+            }
+            Err(refusal) => (Err(refusal), Vec::new()),
+        };
+        if real.is_ok() && ours.is_ok() && warnings != own {
+            self.differences.push(format!("{case}: warnings {warnings:#?}\n  ours {own:#?}"));
+        }
         self.compare(case, &kind, name_of(object), &answer(real), ours);
+    }
+
+    /// Creates the object on the real side; returns what the client is warned of, too.
+    async fn post(&self, path: &str, object: &Value) -> (kube::Result<Value>, Vec<String>) {
+        let request = Request::post(path)
+            .header(header::CONTENT_TYPE, "application/json")
+            .body(Body::from(object.to_string().into_bytes()))
+            .expect("a test writes paths that are paths");
+        let response = self.rest.0.send(request).await.expect("the API server answers");
+        let texts = response.headers().get_all(header::WARNING).iter();
+        let texts = texts.filter_map(|value| value.to_str().ok()?.strip_prefix("299 - "));
+        // The texts are quoted as JSON quotes them.
+        let texts = texts.filter_map(|text| serde_json::from_str::<String>(text).ok());
+        // Whether a certificate can be read is not looked at by the module.
+        let mut warnings: Vec<String> = texts.filter(|text| !text.starts_with("tls: ")).collect();
+        warnings.sort();
+        let taken = response.status().is_success();
+        let bytes = response.into_body().collect_bytes().await.expect("the answer has an end");
+        let answer: Value = serde_json::from_slice(&bytes).expect("the answer is JSON");
+        if taken {
+            return (Ok(answer), warnings);
+        }
+        let status: Status = serde_json::from_value(answer).expect("a refusal is a Status");
+        (Err(kube::Error::Api(Box::new(status))), warnings)
     }
 
     /// Whether the object has been created.

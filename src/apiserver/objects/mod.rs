@@ -75,7 +75,7 @@ pub fn on_create(
     (kind.validate)(object, &mut causes);
     causes.finish()?;
     admit_valid(resource, object, true, lookup)?;
-    let warnings = template_warnings(resource, object);
+    let warnings = warnings(resource, object);
     nulls::add(resource, object);
     Ok(warnings)
 }
@@ -252,8 +252,8 @@ fn admit(resource: &str, object: &mut Value, lookup: &dyn Lookup) {
     }
 }
 
-/// What a client is warned of in a new object that has a template of pods.
-fn template_warnings(resource: &str, object: &Value) -> Vec<String> {
+/// What a client is warned of in a new object, most of it about its template of pods.
+fn warnings(resource: &str, object: &Value) -> Vec<String> {
     let path = match resource {
         "deployments.apps"
         | "replicasets.apps"
@@ -262,6 +262,7 @@ fn template_warnings(resource: &str, object: &Value) -> Vec<String> {
         | "jobs.batch"
         | "replicationcontrollers" => "spec.template",
         "cronjobs.batch" => "spec.jobTemplate.spec.template",
+        "persistentvolumeclaims" => return pod::warnings::of_claim(object),
         _ => return Vec::new(),
     };
     let template = path.split('.').fold(object, |value, key| &value[key]);
