@@ -22,6 +22,9 @@ mod pod;
 mod refusal;
 mod selector;
 
+#[cfg(test)]
+mod tests;
+
 use std::sync::Arc;
 
 use serde_json::Value;

@@ -30,7 +30,7 @@ const MAPS: [&str; 17] = [
 /// Lists that stay when they are empty.
 const LISTS_KEPT: [&str; 4] = ["containers", "nodeSelectorTerms", "rules", "limits"];
 
-const TEXTS: [&str; 44] = [
+const TEXTS: [&str; 43] = [
     "namespace",
     "generateName",
     "value",
@@ -70,7 +70,6 @@ const TEXTS: [&str; 44] = [
     "component",
     "host",
     "dnsPolicy",
-    "restartPolicy",
     "description",
     "fieldPath",
     "resourceVersion",

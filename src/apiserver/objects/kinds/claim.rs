@@ -82,6 +82,13 @@ pub(in crate::apiserver::objects) fn spec(spec: &Value, field: &Field, causes: &
         Some(_) => {}
     }
     mode_and_class(spec, field, causes);
+    for key in ["dataSource", "dataSourceRef"] {
+        for part in ["name", "kind"] {
+            if !spec[key].is_null() && text(&spec[key], part).is_empty() {
+                causes.required(&field.child(key).child(part), "");
+            }
+        }
+    }
 }
 
 /// What is refused in a change of a claim.

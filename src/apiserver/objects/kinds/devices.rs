@@ -72,12 +72,19 @@ pub(super) fn validate_claim(claim: &Value, causes: &mut Causes) {
             device_class(one, &field.child("exactly"), causes);
         }
         for (at, other) in several.iter().enumerate() {
-            device_class(other, &field.child("firstAvailable").index(at), causes);
+            let field = field.child("firstAvailable").index(at);
+            let name = text(other, "name");
+            causes.invalid_each(&field.child("name"), name, names::dns_label(name));
+            device_class(other, &field, causes);
         }
     }
 }
 
 fn device_class(request: &Value, field: &Field, causes: &mut Causes) {
+    let (mode, modes) = (text(request, "allocationMode"), ["All", "ExactCount"]);
+    if !modes.contains(&mode) {
+        causes.not_supported(&field.child("allocationMode"), mode, &modes);
+    }
     let (class, field) = (text(request, "deviceClassName"), field.child("deviceClassName"));
     if class.is_empty() {
         causes.required(&field, "");

@@ -39,7 +39,7 @@ pub(super) fn validate_slice(slice: &Value, causes: &mut Causes) {
             causes.required(&field, "");
         }
         for (at, address) in addresses.iter().filter_map(Value::as_str).enumerate() {
-            if kind != "FQDN" && address.parse::<std::net::IpAddr>().is_err() {
+            if matches!(kind, "IPv4" | "IPv6") && address.parse::<std::net::IpAddr>().is_err() {
                 let why = "must be a valid IP address, (e.g. 10.9.8.7 or 2001:db8::ffff)";
                 causes.invalid(&field.index(at), address, why);
             }

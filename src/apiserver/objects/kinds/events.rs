@@ -4,7 +4,7 @@
 
 use serde_json::Value;
 
-use crate::apiserver::objects::json::{ensure, namespace, set_default, text};
+use crate::apiserver::objects::json::{ensure, namespace, set_default, take, text};
 use crate::apiserver::objects::refusal::{Causes, Field};
 use crate::apiserver::objects::selector;
 
@@ -19,6 +19,9 @@ pub(super) fn defaults(event: &mut Value) {
         object.retain(|_, value| value != "");
     }
     ensure(event, "source");
+    if text(event, "type").is_empty() {
+        take(event, "type");
+    }
     set_default(event, "reportingComponent", "");
     set_default(event, "reportingInstance", "");
 }

@@ -1,7 +1,7 @@
 //! What a client is warned of when it creates a pod or a template.
 //!
 //! Upstream: podutil.GetWarningsForPod, v1.37.
-//! Differs from upstream: no warnings about odd addresses, overlapping paths, and variables named twice.
+//! Differs from upstream: no warnings about odd addresses and overlapping paths.
 
 use serde_json::Value;
 
@@ -103,6 +103,8 @@ fn spec(spec: &Value, path: &str, warnings: &mut Vec<String>) {
             }
         }
     }
+    variables(spec, path, warnings);
+    addresses(spec, path, warnings);
     ports(spec, path, warnings);
     if int(spec, "terminationGracePeriodSeconds").is_some_and(|seconds| seconds < 0) {
         let what = "must be >= 0; negative values are invalid and will be treated as 1";
@@ -148,6 +150,43 @@ fn volumes(spec: &Value, path: &str, warnings: &mut Vec<String>) {
     }
 }
 
+/// Variables that hide others of their name, unless they build on them.
+fn variables(spec: &Value, path: &str, warnings: &mut Vec<String>) {
+    for which in CONTAINER_LISTS {
+        for (at, container) in list(spec, which).iter().enumerate() {
+            let all = list(container, "env");
+            for (index, variable) in all.iter().enumerate() {
+                let (name, value) = (text(variable, "name"), text(variable, "value"));
+                let itself = format!("$({name})");
+                let builds =
+                    variable["valueFrom"].is_null() && value != itself && value.contains(&itself);
+                if !builds && all[..index].iter().any(|other| text(other, "name") == name) {
+                    let what = "which may be dropped when using apply";
+                    warnings.push(format!(
+                        "{path}.{which}[{at}].env[{index}]: hides previous definition of {name:?}, {what}"
+                    ));
+                }
+            }
+        }
+    }
+}
+
+/// Addresses and secrets that are named twice.
+fn addresses(spec: &Value, path: &str, warnings: &mut Vec<String>) {
+    for (which, key) in [("hostAliases", "ip"), ("imagePullSecrets", "name")] {
+        let all = list(spec, which);
+        for (at, item) in all.iter().enumerate() {
+            let value = text(item, key);
+            if all[..at].iter().any(|other| text(other, key) == value) {
+                warnings.push(format!("{path}.{which}[{at}].{key}: duplicate {key} {value:?}"));
+            }
+            if which == "imagePullSecrets" && value.is_empty() {
+                warnings.push(format!("{path}.{which}[{at}].name: invalid empty name {value:?}"));
+            }
+        }
+    }
+}
+
 /// Ports that are there twice, or that may be the same on the node.
 fn ports(spec: &Value, path: &str, warnings: &mut Vec<String>) {
     let mut seen: Vec<(String, &Value)> = Vec::new();
@@ -155,6 +194,16 @@ fn ports(spec: &Value, path: &str, warnings: &mut Vec<String>) {
         for (at, container) in list(spec, which).iter().enumerate() {
             for (index, port) in list(container, "ports").iter().enumerate() {
                 let own = format!("{path}.{which}[{at}].ports[{index}]");
+                if !text(port, "hostIP").is_empty() && int(port, "hostPort").unwrap_or(0) == 0 {
+                    warnings.push(format!(
+                        "{own}: hostIP set without hostPort: {{Name:{} HostPort:0 ContainerPort:{} \
+                         Protocol:{} HostIP:{}}}",
+                        text(port, "name"),
+                        int(port, "containerPort").unwrap_or(0),
+                        text(port, "protocol"),
+                        text(port, "hostIP"),
+                    ));
+                }
                 for (other_path, other) in &seen {
                     if let Some(what) = overlap(port, other) {
                         warnings.push(format!("{own}: {what} port definition with {other_path}"));
