@@ -53,21 +53,29 @@ async fn prepared(plane: &ControlPlane) -> Both {
     for (at, object) in kinds::foundations().into_iter().enumerate() {
         both.create(&format!("foundation {at}"), namespace_of(&object), &object).await;
     }
-    let probe = json!({
-        "nodeName": "n1", "priorityClassName": "polite", "tolerations": [],
+    let probe = json!({"nodeName": "n1", "priorityClassName": "polite"});
+    let zone = "/metadata/labels/topology.kubernetes.io~1zone";
+    sees(&both.rest, &pods_path("default"), &pod("probe", &probe), zone, "z1").await;
+    let claim = json!({
+        "apiVersion": "v1", "kind": "PersistentVolumeClaim", "metadata": {"name": "probe"},
+        "spec": {"accessModes": ["ReadWriteOnce"], "resources": {"requests": {"storage": "1Gi"}}},
     });
-    let mut probe = pod("probe", &probe);
-    let path = format!("{}?dryRun=All", pods_path("default"));
+    let claims = "/api/v1/namespaces/default/persistentvolumeclaims";
+    sees(&both.rest, claims, &claim, "/spec/storageClassName", "first").await;
+    both
+}
+
+/// Waits until the admission of the real server knows what it needs to put `value` at `field`.
+async fn sees(rest: &Rest, path: &str, probe: &Value, field: &str, value: &str) {
+    let path = format!("{path}?dryRun=All");
     for _ in 0..SYNC_TRIES {
-        let made = both.rest.send(Method::POST, &path, "application/json", Some(&probe)).await;
-        let label = "topology.kubernetes.io/zone";
-        if made.is_ok_and(|pod| pod["metadata"]["labels"][label] == "z1") {
-            break;
+        let made = rest.send(Method::POST, &path, "application/json", Some(probe)).await;
+        if made.is_ok_and(|made| made.pointer(field) == Some(&json!(value))) {
+            return;
         }
-        probe["metadata"]["name"] = json!("probe");
         tokio::time::sleep(std::time::Duration::from_millis(50)).await;
     }
-    both
+    support::say(&format!("the real API server still does not know {field}"));
 }
 
 fn namespace_of(object: &Value) -> &str {
