@@ -17,8 +17,7 @@
 //!
 //! The edges: [`telemetry`] (log), [`wire`] (what Kubernetes objects look like to us), [`config`]
 //! (KubeSchedulerConfiguration), [`client`] (watch and write), [`server`] (health and metrics over HTTP),
-//! [`apiserver`] (a Kubernetes API in memory),
-//! [`runtime`] (the wiring), [`cli`].
+//! [`apiserver`] (a Kubernetes API in memory), [`runtime`] (the wiring), [`cli`].
 //!
 //! # Invariants
 //! - The core does no IO, reads no clock and cannot fail: outcomes are data, time comes in as `now`.

@@ -1,11 +1,13 @@
 //! The real API server and the module side by side: [`Both`] sends the same to each and compares.
 
 use berth::apiserver::objects::{Lookup as _, Refusal};
-use http::Method;
+use http::{Method, Request, header};
+use kube::client::Body;
+use kube::core::Status;
 use kube::core::response::StatusCause;
 use serde_json::{Map, Value, json};
 
-use super::memory::Memory;
+use super::memory::{Memory, NOW};
 use super::support::rest::Rest;
 
 /// What one side answered.
@@ -15,6 +17,21 @@ pub(crate) enum Answer {
     Stored(Value),
     /// The code, the message, and the causes: field, reason, message.
     Refused(u16, String, Vec<(String, String, String)>),
+}
+
+impl Answer {
+    /// What this answer says that `other` does not.
+    fn without(&self, other: &Self) -> String {
+        let Self::Refused(code, message, causes) = self else { return "stored it".to_owned() };
+        let known = match other {
+            Self::Refused(_, _, known) => &known[..],
+            Self::Stored(_) => &[],
+        };
+        let own = causes.iter().filter(|cause| !known.contains(cause));
+        let lines: Vec<String> =
+            own.map(|(field, reason, text)| format!("{field} {reason}: {text}")).collect();
+        format!("{code} {message} {lines:#?}")
+    }
 }
 
 /// Both sides, and how they differ so far.
@@ -32,10 +49,43 @@ impl Both {
     pub(crate) async fn create(&mut self, case: &str, namespace: &str, object: &Value) {
         let kind = kind_of(object);
         let path = collection(&kind, namespace);
-        let real = self.rest.send(Method::POST, &path, "application/json", Some(object)).await;
+        let (real, warnings) = self.post(&path, object).await;
         let namespace = if kind.namespaced { namespace } else { "" };
-        let ours = self.memory.create(kind.resource, namespace, object);
-        self.compare(case, &kind, name_of(object), answer(real), ours);
+        let (ours, own) = match self.memory.create(kind.resource, namespace, object) {
+            Ok((stored, mut own)) => {
+                own.sort();
+                (Ok(stored), own)
+            }
+            Err(refusal) => (Err(refusal), Vec::new()),
+        };
+        if real.is_ok() && ours.is_ok() && warnings != own {
+            self.differences.push(format!("{case}: warnings {warnings:#?}\n  ours {own:#?}"));
+        }
+        self.compare(case, &kind, name_of(object), &answer(real), ours);
+    }
+
+    /// Creates the object on the real side; returns what the client is warned of, too.
+    async fn post(&self, path: &str, object: &Value) -> (kube::Result<Value>, Vec<String>) {
+        let request = Request::post(path)
+            .header(header::CONTENT_TYPE, "application/json")
+            .body(Body::from(object.to_string().into_bytes()))
+            .expect("a test writes paths that are paths");
+        let response = self.rest.0.send(request).await.expect("the API server answers");
+        let texts = response.headers().get_all(header::WARNING).iter();
+        let texts = texts.filter_map(|value| value.to_str().ok()?.strip_prefix("299 - "));
+        // The texts are quoted as JSON quotes them.
+        let texts = texts.filter_map(|text| serde_json::from_str::<String>(text).ok());
+        // Whether a certificate can be read is not looked at by the module.
+        let mut warnings: Vec<String> = texts.filter(|text| !text.starts_with("tls: ")).collect();
+        warnings.sort();
+        let taken = response.status().is_success();
+        let bytes = response.into_body().collect_bytes().await.expect("the answer has an end");
+        let answer: Value = serde_json::from_slice(&bytes).expect("the answer is JSON");
+        if taken {
+            return (Ok(answer), warnings);
+        }
+        let status: Status = serde_json::from_value(answer).expect("a refusal is a Status");
+        (Err(kube::Error::Api(Box::new(status))), warnings)
     }
 
     /// Whether the object has been created.
@@ -64,7 +114,16 @@ impl Both {
         let mut own = (*own).clone();
         json_patch::merge(&mut own, change);
         let ours = self.memory.update(kind.resource, subresource, &own);
-        self.compare(case, &kind, name, answer(real), ours);
+        self.compare(case, &kind, name, &answer(real), ours);
+    }
+
+    /// Deletes a pod that a finalizer keeps.
+    pub(crate) async fn delete(&mut self, pod: &str) {
+        let path = format!("/api/v1/namespaces/default/pods/{pod}");
+        self.rest.delete(&path).await;
+        let mut own = (*self.memory.get("pods", "default", pod).expect("it is there")).clone();
+        own["metadata"]["deletionTimestamp"] = json!(NOW);
+        self.memory.put("pods", &own);
     }
 
     /// Binds a pod of the namespace `default` on both sides, and compares the pod.
@@ -78,7 +137,7 @@ impl Both {
             Err(error) => Err(error),
         };
         let ours = self.memory.bind(pod, binding);
-        self.compare(case, &kind, pod, answer(real), ours);
+        self.compare(case, &kind, pod, &answer(real), ours);
     }
 
     fn compare(
@@ -86,7 +145,7 @@ impl Both {
         case: &str,
         kind: &Kind,
         name: &str,
-        real: Answer,
+        real: &Answer,
         ours: Result<Value, Refusal>,
     ) {
         self.compared += 1;
@@ -101,16 +160,16 @@ impl Both {
             Ok(object) => Answer::Stored(blank(object)),
             Err(refusal) => refused(&refusal, kind, name),
         };
-        if real == ours {
+        if *real == ours {
             return;
         }
-        let text = match (&real, &ours) {
+        let text = match (real, &ours) {
             (Answer::Stored(real), Answer::Stored(ours)) => {
                 let mut lines = Vec::new();
                 differ("", real, ours, &mut lines);
                 lines.join("\n  ")
             }
-            (real, ours) => format!("real {real:#?}\n  ours {ours:#?}"),
+            (real, ours) => format!("real {}\n  ours {}", real.without(ours), ours.without(real)),
         };
         self.differences.push(format!("{case}:\n  {text}"));
     }
@@ -120,7 +179,7 @@ impl Both {
 pub(crate) struct Kind {
     resource: &'static str,
     group: &'static str,
-    kind: &'static str,
+    name: &'static str,
     namespaced: bool,
 }
 
@@ -155,17 +214,17 @@ const KINDS: [Kind; 27] = [
 ];
 
 const fn kind(
-    kind: &'static str,
+    name: &'static str,
     resource: &'static str,
     group: &'static str,
     namespaced: bool,
 ) -> Kind {
-    Kind { resource, group, kind, namespaced }
+    Kind { resource, group, name, namespaced }
 }
 
 fn kind_of(object: &Value) -> Kind {
     let name = object["kind"].as_str().unwrap_or("Pod");
-    KINDS.into_iter().find(|kind| kind.kind == name).expect("a kind that the test knows")
+    KINDS.into_iter().find(|kind| kind.name == name).expect("a kind that the test knows")
 }
 
 fn collection(kind: &Kind, namespace: &str) -> String {
@@ -190,7 +249,8 @@ fn answer(sent: kube::Result<Value>) -> Answer {
             let cause = |cause: StatusCause| (cause.field, cause.reason, cut(&cause.message));
             let mut causes: Vec<_> = causes.into_iter().map(cause).collect();
             causes.sort();
-            let message = if causes.is_empty() { status.message } else { String::new() };
+            let message =
+                if causes.is_empty() { without_own(&status.message) } else { String::new() };
             Answer::Refused(status.code, message, causes)
         }
         Err(error) => Answer::Refused(0, error.to_string(), Vec::new()),
@@ -213,14 +273,16 @@ fn refused(refusal: &Refusal, kind: &Kind, name: &str) -> Answer {
     list.sort();
     let group =
         kind.resource.split_once('.').map_or(String::new(), |(_, group)| format!(".{group}"));
-    let message = refusal.message(&format!("{}{group}", kind.kind), name);
-    let message = if list.is_empty() { message } else { String::new() };
+    let message = refusal.message(&format!("{}{group}", kind.name), name);
+    let message = if list.is_empty() { without_own(&message) } else { String::new() };
     Answer::Refused(code, message, list)
 }
 
 /// A message without what upstream writes from its own structs: values in JSON, differences.
 fn cut(message: &str) -> String {
     let first = message.lines().next().unwrap_or_default();
+    // An empty map is null on one side and an empty one on the other.
+    let first = &first.replace("value: null", "value: {}");
     for mark in ["value: {", "value: ["] {
         if let Some((start, rest)) = first.split_once(mark) {
             let end = rest.rfind(['}', ']']).map_or("", |at| &rest[at + 1..]);
@@ -228,6 +290,14 @@ fn cut(message: &str) -> String {
         }
     }
     first.to_owned()
+}
+
+/// A message without what the object is at one server: its UID, its version.
+fn without_own(message: &str) -> String {
+    match message.split_once(" in object meta: ") {
+        Some((start, _)) => format!("{start} in object meta: …"),
+        None => message.to_owned(),
+    }
 }
 
 /// The object without what always differs.

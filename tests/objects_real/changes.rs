@@ -1,4 +1,5 @@
 //! Changes of objects, and bindings of pods.
+#![expect(clippy::too_many_lines, reason = "these functions are tables")]
 
 use serde_json::{Value, json};
 
@@ -285,7 +286,10 @@ pub(crate) fn bindings() -> Vec<(Value, Value)> {
     let plain = pod("to-bind", &json!({}));
     let gated = pod("bind-gated", &json!({"schedulingGates": [{"name": "a"}]}));
     let other = pod("bind-elsewhere", &json!({}));
+    let mut going = pod("going", &json!({}));
+    going["metadata"]["finalizers"] = json!(["x.io/y"]);
     vec![
+        (going, binding("going", &json!({}))),
         (plain.clone(), binding("to-bind", &json!({"metadata": {"name": "else"}}))),
         (plain.clone(), binding("to-bind", &json!({"target": {"name": ""}}))),
         (plain.clone(), binding("to-bind", &json!({"target": {"name": "UP", "kind": "Pod"}}))),
@@ -297,6 +301,17 @@ pub(crate) fn bindings() -> Vec<(Value, Value)> {
             ),
         ),
         (plain, binding("to-bind", &json!({"target": {"name": "n2"}}))),
+        (
+            pod("other-uid", &json!({})),
+            binding(
+                "other-uid",
+                &json!({"metadata": {"uid": "8d8f3c6e-0000-0000-0000-000000000000"}}),
+            ),
+        ),
+        (
+            pod("other-version", &json!({})),
+            binding("other-version", &json!({"metadata": {"resourceVersion": "1"}})),
+        ),
         (gated, binding("bind-gated", &json!({}))),
         (
             other,

@@ -1,4 +1,5 @@
 //! Objects of the other kinds, and those that pods refer to.
+#![expect(clippy::too_many_lines, reason = "these functions are tables")]
 
 use std::fs;
 use std::path::Path;
@@ -433,7 +434,12 @@ pub(crate) fn refused() -> Vec<Value> {
             &json!({"spec": {"minAvailable": "150%", "unhealthyPodEvictionPolicy": "Odd"}}),
         ),
         object("scheduling.k8s.io/v1", "PriorityClass", "system-mine", &json!({"value": 5})),
-        object("scheduling.k8s.io/v1", "PriorityClass", "too-high", &json!({"value": 1000000001})),
+        object(
+            "scheduling.k8s.io/v1",
+            "PriorityClass",
+            "too-high",
+            &json!({"value": 1_000_000_001}),
+        ),
         object(
             "scheduling.k8s.io/v1",
             "PriorityClass",
@@ -465,13 +471,19 @@ pub(crate) fn refused() -> Vec<Value> {
 /// The manifests of `deploy/examples`.
 pub(crate) fn examples() -> Vec<Value> {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("deploy/examples");
-    let mut files: Vec<_> =
-        fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path()).collect();
+    let mut files: Vec<_> = fs::read_dir(folder)
+        .expect("the examples are there")
+        .flatten()
+        .map(|entry| entry.path())
+        .collect();
     files.sort();
     let read = |path: &std::path::PathBuf| -> Vec<Value> {
-        let text = fs::read_to_string(path).unwrap();
-        let documents = text.split("\n---").map(|part| serde_saphyr::from_str::<Value>(part));
-        documents.map(Result::unwrap).filter(|object| object.is_object()).collect()
+        let text = fs::read_to_string(path).expect("an example can be read");
+        let documents = text.split("\n---").map(serde_saphyr::from_str::<Value>);
+        documents
+            .map(|object| object.expect("an example is YAML"))
+            .filter(Value::is_object)
+            .collect()
     };
     files.iter().flat_map(read).collect()
 }

@@ -17,13 +17,13 @@ pub(crate) struct Memory {
 }
 
 impl Memory {
-    /// Creates an object as the request handler would; returns it as it is stored.
+    /// Creates an object as the request handler would; returns it as it is stored, and the warnings.
     pub(crate) fn create(
         &mut self,
         resource: &str,
         namespace: &str,
         object: &Value,
-    ) -> Result<Value, Refusal> {
+    ) -> Result<(Value, Vec<String>), Refusal> {
         let mut object = object.clone();
         self.made += 1;
         let meta = &mut object["metadata"];
@@ -32,9 +32,9 @@ impl Memory {
         if !namespace.is_empty() {
             meta["namespace"] = json!(namespace);
         }
-        objects::on_create(resource, &mut object, NOW, self)?;
+        let warnings = objects::on_create(resource, &mut object, NOW, self)?;
         self.put(resource, &object);
-        Ok(object)
+        Ok((object, warnings))
     }
 
     /// Puts `new` in the place of the object of its name.

@@ -1,4 +1,5 @@
 //! Pods that are taken and pods that are refused, one for each rule.
+#![expect(clippy::too_many_lines, reason = "these functions are tables")]
 
 use serde_json::{Value, json};
 
@@ -297,6 +298,6 @@ fn refused_rest() -> Vec<Value> {
         json!({"os": {"name": ""}}),
         json!({"hostAliases": [{"ip": "1.2.3", "hostnames": ["UP"]}]}),
         json!({"hostNetwork": true, "hostnameOverride": "a"}),
-        json!({"securityContext": {"runAsUser": -1, "fsGroup": 4294967296i64}}),
+        json!({"securityContext": {"runAsUser": -1, "fsGroup": 4_294_967_296_i64}}),
     ]
 }

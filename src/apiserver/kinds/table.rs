@@ -262,6 +262,7 @@ fn storage() -> Vec<Resource> {
         new(STORAGE, "storageclasses", "StorageClass").short(&["sc"]).cluster().keep_parsed(),
         new(STORAGE, "volumeattachments", "VolumeAttachment").cluster().status(),
         new(DRA, "deviceclasses", "DeviceClass").cluster().generation(Spec),
+        new(DRA, "devicetaintrules", "DeviceTaintRule").cluster().generation(Spec).status(),
         new(DRA, "resourceclaims", "ResourceClaim").status(),
         new(DRA, "resourceclaimtemplates", "ResourceClaimTemplate"),
         new(DRA, "resourceslices", "ResourceSlice")

@@ -22,11 +22,14 @@ mod pod;
 mod refusal;
 mod selector;
 
+#[cfg(test)]
+mod tests;
+
 use std::sync::Arc;
 
 use serde_json::Value;
 
-use kinds::Kind;
+use kinds::{Kind, Status};
 use refusal::Causes;
 pub use refusal::{Cause, Refusal};
 
@@ -58,8 +61,8 @@ pub fn on_create(
     let kind = Kind::of(resource);
     (kind.defaults)(object);
     omit::drop_empty(object);
-    let warnings = admit(resource, object, true, lookup)?;
-    if kind.has_status && !kind.keeps_status {
+    admit(resource, object, lookup);
+    if kind.status == Status::Apart {
         json::take(object, "status");
     }
     (kind.create)(object, now);
@@ -75,6 +78,7 @@ pub fn on_create(
     (kind.validate)(object, &mut causes);
     causes.finish()?;
     admit_valid(resource, object, true, lookup)?;
+    let warnings = warnings(resource, object);
     nulls::add(resource, object);
     Ok(warnings)
 }
@@ -187,8 +191,7 @@ fn update_other(
         }
         Some("finalize") => json::copy(new, old, "status"),
         _ => {
-            admit(resource, new, false, lookup)?;
-            if kind.has_status {
+            if kind.status != Status::None {
                 json::copy(new, old, "status");
             }
             if resource == "namespaces" {
@@ -208,10 +211,7 @@ fn update_other(
         kinds::workloads::count_generation(new, old);
     }
     metadata::on_update(&new["metadata"], &old["metadata"], &mut causes);
-    if subresource.is_none() {
-        (kind.validate)(new, &mut causes);
-        (kind.validate_update)(new, old, &mut causes);
-    } else if resource == "nodes" {
+    if subresource.is_none() || resource == "nodes" {
         (kind.validate)(new, &mut causes);
         (kind.validate_update)(new, old, &mut causes);
     }
@@ -241,35 +241,35 @@ pub fn on_bind(
     Ok(pod)
 }
 
-/// What admission changes in kinds other than pods; returns warnings.
-fn admit(
-    resource: &str,
-    object: &mut Value,
-    is_new: bool,
-    lookup: &dyn Lookup,
-) -> Result<Vec<String>, Refusal> {
+/// What admission changes in kinds other than pods.
+fn admit(resource: &str, object: &mut Value, lookup: &dyn Lookup) {
     match resource {
-        "persistentvolumes" if is_new => {
+        "persistentvolumes" => {
             admission::storage::add_finalizer(object, "kubernetes.io/pv-protection");
         }
-        "persistentvolumeclaims" if is_new => {
+        "persistentvolumeclaims" => {
             admission::storage::set_default_class(object, lookup);
             admission::storage::add_finalizer(object, "kubernetes.io/pvc-protection");
         }
         _ => {}
     }
-    let template = match resource {
-        "cronjobs.batch" => {
-            Some(("spec.jobTemplate.spec.template", "/spec/jobTemplate/spec/template"))
-        }
-        _ if resource.ends_with(".apps") || resource == "jobs.batch" => {
-            Some(("spec.template", "/spec/template"))
-        }
-        _ => None,
+}
+
+/// What a client is warned of in a new object, most of it about its template of pods.
+fn warnings(resource: &str, object: &Value) -> Vec<String> {
+    let path = match resource {
+        "deployments.apps"
+        | "replicasets.apps"
+        | "statefulsets.apps"
+        | "daemonsets.apps"
+        | "jobs.batch"
+        | "replicationcontrollers" => "spec.template",
+        "cronjobs.batch" => "spec.jobTemplate.spec.template",
+        "persistentvolumeclaims" => return pod::warnings::of_claim(object),
+        _ => return Vec::new(),
     };
-    let found = template.and_then(|(path, at)| Some((path, object.pointer(at)?)));
-    Ok(found
-        .map_or_else(Vec::new, |(path, own)| pod::warnings::of_template(own, &format!("{path}"))))
+    let template = path.split('.').fold(object, |value, key| &value[key]);
+    pod::warnings::of_template(template, path)
 }
 
 /// What admission refuses in kinds other than pods.

@@ -10,6 +10,12 @@ pub(super) fn add(resource: &str, object: &mut Value) {
         "pods" => {
             conditions(object, &["lastProbeTime", "lastTransitionTime"]);
             container_states(object);
+            let Some(spec) = part(object, "spec") else { return };
+            for volume in list_mut(spec, "volumes") {
+                if let Some(projected) = part(volume, "projected") {
+                    null(projected, "sources");
+                }
+            }
         }
         "nodes" => conditions(object, &["lastHeartbeatTime", "lastTransitionTime"]),
         "persistentvolumeclaims" => {
@@ -18,6 +24,15 @@ pub(super) fn add(resource: &str, object: &mut Value) {
                 if let Some(source) = part(object, "spec").and_then(|spec| part(spec, key)) {
                     null(source, "apiGroup");
                 }
+            }
+        }
+        "endpointslices.discovery.k8s.io" => {
+            null(object, "endpoints");
+            null(object, "ports");
+        }
+        "resourceclaims.resource.k8s.io" => {
+            if let Some(devices) = part(object, "spec").and_then(|spec| part(spec, "devices")) {
+                null(devices, "requests");
             }
         }
         "csinodes.storage.k8s.io" => {
@@ -69,7 +84,9 @@ fn container_states(pod: &mut Value) {
 fn conditions(object: &mut Value, times: &[&str]) {
     let Some(status) = part(object, "status") else { return };
     for condition in list_mut(status, "conditions") {
-        times.iter().for_each(|time| null(condition, time));
+        for time in times {
+            null(condition, time);
+        }
     }
 }
 

@@ -28,9 +28,9 @@ const MAPS: [&str; 17] = [
 ];
 
 /// Lists that stay when they are empty.
-const LISTS_KEPT: [&str; 5] = ["containers", "nodeSelectorTerms", "endpoints", "rules", "limits"];
+const LISTS_KEPT: [&str; 4] = ["containers", "nodeSelectorTerms", "rules", "limits"];
 
-const TEXTS: [&str; 44] = [
+const TEXTS: [&str; 43] = [
     "namespace",
     "generateName",
     "value",
@@ -70,7 +70,6 @@ const TEXTS: [&str; 44] = [
     "component",
     "host",
     "dnsPolicy",
-    "restartPolicy",
     "description",
     "fieldPath",
     "resourceVersion",
@@ -91,7 +90,7 @@ const FLAGS: [&str; 11] = [
     "paused",
 ];
 
-const NUMBERS: [&str; 18] = [
+const NUMBERS: [&str; 19] = [
     "initialDelaySeconds",
     "hostPort",
     "minReadySeconds",
@@ -109,6 +108,7 @@ const NUMBERS: [&str; 18] = [
     "numberUnavailable",
     "active",
     "succeeded",
+    "sizeBytes",
     "failed",
 ];
 

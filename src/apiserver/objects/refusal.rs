@@ -231,3 +231,29 @@ fn shown(value: &Value) -> String {
         other => other.to_string().chars().take(VALUE_MAX).collect(),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_message_names_each_cause_once() {
+        let mut causes = Causes::default();
+        let field = Field::new("spec").child("containers").index(0);
+        causes.required(&field.child("name"), "");
+        causes.required(&field.child("name"), "");
+        let one = causes.finish().expect_err("there is a cause");
+        let want = "Pod \"x\" is invalid: spec.containers[0].name: Required value";
+        assert_eq!(one.message("Pod", "x"), want);
+
+        let mut causes = Causes::default();
+        causes.invalid(&field.child("ports").index(1), 70_000, "must be less");
+        causes.not_supported(&field, "a", &["b", "c"]);
+        let two = causes.finish().expect_err("there are causes");
+        let want = "Deployment.apps \"y\" is invalid: [spec.containers[0].ports[1]: Invalid value: 70000: \
+                    must be less, spec.containers[0]: Unsupported value: \"a\": supported values: \"b\", \
+                    \"c\"]";
+        assert_eq!(two.message("Deployment.apps", "y"), want);
+        assert_eq!(Causes::default().finish(), Ok(()));
+    }
+}

@@ -88,7 +88,7 @@ pub(in crate::apiserver::objects) fn validate_pod(
                     }
                 }
                 "Pod" => {
-                    check(item, &of_pod(spec, "requests"), &of_pod(spec, "limits"), &mut errors)
+                    check(item, &of_pod(spec, "requests"), &of_pod(spec, "limits"), &mut errors);
                 }
                 _ => {}
             }

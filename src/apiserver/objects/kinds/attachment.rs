@@ -5,6 +5,7 @@
 use serde_json::{Value, json};
 
 use crate::apiserver::objects::json::{ensure, set, set_default, text};
+use crate::apiserver::objects::names;
 use crate::apiserver::objects::refusal::{Causes, Field};
 
 /// Fills in an attachment.
@@ -25,10 +26,14 @@ pub(super) fn create(attachment: &mut Value, _now: &str) {
 /// What is refused in an attachment.
 pub(super) fn validate(attachment: &Value, causes: &mut Causes) {
     let (spec, field) = (&attachment["spec"], Field::new("spec"));
-    for key in ["attacher", "nodeName"] {
-        if text(spec, key).is_empty() {
-            causes.required(&field.child(key), "");
-        }
+    if text(spec, "attacher").is_empty() {
+        causes.required(&field.child("attacher"), "");
+    }
+    let (node, at) = (text(spec, "nodeName"), field.child("nodeName"));
+    causes.invalid_each(&at, node, names::subdomain(node));
+    if let Some(volume) = spec["source"]["persistentVolumeName"].as_str() {
+        let at = field.child("source").child("persistentVolumeName");
+        causes.invalid_each(&at, volume, names::subdomain(volume));
     }
     let source = &spec["source"];
     let given = ["persistentVolumeName", "inlineVolumeSpec"].map(|key| !source[key].is_null());

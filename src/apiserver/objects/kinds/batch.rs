@@ -43,8 +43,11 @@ fn label_pods(job: &mut Value) {
     }
     let template = ensure(&mut job["spec"], "template").and_then(|own| ensure(own, "metadata"));
     if let Some(labels) = template.and_then(|meta| ensure(meta, "labels")) {
-        JOB_NAMES.iter().for_each(|key| set_default(labels, key, name.as_str()));
-        CONTROLLERS.iter().for_each(|key| set_default(labels, key, uid.as_str()));
+        for (keys, value) in [(JOB_NAMES, name), (CONTROLLERS, uid)] {
+            for key in keys {
+                set_default(labels, key, value.as_str());
+            }
+        }
     }
 }
 
@@ -90,9 +93,10 @@ pub(super) fn validate_job(job: &Value, causes: &mut Causes) {
         causes.required(&field.child("selector"), "");
         return;
     }
+    let before = causes.len();
     selector::selector(own, &field.child("selector"), causes);
     let labels = &spec["template"]["metadata"]["labels"];
-    if !selector::selects(own, labels) {
+    if causes.len() == before && !selector::selects(own, labels) {
         let at = field.child("template").child("metadata").child("labels");
         causes.invalid(&at, labels.clone(), "`selector` does not match template `labels`");
     }
@@ -198,12 +202,22 @@ pub(super) fn cron_job_defaults(job: &mut Value) {
     ensure(job, "status");
 }
 
+/// A schedule has five fields, or is one of a few words.
+fn schedule(schedule: &str, field: &Field, causes: &mut Causes) {
+    let fields: Vec<&str> = schedule.split_whitespace().collect();
+    if schedule.is_empty() {
+        causes.required(field, "");
+    } else if !schedule.starts_with('@') && fields.len() != 5 {
+        let (count, shown) = (fields.len(), fields.join(" "));
+        let why = format!("expected exactly 5 fields, found {count}: [{shown}]");
+        causes.invalid(field, schedule, &why);
+    }
+}
+
 /// What is refused in a CronJob.
 pub(super) fn validate_cron_job(job: &Value, causes: &mut Causes) {
     let (spec, field) = (&job["spec"], Field::new("spec"));
-    if text(spec, "schedule").is_empty() {
-        causes.required(&field.child("schedule"), "");
-    }
+    schedule(text(spec, "schedule"), &field.child("schedule"), causes);
     let policies = ["Allow", "Forbid", "Replace"];
     let policy = text(spec, "concurrencyPolicy");
     causes.one_of(&field.child("concurrencyPolicy"), policy, &policies);

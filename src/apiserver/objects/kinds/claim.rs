@@ -5,7 +5,9 @@
 use serde_json::{Value, json};
 
 use super::volume::{access_modes, mode_and_class};
-use crate::apiserver::objects::json::{copy, ensure, list_mut, quantity, set, set_default, text};
+use crate::apiserver::objects::json::{
+    copy, ensure, list_mut, quantity, set, set_default, take, text,
+};
 use crate::apiserver::objects::refusal::{Causes, Field};
 use crate::apiserver::objects::selector;
 use crate::units::{Canonical, Quantity};
@@ -23,6 +25,9 @@ pub(super) fn defaults(claim: &mut Value) {
 fn fill_spec(spec: &mut Value) {
     set_default(spec, "volumeMode", "Filesystem");
     ensure(spec, "resources");
+    if !spec["dataSource"].is_null() && !is_plain_source(&spec["dataSource"]) {
+        take(spec, "dataSource");
+    }
     // The two sources of data are kept the same.
     if spec["dataSourceRef"].is_null() && !spec["dataSource"].is_null() {
         let source = spec["dataSource"].clone();
@@ -30,6 +35,16 @@ fn fill_spec(spec: &mut Value) {
     } else if spec["dataSource"].is_null() && spec["dataSourceRef"]["namespace"].is_null() {
         let source = spec["dataSourceRef"].clone();
         copy(spec, &json!({"dataSource": source}), "dataSource");
+    }
+}
+
+/// Whether a claim or a snapshot is meant: the field can have nothing else.
+///
+/// Upstream: pvcutil.EnforceDataSourceBackwardsCompatibility, v1.37.
+fn is_plain_source(source: &Value) -> bool {
+    match (text(source, "kind"), text(source, "apiGroup")) {
+        ("PersistentVolumeClaim", group) => group.is_empty(),
+        (kind, group) => kind == "VolumeSnapshot" && group == "snapshot.storage.k8s.io",
     }
 }
 
@@ -67,6 +82,13 @@ pub(in crate::apiserver::objects) fn spec(spec: &Value, field: &Field, causes: &
         Some(_) => {}
     }
     mode_and_class(spec, field, causes);
+    for key in ["dataSource", "dataSourceRef"] {
+        for part in ["name", "kind"] {
+            if !spec[key].is_null() && text(&spec[key], part).is_empty() {
+                causes.required(&field.child(key).child(part), "");
+            }
+        }
+    }
 }
 
 /// What is refused in a change of a claim.

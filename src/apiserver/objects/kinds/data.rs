@@ -88,7 +88,9 @@ pub(super) fn validate_secret(secret: &Value, causes: &mut Causes) {
     if kind == "kubernetes.io/basic-auth" {
         let keys = ["username", "password"];
         if keys.iter().all(|key| secret["data"][*key].is_null()) {
-            keys.iter().for_each(|key| causes.required(&field.key(key), ""));
+            for key in keys {
+                causes.required(&field.key(key), "");
+            }
         }
     }
     let account = "kubernetes.io/service-account.name";

@@ -5,8 +5,9 @@
 use serde_json::{Value, json};
 
 use crate::apiserver::objects::json::{
-    ensure, list_mut, part, set, set_default_int, set_default_text, text,
+    ensure, list, list_mut, part, set, set_default_int, set_default_text, text,
 };
+use crate::apiserver::objects::names;
 use crate::apiserver::objects::refusal::{Causes, Field};
 
 /// Fills in a claim.
@@ -49,6 +50,46 @@ fn fill(request: &mut Value) {
     }
     for toleration in list_mut(request, "tolerations") {
         set_default_text(toleration, "operator", "Equal");
+    }
+}
+
+/// What is refused in a claim.
+pub(super) fn validate_claim(claim: &Value, causes: &mut Causes) {
+    let field = Field::new("spec.devices.requests");
+    for (at, request) in list(&claim["spec"]["devices"], "requests").iter().enumerate() {
+        let (name, field) = (text(request, "name"), field.index(at));
+        causes.invalid_each(&field.child("name"), name, names::dns_label(name));
+        let (one, several) = (&request["exactly"], list(request, "firstAvailable"));
+        if one.is_null() == several.is_empty() {
+            let rule = "exactly one of `exactly` or `firstAvailable` is required";
+            if one.is_null() {
+                causes.required(&field, rule);
+            } else {
+                causes.invalid(&field, request.clone(), rule);
+            }
+        }
+        if !one.is_null() {
+            device_class(one, &field.child("exactly"), causes);
+        }
+        for (at, other) in several.iter().enumerate() {
+            let field = field.child("firstAvailable").index(at);
+            let name = text(other, "name");
+            causes.invalid_each(&field.child("name"), name, names::dns_label(name));
+            device_class(other, &field, causes);
+        }
+    }
+}
+
+fn device_class(request: &Value, field: &Field, causes: &mut Causes) {
+    let (mode, modes) = (text(request, "allocationMode"), ["All", "ExactCount"]);
+    if !modes.contains(&mode) {
+        causes.not_supported(&field.child("allocationMode"), mode, &modes);
+    }
+    let (class, field) = (text(request, "deviceClassName"), field.child("deviceClassName"));
+    if class.is_empty() {
+        causes.required(&field, "");
+    } else {
+        causes.invalid_each(&field, class, names::subdomain(class));
     }
 }
 

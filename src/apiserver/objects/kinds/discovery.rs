@@ -36,7 +36,13 @@ pub(super) fn validate_slice(slice: &Value, causes: &mut Causes) {
     for (at, endpoint) in endpoints.iter().enumerate() {
         let (addresses, field) = (list(endpoint, "addresses"), field.index(at).child("addresses"));
         if addresses.is_empty() {
-            causes.required(&field, "must contain at least 1 address");
+            causes.required(&field, "");
+        }
+        for (at, address) in addresses.iter().filter_map(Value::as_str).enumerate() {
+            if matches!(kind, "IPv4" | "IPv6") && address.parse::<std::net::IpAddr>().is_err() {
+                let why = "must be a valid IP address, (e.g. 10.9.8.7 or 2001:db8::ffff)";
+                causes.invalid(&field.index(at), address, why);
+            }
         }
         if addresses.len() > ADDRESSES_MAX {
             causes.too_many(&field, addresses.len(), ADDRESSES_MAX);

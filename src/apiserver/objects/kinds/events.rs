@@ -4,7 +4,7 @@
 
 use serde_json::Value;
 
-use crate::apiserver::objects::json::{ensure, namespace, set_default, text};
+use crate::apiserver::objects::json::{ensure, namespace, set_default, take, text};
 use crate::apiserver::objects::refusal::{Causes, Field};
 use crate::apiserver::objects::selector;
 
@@ -15,8 +15,13 @@ const NOTE_MAX: usize = 1024;
 
 /// Fills in an Event of the core group.
 pub(super) fn defaults(event: &mut Value) {
-    ensure(event, "involvedObject");
+    if let Some(Value::Object(object)) = ensure(event, "involvedObject") {
+        object.retain(|_, value| value != "");
+    }
     ensure(event, "source");
+    if text(event, "type").is_empty() {
+        take(event, "type");
+    }
     set_default(event, "reportingComponent", "");
     set_default(event, "reportingInstance", "");
 }

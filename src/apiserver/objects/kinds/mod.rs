@@ -37,12 +37,21 @@ pub(super) struct Kind {
     pub(super) validate: fn(&Value, &mut Causes),
     /// What is refused in a change, besides.
     pub(super) validate_update: fn(&Value, &Value, &mut Causes),
-    /// Whether changes of the status have a subresource of their own.
-    pub(super) has_status: bool,
-    /// Whether creation leaves the status as it is sent.
-    pub(super) keeps_status: bool,
+    /// Who writes the status.
+    pub(super) status: Status,
     /// Whether changes of the spec are counted in `metadata.generation`.
     pub(super) counted: bool,
+}
+
+/// Who writes the status of a kind.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) enum Status {
+    /// There is none, or none of its own.
+    None,
+    /// Only the subresource does.
+    Apart,
+    /// Creation does, and then only the subresource.
+    FromCreation,
 }
 
 /// A kind of which nothing is known but its metadata.
@@ -53,12 +62,11 @@ const PLAIN: Kind = Kind {
     create: |_, _| {},
     validate: |_, _| {},
     validate_update: |_, _, _| {},
-    has_status: false,
-    keeps_status: false,
+    status: Status::None,
     counted: false,
 };
 /// A kind with a status that clients do not set on creation.
-const WITH_STATUS: Kind = Kind { has_status: true, ..PLAIN };
+const WITH_STATUS: Kind = Kind { status: Status::Apart, ..PLAIN };
 /// A kind of which a controller makes pods.
 const WORKLOAD: Kind = Kind { counted: true, ..WITH_STATUS };
 
@@ -77,8 +85,7 @@ impl Kind {
                 defaults: node::defaults,
                 validate: node::validate,
                 validate_update: node::validate_update,
-                has_status: true,
-                keeps_status: true,
+                status: Status::FromCreation,
                 ..PLAIN
             },
             "namespaces" => Self {
@@ -247,6 +254,7 @@ impl Kind {
             "resourceclaims.resource.k8s.io" => Self {
                 defaults: devices::claim_defaults,
                 create: devices::create,
+                validate: devices::validate_claim,
                 validate_update: devices::validate_update,
                 ..WITH_STATUS
             },

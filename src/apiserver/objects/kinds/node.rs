@@ -4,7 +4,7 @@
 
 use serde_json::{Value, json};
 
-use crate::apiserver::objects::json::{ensure, list, set_default, set_default_int, text};
+use crate::apiserver::objects::json::{ensure, list, list_mut, set_default, set_default_int, text};
 use crate::apiserver::objects::pod::placement::EFFECTS;
 use crate::apiserver::objects::pod::resources::list_of_amounts;
 use crate::apiserver::objects::refusal::{Causes, Field};
@@ -33,6 +33,9 @@ pub(super) fn defaults(node: &mut Value) {
     if status["allocatable"].is_null() && !status["capacity"].is_null() {
         let capacity = status["capacity"].clone();
         set_default(status, "allocatable", capacity);
+    }
+    for condition in list_mut(status, "conditions") {
+        set_default(condition, "status", "");
     }
     let endpoint = ensure(status, "daemonEndpoints").and_then(|own| ensure(own, "kubeletEndpoint"));
     if let Some(endpoint) = endpoint {
@@ -85,7 +88,7 @@ pub(super) fn validate(node: &Value, causes: &mut Causes) {
         );
         causes.internal(&field, &why);
     }
-    if ranges.len() > 1 && !mixed {
+    if ranges.len() > 1 && (!mixed || bad.is_some()) {
         let why = "may specify no more than one CIDR for each IP family";
         causes.invalid(&field, ranges.to_vec(), why);
     }

@@ -16,6 +16,7 @@ use crate::units::hash_bytes;
 
 const TYPES: [&str; 4] = ["ClusterIP", "ExternalName", "LoadBalancer", "NodePort"];
 const AFFINITIES: [&str; 2] = ["ClientIP", "None"];
+const POLICIES: [&str; 2] = ["Cluster", "Local"];
 const PROTOCOLS: [&str; 3] = ["SCTP", "TCP", "UDP"];
 /// How long a client stays with its pod, in seconds.
 const AFFINITY_SECONDS: i64 = 10_800;
@@ -131,6 +132,9 @@ fn from(seed: u64, range: std::ops::RangeInclusive<u64>) -> impl Iterator<Item =
 /// What is refused in a service.
 pub(super) fn validate(service: &Value, causes: &mut Causes) {
     let (spec, field) = (&service["spec"], Field::new("spec"));
+    if !addresses(spec, &field.child("clusterIPs"), causes) {
+        return;
+    }
     let kind = text(spec, "type");
     let (ports, headless) = (list(spec, "ports"), text(spec, "clusterIP") == "None");
     if !headless && kind != "ExternalName" && ports.is_empty() {
@@ -159,6 +163,25 @@ pub(super) fn validate(service: &Value, causes: &mut Causes) {
     selector::labels(&spec["selector"], &field.child("selector"), causes);
     causes.one_of(&field.child("sessionAffinity"), text(spec, "sessionAffinity"), &AFFINITIES);
     causes.one_of(&field.child("type"), kind, &TYPES);
+    let (policy, at) = (text(spec, "externalTrafficPolicy"), field.child("externalTrafficPolicy"));
+    let external = kind == "NodePort" || kind == "LoadBalancer";
+    if !policy.is_empty() && !external && list(spec, "externalIPs").is_empty() {
+        causes.invalid(&at, policy, "may only be set for externally-accessible services");
+    } else if !policy.is_empty() && !POLICIES.contains(&policy) {
+        causes.not_supported(&at, policy, &POLICIES);
+    }
+}
+
+/// Upstream looks at the addresses first, and no further where one is wrong.
+fn addresses(spec: &Value, field: &Field, causes: &mut Causes) -> bool {
+    let before = causes.len();
+    for (at, address) in list(spec, "clusterIPs").iter().filter_map(Value::as_str).enumerate() {
+        if address != "None" && address.parse::<std::net::IpAddr>().is_err() {
+            let why = "must be a valid IP address, (e.g. 10.9.8.7 or 2001:db8::ffff)";
+            causes.invalid(&field.index(at), address, why);
+        }
+    }
+    causes.len() == before
 }
 
 fn one_port(port: &Value, named: bool, before: &[Value], field: &Field, causes: &mut Causes) {

@@ -114,6 +114,11 @@ fn sources(spec: &Value, field: &Field, causes: &mut Causes) {
             causes.required(&field.child(source).child(key), "");
         }
     }
+    let driver = text(&spec["csi"], "driver");
+    if !driver.is_empty() {
+        let at = field.child("csi").child("driver");
+        causes.invalid_each(&at, driver, names::subdomain(&driver.to_lowercase()));
+    }
     if !spec["csi"].is_null() && text(&spec["csi"], "volumeHandle").is_empty() {
         causes.required(&field.child("csi").child("volumeHandle"), "");
     }

@@ -4,7 +4,9 @@
 
 use serde_json::{Value, json};
 
-use crate::apiserver::objects::json::{fields, int, length, list, push, set, take, text};
+use super::claim;
+
+use crate::apiserver::objects::json::{fields, int, length, list, part, push, set, take, text};
 use crate::apiserver::objects::pod::validate;
 use crate::apiserver::objects::refusal::{Causes, Field};
 use crate::apiserver::objects::{names, selector};
@@ -44,13 +46,19 @@ fn is_zero(value: &Value) -> bool {
     number.or_else(|| value.as_i64()).unwrap_or(0) == 0
 }
 
-/// The selector, which has to select the template's pods.
-fn selected_template(spec: &Value, what: &str, field: &Field, causes: &mut Causes) {
+/// The selector, which has to select the template's pods; says whether it can be read.
+fn selected_template(spec: &Value, what: &str, field: &Field, causes: &mut Causes) -> bool {
     let (own, at) = (&spec["selector"], field.child("selector"));
+    let before = causes.len();
     if own.is_null() {
         causes.required(&at, "");
     } else {
         selector::selector(own, &at, causes);
+        if causes.len() > before {
+            let why = if what == "statefulset" { "" } else { "invalid label selector" };
+            causes.invalid(&at, own.clone(), why);
+            return false;
+        }
         if selector::is_empty(own) {
             causes.invalid(&at, own.clone(), &format!("empty selector is invalid for {what}"));
         }
@@ -61,6 +69,7 @@ fn selected_template(spec: &Value, what: &str, field: &Field, causes: &mut Cause
         let at = field.child("template").child("metadata").child("labels");
         causes.invalid(&at, labels.clone(), LABELS_DIFFER);
     }
+    true
 }
 
 /// The template of pods that run for ever.
@@ -87,8 +96,9 @@ fn lasting(template: &Value, kind: &str, field: &Field, causes: &mut Causes) {
 pub(super) fn deployment(deployment: &Value, causes: &mut Causes) {
     let (spec, field) = (&deployment["spec"], Field::new("spec"));
     not_negative(spec, &["replicas"], &field, causes);
-    selected_template(spec, "deployment", &field, causes);
-    lasting_template(spec, "ReplicaSet", &field, causes);
+    if selected_template(spec, "deployment", &field, causes) {
+        lasting_template(spec, "ReplicaSet", &field, causes);
+    }
     let (strategy, at) = (&spec["strategy"], field.child("strategy"));
     let update = &strategy["rollingUpdate"];
     match text(strategy, "type") {
@@ -127,8 +137,9 @@ pub(super) fn deployment(deployment: &Value, causes: &mut Causes) {
 pub(super) fn replica_set(object: &Value, causes: &mut Causes) {
     let (spec, field) = (&object["spec"], Field::new("spec"));
     not_negative(spec, &["replicas", "minReadySeconds"], &field, causes);
-    selected_template(spec, "deployment", &field, causes);
-    lasting_template(spec, "ReplicaSet", &field, causes);
+    if selected_template(spec, "deployment", &field, causes) {
+        lasting_template(spec, "ReplicaSet", &field, causes);
+    }
 }
 
 /// What is refused in a ReplicationController.
@@ -175,21 +186,25 @@ pub(super) fn stateful_set(object: &Value, causes: &mut Causes) {
         }
         _ => causes.invalid(&at, strategy.clone(), "must be 'RollingUpdate' or 'OnDelete'"),
     }
+    for (at, claim) in list(spec, "volumeClaimTemplates").iter().enumerate() {
+        let at = field.child("volumeClaimTemplates").index(at).child("spec");
+        claim::spec(&claim["spec"], &at, causes);
+    }
     not_negative(spec, &["replicas", "minReadySeconds"], &field, causes);
     let service = text(spec, "serviceName");
     if !service.is_empty() {
         causes.invalid_each(&field.child("serviceName"), service, names::dns_label(service));
     }
-    selected_template(spec, "statefulset", &field, causes);
-    let mut template = spec["template"].clone();
-    for key in ["hostname", "subdomain"] {
-        take(&mut template["spec"], key);
-    }
-    claims_as_volumes(&mut template, spec);
     let at = field.child("template");
-    validate::template(&template, &at, causes);
-    let labels = &template["metadata"]["labels"];
-    selector::labels(labels, &at.child("labels"), causes);
+    if selected_template(spec, "statefulset", &field, causes) {
+        let mut template = spec["template"].clone();
+        if let Some(own) = part(&mut template, "spec") {
+            take(own, "hostname");
+            take(own, "subdomain");
+        }
+        claims_as_volumes(&mut template, spec);
+        validate::template(&template, &at, causes);
+    }
     lasting(&spec["template"], "StatefulSet", &at, causes);
 }
 
@@ -202,14 +217,12 @@ fn claims_as_volumes(template: &mut Value, spec: &Value) {
         .filter(|volume| !claims.iter().any(|claim| name_of(claim) == text(volume, "name")))
         .cloned()
         .collect();
-    if claims.is_empty() {
-        return;
-    }
-    set(&mut template["spec"], "volumes", kept);
+    let Some(pods) = part(template, "spec").filter(|_| !claims.is_empty()) else { return };
+    set(pods, "volumes", kept);
     for claim in claims {
         let name = name_of(claim);
         let volume = json!({"name": name, "persistentVolumeClaim": {"claimName": name}});
-        push(&mut template["spec"], "volumes", volume);
+        push(pods, "volumes", volume);
     }
 }
 
@@ -224,10 +237,11 @@ pub(super) fn stateful_set_update(new: &Value, old: &Value, causes: &mut Causes)
 /// What is refused in a DaemonSet.
 pub(super) fn daemon_set(object: &Value, causes: &mut Causes) {
     let (spec, field) = (&object["spec"], Field::new("spec"));
-    let own = &spec["selector"];
+    let (own, before) = (&spec["selector"], causes.len());
     selector::selector(own, &field.child("selector"), causes);
     let labels = &spec["template"]["metadata"]["labels"];
-    if own.is_null() || !selector::selects(own, labels) {
+    let readable = causes.len() == before;
+    if readable && (own.is_null() || !selector::selects(own, labels)) {
         let at = field.child("template").child("metadata").child("labels");
         causes.invalid(&at, labels.clone(), LABELS_DIFFER);
     }
@@ -241,7 +255,10 @@ pub(super) fn daemon_set(object: &Value, causes: &mut Causes) {
     match text(strategy, "type") {
         "OnDelete" => {}
         "RollingUpdate" => rolling_daemons(&strategy["rollingUpdate"], &at, causes),
-        other => causes.not_supported(&at.child("type"), other, &["RollingUpdate", "OnDelete"]),
+        _ => {
+            let valid = ["RollingUpdate", "OnDelete"];
+            causes.not_supported_json(&at, &strategy.to_string(), &valid);
+        }
     }
 }
 

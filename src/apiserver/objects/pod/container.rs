@@ -6,7 +6,7 @@
 use serde_json::Value;
 
 use super::volumes::mounts;
-use super::{probe, resources};
+use super::{field_refs, probe, resources};
 use crate::apiserver::objects::json::{int, list, text};
 use crate::apiserver::objects::names;
 use crate::apiserver::objects::refusal::{Causes, Field};
@@ -196,8 +196,14 @@ fn environment(container: &Value, field: &Field, causes: &mut Causes) {
         value_from(variable, &field.child("valueFrom"), causes);
     }
     let at_list = field.child("envFrom");
-    for source in list(container, "envFrom") {
-        let given = ["configMapRef", "secretRef"].map(|key| !source[key].is_null());
+    for (at, source) in list(container, "envFrom").iter().enumerate() {
+        let keys = ["configMapRef", "secretRef"];
+        for key in keys.into_iter().filter(|key| !source[*key].is_null()) {
+            if text(&source[key], "name").is_empty() {
+                causes.required(&at_list.index(at).child(key).child("name"), "");
+            }
+        }
+        let given = keys.map(|key| !source[key].is_null());
         match given.iter().filter(|given| **given).count() {
             0 => {
                 let why = "must specify one of: `configMapRef` or `secretRef`";
@@ -217,6 +223,7 @@ fn value_from(variable: &Value, field: &Field, causes: &mut Causes) {
     if source.is_null() {
         return;
     }
+    field_refs::variable(source, field, causes);
     let keys = ["fieldRef", "resourceFieldRef", "configMapKeyRef", "secretKeyRef", "fileKeyRef"];
     let given = keys.iter().filter(|key| !source[**key].is_null()).count();
     for key in ["configMapKeyRef", "secretKeyRef"] {
@@ -263,8 +270,11 @@ fn restart_policy(container: &Value, field: &Field, causes: &mut Causes) {
         if !actions.contains(&action) {
             causes.not_supported(&field.child("action"), action, &actions);
         }
-        if rule["exitCodes"].is_null() {
-            causes.required(&field.child("exitCodes"), "must be specified");
+        let (codes, at) = (&rule["exitCodes"], field.child("exitCodes"));
+        if codes.is_null() {
+            causes.required(&at, "must be specified");
+        } else if !matches!(text(codes, "operator"), "In" | "NotIn") {
+            causes.not_supported(&at.child("operator"), text(codes, "operator"), &["In", "NotIn"]);
         }
     }
 }
@@ -289,6 +299,7 @@ fn security(context: &Value, field: &Field, causes: &mut Causes) {
     for key in ["runAsUser", "runAsGroup"] {
         super::validate::user_id(context, key, field, causes);
     }
+    super::validate::seccomp(context, field, causes);
     if context["allowPrivilegeEscalation"] == false && context["privileged"] == true {
         let why = "cannot set `allowPrivilegeEscalation` to false and `privileged` to true";
         causes.invalid(field, context.clone(), why);

@@ -48,6 +48,11 @@ pub(in crate::apiserver::objects) fn spec(spec: &mut Value) {
         list_mut(spec, which).iter_mut().for_each(defaults_container::container);
     }
     preferred_terms(spec);
+    for toleration in list_mut(spec, "tolerations") {
+        if text(toleration, "key").is_empty() {
+            take(toleration, "key");
+        }
+    }
     // The gates GenericWorkload and EvictionRequestAPI are off.
     take(spec, "schedulingGroup");
     take(spec, "evictionResponders");

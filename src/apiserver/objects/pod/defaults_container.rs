@@ -29,8 +29,10 @@ pub(super) fn container(container: &mut Value) {
         // The gate ContainerStopSignals is off.
         take(lifecycle, "stopSignal");
         for name in ["postStart", "preStop"] {
-            if let Some(handler) = part(lifecycle, name) {
-                http_get(handler);
+            let Some(handler) = part(lifecycle, name) else { continue };
+            http_get(handler);
+            if let Some(sleep) = part(handler, "sleep") {
+                set_default(sleep, "seconds", 0);
             }
         }
     }

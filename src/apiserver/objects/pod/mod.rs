@@ -6,6 +6,7 @@ pub(super) mod container;
 pub(super) mod create;
 pub(super) mod defaults;
 pub(super) mod defaults_container;
+pub(super) mod field_refs;
 pub(super) mod image;
 pub(super) mod placement;
 pub(super) mod probe;

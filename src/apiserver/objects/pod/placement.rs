@@ -135,6 +135,7 @@ pub(super) fn claim_names(all: &[Value], of_pod: &[Value], field: &Field, causes
         }
         let mut known: Vec<&str> = of_pod.iter().map(|claim| text(claim, "name")).collect();
         if !known.contains(&name) {
+            known.retain(|name| !name.is_empty());
             known.sort_unstable();
             let rule = "must be one of the names in pod.spec.resourceClaims";
             let why = match known[..] {

@@ -6,9 +6,9 @@ use serde_json::Value;
 
 use super::update::{count_generation, reset_metadata};
 use super::{create, qos, validate};
-use crate::apiserver::objects::json::{copy, fields, length, list, list_mut, set, take, text};
-use crate::apiserver::objects::metadata;
+use crate::apiserver::objects::json::{copy, ensure, fields, length, list, list_mut, part, text};
 use crate::apiserver::objects::refusal::{Causes, Field};
+use crate::apiserver::objects::{metadata, omit};
 
 const LISTS: [&str; 2] = ["containers", "initContainers"];
 const MIRROR: &str = "kubernetes.io/config.mirror";
@@ -102,19 +102,14 @@ fn one(which: &str, container: &Value, was: &Value, field: &Field, causes: &mut 
     }
     let mut rest = container.clone();
     for key in ["requests", "limits"] {
+        let Some(own) = part(&mut rest, "resources").and_then(|own| ensure(own, key)) else {
+            continue;
+        };
         for name in ["cpu", "memory"] {
-            let old = was["resources"][key][name].clone();
-            let resources = &mut rest["resources"];
-            if old.is_null() {
-                take(&mut resources[key], name);
-            } else {
-                set(&mut resources[key], name, old);
-            }
-        }
-        if length(&rest["resources"][key]) == 0 {
-            take(&mut rest["resources"], key);
+            copy(own, &was["resources"][key], name);
         }
     }
+    omit::drop_empty(&mut rest);
     copy(&mut rest, was, "resizePolicy");
     if rest == *was {
         return;

@@ -81,6 +81,7 @@ pub(in crate::apiserver::objects) fn spec(
     for key in ["fsGroup", "runAsUser", "runAsGroup"] {
         user_id(security, key, &at("securityContext"), causes);
     }
+    seccomp(security, &at("securityContext"), causes);
     if spec["hostPID"] == true && spec["shareProcessNamespace"] == true {
         let why = "ShareProcessNamespace and HostPID cannot both be enabled";
         causes.invalid(&at("shareProcessNamespace"), true, why);
@@ -133,8 +134,9 @@ fn host_network(spec: &Value, is_pod: bool, field: &Field, causes: &mut Causes) 
     }
     for (index, container) in list(spec, "containers").iter().enumerate() {
         for (at, port) in list(container, "ports").iter().enumerate() {
-            let (host, own) = (int(port, "hostPort").unwrap_or(0), int(port, "containerPort"));
-            if (is_pod || host != 0) && Some(host) != own {
+            let number = |key: &str| int(port, key).unwrap_or(0);
+            let (host, own) = (number("hostPort"), number("containerPort"));
+            if (is_pod || host != 0) && host != own {
                 let field = field.child("containers").index(index).child("ports").index(at);
                 let why = "must match `containerPort` when `hostNetwork` is true";
                 causes.invalid(&field.child("hostPort"), host, why);
@@ -152,6 +154,35 @@ pub(super) fn user_id(context: &Value, key: &str, field: &Field, causes: &mut Ca
     }
 }
 
+/// The seccomp profile, where one is named.
+pub(super) fn seccomp(context: &Value, field: &Field, causes: &mut Causes) {
+    let (profile, field) = (&context["seccompProfile"], field.child("seccompProfile"));
+    if profile.is_null() {
+        return;
+    }
+    let kind = text(profile, "type");
+    let kinds = ["Localhost", "RuntimeDefault", "Unconfined"];
+    if kind.is_empty() {
+        causes.required(&field.child("type"), "type is required when seccompProfile is set");
+    } else if !kinds.contains(&kind) {
+        causes.not_supported(&field.child("type"), kind, &kinds);
+    }
+    let (own, at) = (&profile["localhostProfile"], field.child("localhostProfile"));
+    if kind == "Localhost" && own.is_null() {
+        causes.required(&at, "must be set when seccomp type is Localhost");
+    } else if kind != "Localhost" && !own.is_null() {
+        causes.invalid(&at, own.clone(), "can only be set when seccomp type is Localhost");
+    }
+}
+
+/// An address.
+fn address(text: &str, field: &Field, causes: &mut Causes) {
+    if text.parse::<std::net::IpAddr>().is_err() {
+        let why = "must be a valid IP address, (e.g. 10.9.8.7 or 2001:db8::ffff)";
+        causes.invalid(field, text, why);
+    }
+}
+
 fn dns_config(spec: &Value, field: &Field, causes: &mut Causes) {
     let config = &spec["dnsConfig"];
     let servers = list(config, "nameservers");
@@ -166,6 +197,9 @@ fn dns_config(spec: &Value, field: &Field, causes: &mut Causes) {
     if servers.len() > 3 {
         let why = "must not have more than 3 nameservers";
         causes.invalid(&field.child("nameservers"), servers.to_vec(), why);
+    }
+    for (at, server) in servers.iter().filter_map(Value::as_str).enumerate() {
+        address(server, &field.child("nameservers").index(at), causes);
     }
     for (at, option) in list(config, "options").iter().enumerate() {
         if text(option, "name").is_empty() {
@@ -192,11 +226,7 @@ fn host_name(spec: &Value, field: &Field, causes: &mut Causes) {
 fn host_aliases(spec: &Value, field: &Field, causes: &mut Causes) {
     for (at, alias) in list(spec, "hostAliases").iter().enumerate() {
         let field = field.index(at);
-        let address = text(alias, "ip");
-        if address.parse::<std::net::IpAddr>().is_err() {
-            let why = "must be a valid IP address, (e.g. 10.9.8.7 or 2001:db8::ffff)";
-            causes.invalid(&field.child("ip"), address, why);
-        }
+        address(text(alias, "ip"), &field.child("ip"), causes);
         for (index, host) in list(alias, "hostnames").iter().filter_map(Value::as_str).enumerate() {
             let field = field.child("hostnames").index(index);
             causes.invalid_each(&field, host, names::subdomain(host));
@@ -222,11 +252,11 @@ pub(in crate::apiserver::objects) fn template(
     field: &Field,
     causes: &mut Causes,
 ) {
-    let meta = field.child("metadata");
-    selector::labels(&template["metadata"]["labels"], &meta.child("labels"), causes);
+    // Upstream leaves the metadata out of the path.
+    selector::labels(&template["metadata"]["labels"], &field.child("labels"), causes);
     for (key, _) in fields(&template["metadata"]["annotations"]) {
         let wrong = names::qualified(&key.to_lowercase());
-        causes.invalid_each(&meta.child("annotations"), key, wrong);
+        causes.invalid_each(&field.child("annotations"), key, wrong);
     }
     spec(&template["spec"], None, &field.child("spec"), causes);
     if !list(&template["spec"], "ephemeralContainers").is_empty() {

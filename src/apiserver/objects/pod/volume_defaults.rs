@@ -50,7 +50,10 @@ pub(super) fn volume(volume: &mut Value) {
 /// The sources of drivers that once were part of Kubernetes.
 pub(in crate::apiserver::objects) fn in_tree(inner: &mut Value, source: &str) {
     match source {
-        "iscsi" => set_default_text(inner, "iscsiInterface", "default"),
+        "iscsi" => {
+            set_default_text(inner, "iscsiInterface", "default");
+            set_default(inner, "lun", 0);
+        }
         "rbd" => {
             set_default_text(inner, "pool", "rbd");
             set_default_text(inner, "user", "admin");

@@ -6,6 +6,8 @@
 
 use serde_json::Value;
 
+use super::field_refs;
+
 use crate::apiserver::objects::json::{fields, int, list, quantity, text};
 use crate::apiserver::objects::kinds::claim;
 use crate::apiserver::objects::names;
@@ -46,6 +48,8 @@ const SOURCES: [&str; 31] = [
     "ephemeral",
     "image",
 ];
+/// The shortest time for which a projected token is good.
+const TOKEN_SECONDS_MIN: i64 = 600;
 const FILE_MODE_MAX: i64 = 0o777;
 const HOST_PATH_TYPES: [&str; 8] = [
     "",
@@ -92,7 +96,7 @@ fn sources(volume: &Value, pod_name: &str, field: &Field, causes: &mut Causes) {
         return;
     };
     one_source(first, &volume[first.as_str()], &field.child(first), causes);
-    if first == "ephemeral" && !pod_name.is_empty() {
+    if first == "ephemeral" && !pod_name.is_empty() && !text(volume, "name").is_empty() {
         let claim = format!("{pod_name}-{}", text(volume, "name"));
         for why in names::subdomain(&claim) {
             let why = format!("PVC name {claim:?}: {why}");
@@ -133,21 +137,22 @@ fn one_source(name: &str, source: &Value, field: &Field, causes: &mut Causes) {
         "secret" => {
             needed(source, "secretName", field, causes);
             mode(source, field, causes);
+            items(source, field, causes);
         }
         "configMap" => {
             needed(source, "name", field, causes);
             mode(source, field, causes);
+            items(source, field, causes);
         }
-        "downwardAPI" | "projected" => mode(source, field, causes),
+        "downwardAPI" => {
+            mode(source, field, causes);
+            field_refs::files(source, field, causes);
+        }
+        "projected" => {
+            mode(source, field, causes);
+            projected(source, field, causes);
+        }
         "persistentVolumeClaim" => needed(source, "claimName", field, causes),
-        "nfs" => {
-            needed(source, "server", field, causes);
-            needed(source, "path", field, causes);
-            let path = text(source, "path");
-            if !path.starts_with('/') {
-                causes.invalid(&field.child("path"), path, "must be an absolute path");
-            }
-        }
         "csi" => needed(source, "driver", field, causes),
         "image" => needed(source, "reference", field, causes),
         "ephemeral" => {
@@ -159,7 +164,82 @@ fn one_source(name: &str, source: &Value, field: &Field, causes: &mut Causes) {
                 claim::spec(&template["spec"], &field.child("spec"), causes);
             }
         }
+        _ => remote_source(name, source, field, causes),
+    }
+}
+
+fn remote_source(name: &str, source: &Value, field: &Field, causes: &mut Causes) {
+    match name {
+        "nfs" => {
+            needed(source, "server", field, causes);
+            needed(source, "path", field, causes);
+            let path = text(source, "path");
+            if !path.starts_with('/') {
+                causes.invalid(&field.child("path"), path, "must be an absolute path");
+            }
+        }
+        "iscsi" => {
+            needed(source, "targetPortal", field, causes);
+            needed(source, "iqn", field, causes);
+            let (name, known) = (text(source, "iqn"), ["iqn", "eui", "naa"]);
+            if !name.is_empty() && !known.iter().any(|start| name.starts_with(start)) {
+                let why = "must be valid format starting with iqn, eui, or naa";
+                causes.invalid(&field.child("iqn"), name, why);
+            }
+            if let Some(lun) = int(source, "lun").filter(|lun| !(0..=255).contains(lun)) {
+                causes.invalid(&field.child("lun"), lun, "must be between 0 and 255, inclusive");
+            }
+        }
+        "rbd" => {
+            if list(source, "monitors").is_empty() {
+                causes.required(&field.child("monitors"), "");
+            }
+            needed(source, "image", field, causes);
+        }
         _ => {}
+    }
+}
+
+/// What is put together in one volume; no two files may have the same path.
+fn projected(source: &Value, field: &Field, causes: &mut Causes) {
+    let mut paths: Vec<&str> = Vec::new();
+    for (at, part) in list(source, "sources").iter().enumerate() {
+        let at = field.child("sources").index(at);
+        field_refs::files(&part["downwardAPI"], &at.child("downwardAPI"), causes);
+        for key in ["secret", "configMap"] {
+            if !part[key].is_null() {
+                needed(&part[key], "name", &at.child(key), causes);
+                items(&part[key], &at.child(key), causes);
+            }
+        }
+        let token = &part["serviceAccountToken"];
+        if !token.is_null() {
+            let (seconds, at) = (int(token, "expirationSeconds"), at.child("serviceAccountToken"));
+            if let Some(seconds) = seconds.filter(|seconds| *seconds < TOKEN_SECONDS_MIN) {
+                let why = "may not specify a duration less than 10 minutes";
+                causes.invalid(&at.child("expirationSeconds"), seconds, why);
+            }
+            needed(token, "path", field, causes);
+        }
+        for key in ["secret", "configMap", "downwardAPI"] {
+            for file in list(&part[key], "items") {
+                let path = text(file, "path");
+                if paths.contains(&path) && !path.is_empty() {
+                    let shown = if key == "downwardAPI" { path } else { text(&part[key], "name") };
+                    causes.invalid(field, shown, "conflicting duplicate paths");
+                }
+                paths.push(path);
+            }
+        }
+    }
+}
+
+/// The keys of a secret or a config map that become files.
+fn items(source: &Value, field: &Field, causes: &mut Causes) {
+    for (at, item) in list(source, "items").iter().enumerate() {
+        let field = field.child("items").index(at);
+        needed(item, "key", &field, causes);
+        field_refs::local_path(text(item, "path"), &field.child("path"), causes);
     }
 }
 
