@@ -46,8 +46,20 @@ pub(super) fn renew(object: &mut Value, applied: &Value) {
         return;
     }
     let mut applied = applied.clone();
-    if let Some(own) = applied.pointer_mut("/metadata/annotations").and_then(Value::as_object_mut) {
-        own.remove(ANNOTATION);
+    if let Some(metadata) = applied.get_mut("metadata").and_then(Value::as_object_mut) {
+        // Upstream holds them as texts meanwhile, so that null becomes one.
+        match metadata.get_mut("annotations") {
+            Some(Value::Object(own)) => {
+                own.remove(ANNOTATION);
+                for value in own.values_mut().filter(|value| value.is_null()) {
+                    *value = "".into();
+                }
+            }
+            Some(Value::Null) => {
+                metadata.remove("annotations");
+            }
+            _ => {}
+        }
     }
     // Go escapes these in JSON.
     let text = applied.to_string().replace('&', "\\u0026").replace('<', "\\u003c");

@@ -227,7 +227,7 @@ fn of_type(shape: &Type, structs: &mut Vec<usize>) -> Value {
             }
             list
         }
-        Shape::Map { value, atomic } => {
+        Shape::Map { value, atomic, .. } => {
             let value = of_type(value, structs);
             let mut map = json!({"type": "object", "additionalProperties": value});
             if *atomic {

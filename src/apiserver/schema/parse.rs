@@ -122,9 +122,10 @@ fn read_type(text: &'static str, names: &Names) -> Option<Type> {
         return Some(Type { shape, pointer: false, name: None });
     }
     if let Some(rest) = text.strip_prefix("map[") {
-        let (_, value) = rest.split_once(']')?;
+        let (key, value) = rest.split_once(']')?;
+        let key = key.rsplit(':').next().unwrap_or(key);
         let value = Box::new(read_type(value, names)?);
-        let shape = Shape::Map { value, atomic: false };
+        let shape = Shape::Map { key, value, atomic: false };
         return Some(Type { shape, pointer: false, name: None });
     }
     let (base, name) = match text.split_once(':') {

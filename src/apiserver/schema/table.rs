@@ -172,6 +172,8 @@ pub enum Shape {
     },
     /// An object with any keys.
     Map {
+        /// What Go calls its keys.
+        key: &'static str,
         /// Its values.
         value: Box<Type>,
         /// Whether server-side apply takes it as one value.
@@ -235,7 +237,7 @@ impl Type {
                 name[from..].to_owned()
             }
             Shape::List { item, .. } => format!("[]{}", item.go_name()),
-            Shape::Map { value, .. } => format!("map[string]{}", value.go_name()),
+            Shape::Map { key, value, .. } => format!("map[{key}]{}", value.go_name()),
         }
     }
 }

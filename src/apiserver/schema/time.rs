@@ -18,6 +18,14 @@ pub(super) fn normal(text: &str, micro: bool) -> Result<String, String> {
             "parsing time {text:?} as {layout:?}: cannot parse {rest:?} as {part:?}"
         ));
     }
+    let parts =
+        [("month", 5..7, 12), ("hour", 11..13, 23), ("minute", 14..16, 59), ("second", 17..19, 59)];
+    for (name, at, most) in parts {
+        let number: u8 = text.get(at).and_then(|digits| digits.parse().ok()).unwrap_or_default();
+        if number > most || (name == "month" && number == 0) {
+            return Err(format!("parsing time {text:?}: {name} out of range"));
+        }
+    }
     let time: Timestamp =
         text.parse().map_err(|_| format!("parsing time {text:?}: day out of range"))?;
     let form = if micro { "%Y-%m-%dT%H:%M:%S.%6fZ" } else { "%Y-%m-%dT%H:%M:%SZ" };
@@ -72,6 +80,8 @@ mod tests {
             ("2026-01-02", false, Err("cannot parse \"\" as \"T\"")),
             ("2026-01-02T03:04:05", false, Err("cannot parse \"\" as \"Z07:00\"")),
             ("2026-02-30T03:04:05Z", false, Err("day out of range")),
+            ("2026-13-02T03:04:05Z", false, Err("month out of range")),
+            ("2026-01-02T24:04:05Z", false, Err("hour out of range")),
             ("2026-01-02T03:04:05Z", true, Err("as \".000000\"")),
             ("2026-01-02T03:04:05+é1:00", false, Err("as \"Z07:00\"")),
         ];

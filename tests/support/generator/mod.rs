@@ -10,6 +10,7 @@ mod affinity;
 mod config;
 mod images;
 mod node;
+mod patch_examples;
 mod patch_values;
 pub(crate) mod patches;
 mod pod;

@@ -4,6 +4,7 @@ use berth::apiserver::schema::{GroupVersionKind, Schema, complete, prune};
 use berth::apiserver::{patch, schema};
 use serde_json::{Value, json};
 
+use super::patch_examples::examples;
 use super::patch_values::Values;
 use super::rng::Rng;
 
@@ -113,10 +114,10 @@ fn decode(kind: &GroupVersionKind, doc: &Value) -> Value {
     }
 }
 
-/// `count` cases and a chain now and then: the same seed gives the same cases, as long as berth gives the
+/// Those written by hand and `count` more, a chain of writes now and then: the same seed gives the same cases, as long as berth gives the
 /// same answers.
 pub(crate) fn cases(seed: &str, count: usize) -> Vec<Value> {
-    let mut cases = Vec::new();
+    let mut cases = examples();
     for index in 0..count {
         let mut rng = Rng::new(&format!("patches/{seed}/{index}"));
         let kind = rng.pick(&KINDS);
