@@ -41,12 +41,14 @@ impl Cluster {
 
     pub(crate) fn start_with(options: Options) -> Self {
         let address = SocketAddr::from((Ipv4Addr::LOCALHOST, 0));
-        let server = Server::start(Listener::bind(address).unwrap(), options).unwrap();
-        let url = format!("http://{}", server.address()).parse().unwrap();
+        let server = Listener::bind(address).expect("a port is free");
+        let server = Server::start(server, options).expect("it can be served");
+        let url = format!("http://{}", server.address());
+        let url = url.parse().expect("an address is a URL");
         let mut config = Config::new(url);
         // A refused eviction is an answer here, not a reason to wait.
         config.default_retry = false;
-        let client = Client::try_from(config).unwrap();
+        let client = Client::try_from(config).expect("the configuration is complete");
         Self { server, client }
     }
 
@@ -75,16 +77,16 @@ impl Cluster {
             .uri(path)
             .header("content-type", media_type)
             .body(body.as_bytes().to_vec().into())
-            .unwrap();
-        let response = self.client.send(request).await.unwrap();
+            .expect("the request is well formed");
+        let response = self.client.send(request).await.expect("the server answers");
         let code = response.status().as_u16();
-        let bytes = response.into_body().collect().await.unwrap().to_bytes();
+        let bytes = response.into_body().collect().await.expect("the answer ends").to_bytes();
         (code, serde_json::from_slice(&bytes).unwrap_or_default())
     }
 }
 
 pub(crate) fn object<T: DeserializeOwned>(value: Value) -> T {
-    serde_json::from_value(value).unwrap()
+    serde_json::from_value(value).expect("the test writes it right")
 }
 
 pub(crate) fn pod(name: &str) -> Pod {
@@ -105,6 +107,7 @@ pub(crate) fn config_map(name: &str) -> ConfigMap {
     object(json!({"metadata": {"name": name}, "data": {"a": "1"}}))
 }
 
+#[expect(clippy::panic, reason = "a helper of tests fails the way a test does")]
 pub(crate) fn status<T: std::fmt::Debug>(result: Result<T, Error>) -> Box<Status> {
     match result {
         Err(Error::Api(status)) => status,
@@ -116,7 +119,7 @@ pub(crate) async fn create<T>(api: &Api<T>, value: &T) -> T
 where
     T: Clone + DeserializeOwned + Serialize + std::fmt::Debug,
 {
-    api.create(&PostParams::default(), value).await.unwrap()
+    api.create(&PostParams::default(), value).await.expect("it can be created")
 }
 
 pub(crate) async fn bind(cluster: &Cluster, name: &str, node: &str) -> (u16, Value) {

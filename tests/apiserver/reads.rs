@@ -96,7 +96,7 @@ async fn discovery_names_every_kind() {
     let found = kube::discovery::Discovery::new(cluster.client.clone()).run().await.unwrap();
     let kinds: Vec<String> = found
         .groups()
-        .flat_map(|group| group.recommended_resources())
+        .flat_map(kube::discovery::ApiGroup::recommended_resources)
         .map(|(resource, _)| resource.kind)
         .collect();
     for kind in ["Pod", "Node", "Deployment", "Lease", "PriorityClass", "ResourceClaim"] {

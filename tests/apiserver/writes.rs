@@ -176,7 +176,7 @@ async fn a_dry_run_stores_nothing() {
 async fn scales_are_read_and_set() {
     let cluster = Cluster::start();
     let path = "/apis/apps/v1/namespaces/default/replicasets";
-    let set = json!({
+    let body = json!({
         "metadata": {"name": "r"},
         "spec": {
             "replicas": 2, "selector": {"matchLabels": {"app": "web"}},
@@ -186,20 +186,23 @@ async fn scales_are_read_and_set() {
             },
         },
     });
-    let (code, made) = cluster.raw("POST", path, "application/json", &set.to_string()).await;
-    assert_eq!(code, 201, "{made}");
+    let (code, answer) = cluster.raw("POST", path, "application/json", &body.to_string()).await;
+    assert_eq!(code, 201, "{answer}");
     let (_, scale) = cluster.raw("GET", &format!("{path}/r/scale"), "", "").await;
     assert_eq!(scale["kind"], "Scale");
     assert_eq!(
         (&scale["spec"]["replicas"], &scale["status"]["selector"]),
         (&json!(2), &json!("app=web"))
     );
-    let patch = r#"{"spec":{"replicas":5}}"#;
+    let five = r#"{"spec":{"replicas":5}}"#;
     let merge = "application/merge-patch+json";
-    let (code, scale) = cluster.raw("PATCH", &format!("{path}/r/scale"), merge, patch).await;
+    let (code, scale) = cluster.raw("PATCH", &format!("{path}/r/scale"), merge, five).await;
     assert_eq!((code, &scale["spec"]["replicas"]), (200, &json!(5)));
-    let (_, set) = cluster.raw("GET", &format!("{path}/r"), "", "").await;
-    assert_eq!((&set["spec"]["replicas"], &set["metadata"]["generation"]), (&json!(5), &json!(2)));
+    let (_, whole) = cluster.raw("GET", &format!("{path}/r"), "", "").await;
+    assert_eq!(
+        (&whole["spec"]["replicas"], &whole["metadata"]["generation"]),
+        (&json!(5), &json!(2))
+    );
 }
 
 #[tokio::test]
