@@ -164,12 +164,34 @@ impl Failure {
         Self::new(400, "BadRequest", message)
     }
 
-    /// Such requests are not taken here.
+    /// What upstream answers for errors that it has no reason for.
     #[must_use]
-    pub fn method_not_allowed(resource: &Resource, action: &str) -> Self {
-        let message =
-            format!("{action} is not supported on resources of kind {:?}", resource.qualified);
-        Self::new(405, "MethodNotAllowed", message).about(resource, "")
+    pub fn untyped(message: impl Into<String>) -> Self {
+        Self::new(500, "", message)
+    }
+
+    /// Nothing takes such requests here.
+    #[must_use]
+    pub fn no_such_method() -> Self {
+        let message = "the server does not allow this method on the requested resource";
+        let mut failure = Self::new(405, "MethodNotAllowed", message);
+        failure.details = Some(Box::default());
+        failure
+    }
+
+    /// A parameter has a value that it cannot have. `options` is the kind of the parameters.
+    #[must_use]
+    pub fn unsupported_value(options: &str, field: &str, value: &str, supported: &[&str]) -> Self {
+        let supported: Vec<String> = supported.iter().map(|one| format!("{one:?}")).collect();
+        let cause = Cause {
+            reason: "FieldValueNotSupported".to_owned(),
+            message: format!(
+                "Unsupported value: {value}: supported values: {}",
+                supported.join(", ")
+            ),
+            field: field.to_owned(),
+        };
+        Self::invalid("meta.k8s.io", options, "", vec![cause])
     }
 
     /// The server's own fault.
@@ -197,9 +219,18 @@ impl Failure {
     /// None of the media types that the client takes can be written.
     #[must_use]
     pub fn not_acceptable() -> Self {
-        let message =
-            "only the following media types are accepted: application/json, application/yaml";
-        Self::new(406, "NotAcceptable", message)
+        let message = "406: Not Acceptable\n\nAvailable representations: application/json, application/json;stream=watch";
+        let mut failure = Self::new(406, "NotAcceptable", message);
+        failure.details = Some(Box::default());
+        failure
+    }
+
+    /// A patch of no known sort.
+    #[must_use]
+    pub fn unsupported_patch() -> Self {
+        let mut failure = Self::new(415, "UnsupportedMediaType", "415: Unsupported Media Type");
+        failure.details = Some(Box::default());
+        failure
     }
 
     /// The body's media type cannot be read. `accepted` are those that can.
@@ -247,9 +278,11 @@ impl Failure {
         }
         let mut status = json!({
             "kind": "Status", "apiVersion": "v1", "metadata": metadata,
-            "status": "Failure", "message": self.message, "reason": self.reason,
-            "code": self.code,
+            "status": "Failure", "message": self.message, "code": self.code,
         });
+        if !self.reason.is_empty() {
+            status["reason"] = json!(self.reason);
+        }
         if let Some(details) = &self.details {
             status["details"] = details.to_value();
         }

@@ -22,6 +22,7 @@ pub mod kubeconfig;
 pub mod objects;
 pub mod patch;
 pub mod print;
+pub mod protobuf;
 pub mod schema;
 pub mod selection;
 pub mod server;

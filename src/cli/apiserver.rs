@@ -83,17 +83,17 @@ fn prepare(args: &ApiserverArgs) -> Result<Prepared, Refusal> {
         .map_err(|error| Refusal::Bind { address: args.address, error })?;
     let scheme = if tls.is_some() { "https" } else { "http" };
     let url = format!("{scheme}://{}", listener.address());
-    let mut hint = format!("serving at {url}; ");
-    if let Some(path) = &args.kubeconfig_out {
+    let how = if let Some(path) = &args.kubeconfig_out {
         let text = kubeconfig(&url, token.as_deref(), authority.as_deref());
         write_private(path, &text)
             .map_err(|error| Refusal::Kubeconfig { path: path.display().to_string(), error })?;
-        hint += &format!("use it with: export KUBECONFIG={}", path.display());
+        format!("use it with: export KUBECONFIG={}", path.display())
     } else if tls.is_none() && token.is_none() {
-        hint += &format!("use it with: kubectl --server={url} get namespaces");
+        format!("use it with: kubectl --server={url} get namespaces")
     } else {
-        hint += "--kubeconfig-out FILE writes a kubeconfig for it";
-    }
+        "--kubeconfig-out FILE writes a kubeconfig for it".to_owned()
+    };
+    let hint = format!("serving at {url}; {how}");
     let options = Options { token, tls, ..Options::default() };
     Ok(Prepared { listener, options, hint })
 }

@@ -1,6 +1,7 @@
 //! Leaf types with a unit or an identity: [`Quantity`], [`Resources`], ids, time, maps of fixed order.
 //! Used by every other folder; uses none.
 
+mod canonical;
 mod collections;
 mod ids;
 mod quantity;
@@ -8,6 +9,7 @@ mod resources;
 mod seed;
 mod time;
 
+pub use canonical::Canonical;
 pub use collections::{IndexVec, Map, Set};
 pub use ids::{Id, NodeId, PodId, Symbol};
 pub use quantity::{Quantity, QuantityError};

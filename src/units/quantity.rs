@@ -95,6 +95,16 @@ impl Quantity {
         Ok(Self { nanos: if text.starts_with('-') { -nanos } else { nanos } })
     }
 
+    /// Steps of 10^-9 units.
+    pub(super) const fn nanos(self) -> i128 {
+        self.nanos
+    }
+
+    /// `nanos` steps of 10^-9 units.
+    pub(super) const fn from_nanos(nanos: i128) -> Self {
+        Self { nanos }
+    }
+
     /// Whether this is exactly zero.
     #[must_use]
     pub const fn is_zero(self) -> bool {

@@ -21,7 +21,12 @@ pub(crate) struct Oracle {
 impl Oracle {
     /// Starts the oracle; `None`, after a line that says so, where Go is missing.
     pub(crate) fn start(test: &str) -> Option<Self> {
-        require(test, "the oracle", Self::try_start())
+        require(test, "the oracle", Self::try_start("oracle"))
+    }
+
+    /// Starts what answers questions about patches, in the same way.
+    pub(crate) fn start_patches(test: &str) -> Option<Self> {
+        require(test, "patches", Self::try_start("patches"))
     }
 
     /// The answer to one scenario.
@@ -30,8 +35,8 @@ impl Oracle {
         self.try_ask(scenario).expect("the oracle answers every line with a line of JSON")
     }
 
-    fn try_start() -> Result<Option<Self>> {
-        let Some(binary) = upstream::binary("oracle")? else {
+    fn try_start(program: &str) -> Result<Option<Self>> {
+        let Some(binary) = upstream::binary(program)? else {
             return Ok(None);
         };
         let mut child =

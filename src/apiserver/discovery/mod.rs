@@ -41,7 +41,7 @@ pub fn serve(
         ["version"] => version(),
         [] => json!({"paths": ["/api", "/api/v1", "/apis", "/healthz", "/livez", "/openapi/v2",
             "/openapi/v3", "/readyz", "/version"]}),
-        ["api"] | ["apis"] => {
+        ["api" | "apis"] => {
             let core = parts == ["api"];
             if negotiate(headers)? == Form::Discovery {
                 let text = if core { &*AGGREGATED_CORE } else { &*AGGREGATED_GROUPS };

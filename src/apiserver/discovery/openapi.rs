@@ -1,5 +1,5 @@
-//! OpenAPI, as far as kubectl needs it: which kinds can be patched, and that the server checks fields
-//! itself.
+//! OpenAPI, as far as kubectl needs it: which kinds can be patched, that the server checks fields itself,
+//! and what `kubectl explain` shows.
 
 use axum::response::Response;
 use http::HeaderMap;
@@ -9,7 +9,7 @@ use serde_json::{Map, Value, json};
 use super::{GIT_VERSION, groups};
 use crate::apiserver::failure::Failure;
 use crate::apiserver::http::respond;
-use crate::apiserver::kinds::{Resource, View};
+use crate::apiserver::schema;
 
 /// `/openapi/v2`: JSON only, and empty. kubectl asks for protobuf, and goes on with v3 when told no.
 pub(super) fn v2(headers: &HeaderMap) -> Result<Response, Failure> {
@@ -45,44 +45,9 @@ pub(super) fn v3_index() -> Value {
 
 /// `/openapi/v3/api/v1` and `/openapi/v3/apis/GROUP/VERSION`.
 pub(super) fn v3(parts: &[&str]) -> Option<Value> {
-    let (group, version) = match parts {
-        ["api", version] => ("", *version),
-        ["apis", group, version] => (*group, *version),
-        _ => return None,
-    };
-    let rows = Resource::all()
-        .iter()
-        .filter(|row| row.group == group && row.version == version && row.view != View::Answered);
-    let base = format!("/{}", parts.join("/"));
-    let mut paths = Map::new();
-    for row in rows {
-        let scope = if row.namespaced { "/namespaces/{namespace}" } else { "" };
-        paths.insert(format!("{base}{scope}/{}/{{name}}", row.plural), operations(row));
+    match parts {
+        ["api", version] => schema::openapi_v3("", version),
+        ["apis", group, version] => schema::openapi_v3(group, version),
+        _ => None,
     }
-    Some(json!({
-        "openapi": "3.0.0",
-        "info": {"title": "Kubernetes", "version": GIT_VERSION},
-        "paths": paths,
-        "components": {"schemas": {}},
-    }))
-}
-
-fn operations(row: &Resource) -> Value {
-    let kind = json!({"group": row.group, "version": row.version, "kind": row.kind});
-    let parameter = |name: &str| {
-        json!({
-            "name": name, "in": "query",
-            "schema": {"type": "string", "uniqueItems": true},
-        })
-    };
-    let parameters = ["dryRun", "fieldManager", "fieldValidation", "force"].map(parameter);
-    let mut operations = json!({});
-    for (method, action) in [("patch", "patch"), ("put", "put"), ("get", "get")] {
-        operations[method] = json!({
-            "x-kubernetes-action": action,
-            "x-kubernetes-group-version-kind": kind,
-            "parameters": parameters,
-        });
-    }
-    operations
 }

@@ -10,10 +10,12 @@ use serde_json::Value;
 use super::BODY_BYTES_MAX;
 use super::accept::media_type;
 use crate::apiserver::failure::Failure;
+use crate::apiserver::protobuf;
+use crate::apiserver::schema::{GroupVersionKind, parse_strict};
 use crate::apiserver::verbs::patch::Sort;
 
 /// What bodies of objects may be.
-const ACCEPTED: &str = "application/json, application/yaml";
+const ACCEPTED: &str = "application/json, application/yaml, application/vnd.kubernetes.protobuf";
 
 /// Reads a body to its end.
 pub(super) async fn read(headers: &HeaderMap, body: Body) -> Result<Bytes, Failure> {
@@ -28,51 +30,68 @@ pub(super) async fn read(headers: &HeaderMap, body: Body) -> Result<Bytes, Failu
     }
 }
 
-/// Parses the body of an object.
-pub(super) fn object(headers: &HeaderMap, body: &[u8]) -> Result<Value, Failure> {
-    let value = match media_type(headers) {
-        "application/json" => json(body)?,
-        "application/yaml" => yaml(body)?,
+/// Parses the body of an object, and says which fields stand in it twice.
+pub(super) fn object(
+    headers: &HeaderMap,
+    kind: &GroupVersionKind,
+    body: &[u8],
+) -> Result<(Value, Vec<String>), Failure> {
+    let (value, repeated) = match media_type(headers) {
+        "application/json" => {
+            parse_strict(body).map_err(|error| unrecognized(kind, &json_error(&error)))?
+        }
+        "application/yaml" => (yaml(body).map_err(|error| unrecognized(kind, &error))?, Vec::new()),
+        protobuf::MEDIA_TYPE => {
+            (protobuf::decode(kind, body).map_err(Failure::bad_request)?, Vec::new())
+        }
         _ => return Err(Failure::unsupported_media_type(ACCEPTED)),
     };
     if value.is_object() {
-        return Ok(value);
+        return Ok((value, repeated));
     }
-    Err(Failure::bad_request(
-        "the object provided is unrecognized (must be of type object): couldn't get version/kind",
-    ))
+    Err(unrecognized(kind, "couldn't get version/kind; it is not an object"))
 }
 
 /// Parses the body of a deletion, if it has one.
 pub(super) fn delete_options(headers: &HeaderMap, body: &[u8]) -> Result<Option<Value>, Failure> {
-    if body.is_empty() { Ok(None) } else { object(headers, body).map(Some) }
+    if body.is_empty() {
+        Ok(None)
+    } else {
+        object(headers, &GroupVersionKind::new("", "v1", "DeleteOptions"), body)
+            .map(|(options, _)| Some(options))
+    }
 }
 
 /// Parses a patch.
 pub(super) fn patch(headers: &HeaderMap, body: &[u8]) -> Result<(Sort, Value), Failure> {
-    let sort = Sort::of(media_type(headers))
-        .ok_or_else(|| Failure::unsupported_media_type(Sort::ACCEPTED))?;
-    let value = if sort == Sort::Apply { yaml(body)? } else { json(body)? };
-    if sort != Sort::Json && !value.is_object() {
-        return Err(Failure::bad_request("the patch is not an object"));
-    }
+    let sort = Sort::of(media_type(headers)).ok_or_else(Failure::unsupported_patch)?;
+    let value = match sort {
+        Sort::Apply => yaml(body)
+            .map_err(|error| Failure::bad_request(format!("error decoding YAML: {error}")))?,
+        _ => {
+            serde_json::from_slice(body).map_err(|_| Failure::bad_request("invalid JSON patch"))?
+        }
+    };
     Ok((sort, value))
 }
 
-fn json(body: &[u8]) -> Result<Value, Failure> {
-    serde_json::from_slice(body).map_err(|error| {
-        Failure::bad_request(format!("couldn't get version/kind; json parse error: {error}"))
-    })
+fn json_error(error: &serde_json::Error) -> String {
+    format!("couldn't get version/kind; json parse error: {error}")
 }
 
-fn yaml(body: &[u8]) -> Result<Value, Failure> {
+fn unrecognized(kind: &GroupVersionKind, why: &str) -> Failure {
+    Failure::bad_request(format!(
+        "the object provided is unrecognized (must be of type {}): {why}",
+        kind.kind
+    ))
+}
+
+/// Reads YAML; the error is a sentence.
+fn yaml(body: &[u8]) -> Result<Value, String> {
     // Most YAML that programs send is JSON.
     if let Ok(value) = serde_json::from_slice(body) {
         return Ok(value);
     }
-    let text = std::str::from_utf8(body)
-        .map_err(|error| Failure::bad_request(format!("the body is not UTF-8: {error}")))?;
-    serde_saphyr::from_str(text).map_err(|error| {
-        Failure::bad_request(format!("error converting YAML to JSON: yaml: {error}"))
-    })
+    let text = std::str::from_utf8(body).map_err(|error| format!("yaml: not UTF-8: {error}"))?;
+    serde_saphyr::from_str(text).map_err(|error| format!("yaml: {error}"))
 }

@@ -63,23 +63,15 @@ impl Body for ListBody {
         }
         let shape = self.shape;
         while chunk.len() < CHUNK_BYTES {
-            match self.objects.next() {
-                Some(object) => {
-                    shape.write_item(&object, &mut chunk);
-                    chunk.push(b',');
-                }
-                None => {
-                    if chunk.last() == Some(&b',') {
-                        chunk.pop();
-                    }
-                    chunk.extend_from_slice(b"]}\n");
-                    return Poll::Ready(Some(Ok(Frame::data(chunk.into()))));
-                }
-            }
+            let Some(object) = self.objects.next() else { break };
+            shape.write_item(&object, &mut chunk);
+            chunk.push(b',');
         }
-        // The comma that stands at the end belongs to the next object, if there is one.
         if self.objects.len() == 0 {
-            chunk.pop();
+            // The comma belongs to a next object.
+            if chunk.last() == Some(&b',') {
+                chunk.pop();
+            }
             chunk.extend_from_slice(b"]}\n");
         } else {
             self.before = Some(Vec::with_capacity(CHUNK_BYTES));

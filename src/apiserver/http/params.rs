@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use axum::extract::Query;
-use http::Uri;
+use http::{Method, Uri};
 
 use crate::apiserver::failure::Failure;
 
@@ -21,6 +21,7 @@ pub enum FieldValidation {
 
 /// See the module.
 #[derive(Clone, Debug, Default)]
+#[expect(clippy::struct_excessive_bools, reason = "each is a parameter of its own")]
 pub struct Params {
     /// Which labels to select.
     pub label_selector: String,
@@ -59,8 +60,8 @@ pub struct Params {
 }
 
 impl Params {
-    /// Reads the query of `uri`.
-    pub fn parse(uri: &Uri) -> Result<Self, Failure> {
+    /// Reads the query of a request.
+    pub fn parse(method: &Method, uri: &Uri) -> Result<Self, Failure> {
         let mut params = Self::default();
         if uri.query().is_none_or(str::is_empty) {
             return Ok(params);
@@ -68,31 +69,31 @@ impl Params {
         let Query(pairs) = Query::<Vec<(String, String)>>::try_from_uri(uri)
             .map_err(|error| Failure::bad_request(error.to_string()))?;
         for (key, value) in pairs {
-            params.take(&key, value)?;
+            params.take(options_of(method), &key, value)?;
         }
         Ok(params)
     }
 
-    fn take(&mut self, key: &str, value: String) -> Result<(), Failure> {
+    fn take(&mut self, options: &str, key: &str, value: String) -> Result<(), Failure> {
         match key {
             "labelSelector" => self.label_selector = value,
             "fieldSelector" => self.field_selector = value,
-            "limit" => self.limit = usize::try_from(integer(key, &value)?.max(0)).unwrap_or(0),
+            "limit" => self.limit = usize::try_from(integer(&value)?.max(0)).unwrap_or(0),
             "continue" => self.continue_token = value,
             "watch" => self.watch = truth(&value),
             "timeoutSeconds" => {
-                let seconds = u64::try_from(integer(key, &value)?).unwrap_or(0);
+                let seconds = u64::try_from(integer(&value)?).unwrap_or(0);
                 self.timeout = (seconds > 0).then(|| Duration::from_secs(seconds));
             }
             "resourceVersion" => self.resource_version = value,
             "resourceVersionMatch" => self.resource_version_match = value,
             "allowWatchBookmarks" => self.bookmarks = truth(&value),
             "sendInitialEvents" => self.send_initial_events = Some(truth(&value)),
-            "dryRun" => self.dry_run = dry_run(&value)?,
+            "dryRun" => self.dry_run = dry_run(options, &value)?,
             "fieldManager" => self.field_manager = value,
-            "fieldValidation" => self.field_validation = field_validation(&value)?,
+            "fieldValidation" => self.field_validation = field_validation(options, &value)?,
             "force" => self.force = truth(&value),
-            "gracePeriodSeconds" => self.grace_period_seconds = Some(integer(key, &value)?),
+            "gracePeriodSeconds" => self.grace_period_seconds = Some(integer(&value)?),
             "propagationPolicy" => self.propagation_policy = value,
             "orphanDependents" => {
                 let policy = if truth(&value) { "Orphan" } else { "Background" };
@@ -111,34 +112,47 @@ fn truth(value: &str) -> bool {
     !matches!(value, "false" | "0" | "False" | "FALSE" | "f" | "F")
 }
 
-fn integer(key: &str, value: &str) -> Result<i64, Failure> {
+/// The kind of the parameters of such a request.
+fn options_of(method: &Method) -> &'static str {
+    match *method {
+        Method::POST => "CreateOptions",
+        Method::PUT => "UpdateOptions",
+        Method::PATCH => "PatchOptions",
+        Method::DELETE => "DeleteOptions",
+        _ => "ListOptions",
+    }
+}
+
+fn integer(value: &str) -> Result<i64, Failure> {
     if value.is_empty() {
         return Ok(0);
     }
     value.parse().map_err(|_| {
-        Failure::bad_request(format!("{key}: strconv.ParseInt: parsing {value:?}: invalid syntax"))
+        Failure::bad_request(format!("strconv.ParseInt: parsing {value:?}: invalid syntax"))
     })
 }
 
-/// Reads a value of `dryRun`.
-pub fn dry_run(value: &str) -> Result<bool, Failure> {
+/// Reads a value of `dryRun`; `options` is the kind that it is a field of.
+pub fn dry_run(options: &str, value: &str) -> Result<bool, Failure> {
     match value {
         "" => Ok(false),
         "All" => Ok(true),
-        other => Err(Failure::bad_request(format!(
-            "invalid dryRun: Unsupported value: {other:?}: supported values: \"All\""
-        ))),
+        other => {
+            let shown = format!("[{other:?}]");
+            Err(Failure::unsupported_value(options, "dryRun", &shown, &["All"]))
+        }
     }
 }
 
-fn field_validation(value: &str) -> Result<FieldValidation, Failure> {
+fn field_validation(options: &str, value: &str) -> Result<FieldValidation, Failure> {
     match value {
         "Ignore" => Ok(FieldValidation::Ignore),
         "" | "Warn" => Ok(FieldValidation::Warn),
         "Strict" => Ok(FieldValidation::Strict),
-        other => Err(Failure::bad_request(format!(
-            "fieldValidation: Unsupported value: {other:?}: supported values: \"Ignore\", \"Strict\", \"Warn\""
-        ))),
+        other => {
+            let (shown, supported) = (format!("{other:?}"), ["", "Ignore", "Strict", "Warn"]);
+            Err(Failure::unsupported_value(options, "fieldValidation", &shown, &supported))
+        }
     }
 }
 
@@ -147,7 +161,7 @@ mod tests {
     use super::*;
 
     fn parse(query: &str) -> Result<Params, Failure> {
-        Params::parse(&format!("/api/v1/pods?{query}").parse().unwrap())
+        Params::parse(&Method::POST, &format!("/api/v1/pods?{query}").parse().unwrap())
     }
 
     #[test]
@@ -160,8 +174,10 @@ mod tests {
 
     #[test]
     fn what_cannot_be_read_is_refused() {
-        for query in ["limit=x", "dryRun=Some", "fieldValidation=Maybe"] {
-            assert_eq!(parse(query).unwrap_err().code, 400, "{query}");
+        for (query, code) in
+            [("limit=x", 400), ("dryRun=Some", 422), ("fieldValidation=Maybe", 422)]
+        {
+            assert_eq!(parse(query).unwrap_err().code, code, "{query}");
         }
     }
 }

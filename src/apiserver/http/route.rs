@@ -36,7 +36,6 @@ pub struct Front {
 }
 
 /// Everything that is served.
-#[must_use]
 pub fn router(front: Arc<Front>) -> Router {
     Router::new().fallback(serve).with_state(front)
 }
@@ -55,8 +54,15 @@ async fn handle(front: &Front, request: Request) -> Result<Response, Failure> {
     if let Some(response) = discovery::serve(&parts.method, path, &parts.headers)? {
         return Ok(response);
     }
-    let target = Target::parse(path).ok_or_else(Failure::no_such_path)?;
-    let params = Params::parse(&parts.uri)?;
+    let Some(target) = Target::parse(path) else {
+        // Upstream: groups that are served answer with a Status, nobody answers for the rest.
+        return if Target::is_of_served_group(path) {
+            Err(Failure::no_such_path())
+        } else {
+            Ok(respond::with_type(404, "text/plain; charset=utf-8", "404 page not found\n".into()))
+        };
+    };
+    let params = Params::parse(&parts.method, &parts.uri)?;
     let form = negotiate(&parts.headers)?;
     let shape =
         Shape { resource: target.resource, form, include: Include::of(&params.include_object) };
@@ -106,12 +112,6 @@ fn manager(params: &Params, headers: &HeaderMap) -> String {
     program.chars().filter(|c| !c.is_control()).take(MANAGER_CHARS_MAX).collect()
 }
 
-/// Upstream: what the generic handlers say where no method is installed.
-fn not_allowed() -> Failure {
-    let message = "the server does not allow this method on the requested resource";
-    Failure::new(405, "MethodNotAllowed", message)
-}
-
 fn dispatch(
     call: &mut Call<'_>,
     method: &Method,
@@ -127,7 +127,7 @@ fn dispatch(
             let body = object(call, headers, body)?;
             reviews::answer(call, body)
         }
-        _ if answered => Err(not_allowed()),
+        _ if answered => Err(Failure::no_such_method()),
         Method::GET | Method::HEAD => read(call),
         Method::POST if !named && placed => {
             let body = object(call, headers, body)?;
@@ -146,7 +146,7 @@ fn dispatch(
             match call.target.subresource.as_str() {
                 "scale" => scale::patch(call, sort, &body),
                 "" | "status" | "ephemeralcontainers" | "resize" => patch::patch(call, sort, &body),
-                _ => Err(not_allowed()),
+                _ => Err(Failure::no_such_method()),
             }
         }
         Method::DELETE if placed && call.target.subresource.is_empty() => {
@@ -159,7 +159,7 @@ fn dispatch(
                 delete::delete_collection(call, &selection, &options)
             }
         }
-        _ => Err(not_allowed()),
+        _ => Err(Failure::no_such_method()),
     }
 }
 
@@ -170,7 +170,7 @@ fn read(call: &Call<'_>) -> Result<Answer, Failure> {
         (_, "" | "status" | "ephemeralcontainers" | "resize") => verbs::get(call),
         (_, "scale") => scale::get(call),
         (_, "log") => subresources::log(call),
-        _ => Err(not_allowed()),
+        _ => Err(Failure::no_such_method()),
     }
 }
 
@@ -180,7 +180,7 @@ fn put(call: &mut Call<'_>, headers: &HeaderMap, body: &[u8]) -> Result<Answer, 
         "" | "status" | "ephemeralcontainers" | "resize" => update::update(call, object),
         "scale" => scale::update(call, &object),
         "finalize" => finalize::finalize(call, &object),
-        _ => Err(not_allowed()),
+        _ => Err(Failure::no_such_method()),
     }
 }
 
@@ -190,9 +190,9 @@ fn object(
     headers: &HeaderMap,
     body: &[u8],
 ) -> Result<serde_json::Value, Failure> {
-    let mut object = bodies::object(headers, body)?;
     let kind = fields::body_kind(call.resource(), &call.target.subresource);
-    fields::check(call, &mut object, &kind)?;
+    let (mut object, repeated) = bodies::object(headers, &kind, body)?;
+    fields::check(call, &mut object, &kind, repeated)?;
     if call.resource().view == View::NewEvents {
         events::to_core(&mut object);
     }

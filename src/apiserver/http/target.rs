@@ -52,6 +52,21 @@ impl Target {
     }
 }
 
+impl Target {
+    /// Whether a path lies below a group that is served.
+    #[must_use]
+    pub fn is_of_served_group(path: &str) -> bool {
+        let mut parts = path.trim_matches('/').split('/');
+        match (parts.next(), parts.next()) {
+            (Some("api"), _) => true,
+            (Some("apis"), Some(group)) => {
+                !group.is_empty() && Resource::all().iter().any(|row| row.group == group)
+            }
+            _ => false,
+        }
+    }
+}
+
 /// A part of a path without its percent signs; `None` where they are wrong.
 fn decode(part: &str) -> Option<String> {
     let mut bytes = Vec::with_capacity(part.len());

@@ -69,10 +69,9 @@ impl WatchBody {
             self.shape.write(&object, None, out);
             end(out);
         }
-        if self.initial.len() == 0 {
-            if let Some(revision) = self.initial_end.take() {
-                self.write_bookmark(revision, true, out);
-            }
+        let is_over = self.initial.len() == 0;
+        if let Some(revision) = self.initial_end.take_if(|_| is_over) {
+            self.write_bookmark(revision, true, out);
         }
     }
 
@@ -169,5 +168,78 @@ impl Drop for WatchBody {
     fn drop(&mut self) {
         // The store lets go of it with the next change.
         self.queue.end();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::apiserver::http::Form;
+    use crate::apiserver::http::shape::Include;
+    use crate::apiserver::kinds::Resource;
+    use crate::apiserver::selection::Selection;
+    use crate::apiserver::store::{Encoder, Limits};
+    use http_body_util::BodyExt as _;
+    use serde_json::json;
+
+    /// A watch of all ConfigMaps that there will be.
+    fn watch(api: &Arc<Api>, timeout: Duration) -> WatchBody {
+        let resource = Resource::find("", "v1", "configmaps").unwrap();
+        let shape = Shape { resource, form: Form::Plain, include: Include::None };
+        let now = api.store.revision();
+        let watching = Watching {
+            initial: None,
+            mark_initial_end: false,
+            queue: api.store.watch(resource.table, Selection::default(), now).unwrap(),
+            bookmarks: true,
+            timeout,
+            failure: None,
+        };
+        WatchBody::new(Arc::clone(api), shape, watching)
+    }
+
+    fn add(api: &Api, name: &str) {
+        let resource = Resource::find("", "v1", "configmaps").unwrap();
+        let map = json!({"metadata": {"namespace": "default", "name": name}});
+        api.store.create(resource.table, Encoder(resource).encode(&map)).unwrap();
+    }
+
+    /// The events of the next frame; nothing at the end.
+    async fn next(body: &mut WatchBody) -> Vec<Value> {
+        let Some(frame) = body.frame().await else { return Vec::new() };
+        let data = frame.unwrap().into_data().unwrap();
+        let lines = data.split(|byte| *byte == b'\n').filter(|line| !line.is_empty());
+        lines.map(|line| serde_json::from_slice(line).unwrap()).collect()
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_quiet_watch_gets_a_bookmark_every_minute_until_its_end() {
+        let api = Arc::new(Api::new(Limits::default()));
+        let mut body = watch(&api, Duration::from_secs(150));
+        let begun = Instant::now();
+        for minute in 1..=2 {
+            let events = next(&mut body).await;
+            assert_eq!(begun.elapsed().as_secs(), minute * 60);
+            assert_eq!(events.len(), 1);
+            assert_eq!(events[0]["type"], "BOOKMARK");
+            let version = &events[0]["object"]["metadata"]["resourceVersion"];
+            assert_eq!(*version, api.store.revision().to_string());
+        }
+        assert!(next(&mut body).await.is_empty());
+        assert_eq!(begun.elapsed().as_secs(), 150);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn what_is_queued_is_written_in_one_frame() {
+        let api = Arc::new(Api::new(Limits::default()));
+        let mut body = watch(&api, Duration::from_secs(10));
+        for name in ["a", "b", "c"] {
+            add(&api, name);
+        }
+        let events = next(&mut body).await;
+        let names = events.iter().map(|event| &event["object"]["metadata"]["name"]);
+        assert_eq!(names.collect::<Vec<_>>(), ["a", "b", "c"]);
+        api.store.end_watches();
+        assert!(next(&mut body).await.is_empty());
     }
 }

@@ -46,6 +46,7 @@ pub struct Subresource {
 
 /// One row of the table of kinds.
 #[derive(Clone, Debug)]
+#[expect(clippy::struct_excessive_bools, reason = "each is a fact of its own about the kind")]
 pub struct Resource {
     /// The group, empty for core.
     pub group: &'static str,

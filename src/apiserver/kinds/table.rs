@@ -129,8 +129,8 @@ const METRICS: (&str, &str) = ("metrics.k8s.io", "v1beta1");
 /// All rows, with their tables assigned.
 pub(super) fn resources() -> Vec<Resource> {
     let mut rows = [core(), workloads(), policies(), storage(), scheduling(), reviews()].concat();
-    for at in 0..rows.len() {
-        rows[at].table = at;
+    for (at, row) in rows.iter_mut().enumerate() {
+        row.table = at;
     }
     // Two views of the same objects.
     let kept = rows.iter().position(|row| row.group.is_empty() && row.plural == "events");
@@ -262,6 +262,7 @@ fn storage() -> Vec<Resource> {
         new(STORAGE, "storageclasses", "StorageClass").short(&["sc"]).cluster().keep_parsed(),
         new(STORAGE, "volumeattachments", "VolumeAttachment").cluster().status(),
         new(DRA, "deviceclasses", "DeviceClass").cluster().generation(Spec),
+        new(DRA, "devicetaintrules", "DeviceTaintRule").cluster().generation(Spec).status(),
         new(DRA, "resourceclaims", "ResourceClaim").status(),
         new(DRA, "resourceclaimtemplates", "ResourceClaimTemplate"),
         new(DRA, "resourceslices", "ResourceSlice")

@@ -1,85 +1,96 @@
-//! Patches. A place-holder: merge patches only.
+//! What a PATCH does to an object: JSON patch, merge patch, strategic merge patch, server-side apply; and
+//! who owns which field (`metadata.managedFields`), which every write keeps up.
+//!
+//! The REST side calls [`json`], [`merge`], [`strategic`] or [`apply`] on the stored object, then decodes,
+//! prunes and validates the result as it does with any body, then calls [`track`] (not after [`apply`],
+//! which has done it). A Binding changes a pod without [`track`]: upstream's does not own fields either.
+//!
+//! Nothing here does IO or reads a clock: the time of an entry comes in as text. Any [`Value`] may come in
+//! as a patch: what nests deeper than [`DEPTH_MAX`] is refused, so that recursion has an end.
+
+mod apply;
+mod compare;
+mod element;
+mod error;
+mod fields;
+mod go;
+mod join;
+mod json_patch;
+mod last_applied;
+mod managed;
+mod order;
+mod remove;
+mod reset;
+mod strategic;
+mod strategic_list;
+mod track;
+mod validate;
 
 use serde_json::Value;
 
-use super::schema::GroupVersionKind;
+pub use apply::{ApplyOptions, apply};
+pub use error::{ApplyConflict, PatchError};
+pub use json_patch::{COPIED_BYTES_MAX, OPERATIONS_MAX, json};
+pub use strategic::strategic;
+pub use track::{TrackOptions, UPDATE_MANAGERS_MAX, track};
 
-/// A conflict of a server-side apply.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct ApplyConflict {
-    /// Who owns the field.
-    pub manager: String,
-    /// The field.
-    pub field: String,
-}
+/// How many objects and lists may stand inside one another in a patch, and in what it gives: what
+/// `serde_json` reads.
+pub const DEPTH_MAX: usize = 127;
 
-impl ApplyConflict {
-    /// As a Status says it.
-    #[must_use]
-    pub fn message(&self) -> String {
-        format!("conflict with {:?}: {}", self.manager, self.field)
+/// Applies a merge patch (RFC 7396). `doc` stays as it is when there is an error.
+pub fn merge(doc: &mut Value, patch: &Value) -> Result<(), PatchError> {
+    if !patch.is_object() {
+        let what = go::kind(patch);
+        return Err(PatchError::BadRequest(format!(
+            "error decoding patch: json: cannot unmarshal {what} into Go value of type \
+             map[string]interface {{}}"
+        )));
     }
-}
-
-/// Why a patch cannot be applied.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-pub enum PatchError {
-    /// 400.
-    #[error("{0}")]
-    BadRequest(String),
-    /// 422.
-    #[error("{0}")]
-    Invalid(String),
-    /// 409.
-    #[error("conflicts")]
-    Conflict(Vec<ApplyConflict>),
-    /// 415.
-    #[error("{0}")]
-    UnsupportedMediaType(String),
-}
-
-/// Who applies, and how.
-#[derive(Clone, Debug)]
-pub struct ApplyOptions {
-    /// The field manager.
-    pub manager: String,
-    /// Whether to take fields that others own.
-    pub force: bool,
-    /// The subresource.
-    pub subresource: Option<String>,
-    /// Now, as in metadata.
-    pub time: String,
-}
-
-/// A JSON patch.
-pub fn json(doc: &mut Value, patch: &Value) -> Result<(), PatchError> {
-    let patch: json_patch::Patch = serde_json::from_value(patch.clone())
-        .map_err(|error| PatchError::BadRequest(error.to_string()))?;
-    json_patch::patch(doc, &patch).map_err(|error| PatchError::Invalid(error.to_string()))
-}
-
-/// A merge patch.
-pub fn merge(doc: &mut Value, patch: &Value) {
-    json_patch::merge(doc, patch);
-}
-
-/// A strategic merge patch.
-pub fn strategic(_: &GroupVersionKind, doc: &mut Value, patch: &Value) -> Result<(), PatchError> {
-    merge(doc, patch);
+    check_depth(patch)?;
+    ::json_patch::merge(doc, patch);
     Ok(())
 }
 
-/// A server-side apply.
-pub fn apply(
-    _: &GroupVersionKind,
-    live: Option<&Value>,
-    applied: &Value,
-    _: &ApplyOptions,
-) -> Result<Value, PatchError> {
-    let mut doc = live.cloned().unwrap_or_default();
-    merge(&mut doc, applied);
-    Ok(doc)
+/// Refuses what nests deeper than [`DEPTH_MAX`].
+fn check_depth(value: &Value) -> Result<(), PatchError> {
+    if is_deeper(value, DEPTH_MAX) {
+        let message = format!("the patch nests deeper than {DEPTH_MAX} levels");
+        return Err(PatchError::BadRequest(message));
+    }
+    Ok(())
 }
 
-/// Keeps `metadata.managedFields`.
-pub fn track(_: &GroupVersionKind, _: Option<&Value>, _: &mut Value, _: &ApplyOptions) {}
+fn is_deeper(value: &Value, levels: usize) -> bool {
+    let below = |value: &Value| is_deeper(value, levels - 1);
+    match value {
+        Value::Array(_) | Value::Object(_) if levels == 0 => true,
+        Value::Array(items) => items.iter().any(below),
+        Value::Object(fields) => fields.values().any(below),
+        _ => false,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn depth_has_an_end() {
+        let nest = |levels: usize| (0..levels).fold(json!(1), |inner, _| json!({"a": inner}));
+        assert!(check_depth(&nest(DEPTH_MAX)).is_ok());
+        assert!(check_depth(&nest(DEPTH_MAX + 1)).is_err());
+        let text = nest(DEPTH_MAX).to_string();
+        assert!(serde_json::from_str::<Value>(&text).is_ok());
+    }
+
+    #[test]
+    fn a_merge_patch_must_be_an_object() {
+        let mut doc = json!({"a": {"b": 1, "c": [1]}});
+        assert!(merge(&mut doc, &json!([])).is_err());
+        assert_eq!(merge(&mut doc, &json!({"a": {"b": null, "c": [2], "d": {"e": null}}})), Ok(()));
+        assert_eq!(doc, json!({"a": {"c": [2], "d": {}}}));
+    }
+}

@@ -39,9 +39,8 @@ pub(super) fn parse(resource: &Resource, text: &str) -> Result<Vec<FieldTest>, S
         if term.is_empty() {
             continue;
         }
-        let (label, equal, value) = split_term(term).ok_or_else(|| {
-            format!("invalid field selector: {text:?}; can't understand {term:?}")
-        })?;
+        let (label, equal, value) = split_term(term)
+            .ok_or_else(|| format!("invalid selector: '{text}'; can't understand '{term}'"))?;
         let place = place(resource, label)?;
         tests.push(FieldTest { place, equal, value: unescape(value)?.into() });
     }

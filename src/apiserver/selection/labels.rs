@@ -20,7 +20,7 @@ pub struct LabelSelector(Vec<(Box<str>, Test)>);
 impl LabelSelector {
     /// Reads a selector; the error is a sentence.
     pub fn parse(text: &str) -> Result<Self, String> {
-        let mut reader = Reader { text, rest: text };
+        let mut reader = Reader { rest: text };
         let mut tests = Vec::new();
         reader.skip_spaces();
         if reader.rest.is_empty() {
@@ -32,9 +32,9 @@ impl LabelSelector {
                 "" => return Ok(Self(tests)),
                 "," => {}
                 other => {
-                    return Err(
-                        reader.error(&format!("found '{other}', expected: ',' or 'end of string'"))
-                    );
+                    return Err(error(&format!(
+                        "found '{other}', expected: ',' or 'end of string'"
+                    )));
                 }
             }
         }
@@ -69,9 +69,16 @@ impl Test {
 
 /// What is left to read.
 struct Reader<'a> {
-    text: &'a str,
     rest: &'a str,
 }
+
+fn error(what: &str) -> String {
+    format!("unable to parse requirement: {what}")
+}
+
+/// Upstream: the messages of IsQualifiedName and IsValidLabelValue.
+const NAME_RULE: &str = "name part must consist of alphanumeric characters, '-', '_' or '.', and must start and end with an alphanumeric character (e.g. 'MyName',  or 'my.name',  or '123-abc', regex used for validation is '([A-Za-z0-9][-A-Za-z0-9_.]*)?[A-Za-z0-9]')";
+const VALUE_RULE: &str = "a valid label must be an empty string or consist of alphanumeric characters, '-', '_' or '.', and must start and end with an alphanumeric character (e.g. 'MyValue',  or 'my_value',  or '12345', regex used for validation is '(([A-Za-z0-9][-A-Za-z0-9_.]*)?[A-Za-z0-9])?')";
 
 const SYMBOLS: [&str; 9] = ["==", "!=", "=", "!", ",", "(", ")", ">", "<"];
 
@@ -97,55 +104,31 @@ impl<'a> Reader<'a> {
     }
 
     fn peek(&self) -> &'a str {
-        Reader { text: self.text, rest: self.rest }.symbol()
-    }
-
-    fn error(&self, what: &str) -> String {
-        format!("unable to parse requirement: {what} in {:?}", self.text)
-    }
-
-    fn key(&self, word: &str) -> Result<Box<str>, String> {
-        if word.is_empty() || word.starts_with(is_special) {
-            let found = if word.is_empty() { "end of string" } else { word };
-            return Err(self.error(&format!("found '{found}', expected: identifier")));
-        }
-        let name = word.rsplit_once('/').map_or(word, |(_, name)| name);
-        let good = |c: char| c.is_ascii_alphanumeric() || "-_./".contains(c);
-        let ends = |c: Option<char>| c.is_some_and(|c| c.is_ascii_alphanumeric());
-        if !word.chars().all(good)
-            || name.len() > 63
-            || !ends(name.chars().next())
-            || !ends(name.chars().last())
-        {
-            return Err(format!(
-                "key: Invalid value: {word:?}: name part must consist of alphanumeric characters, '-', '_' or '.', and must start and end with an alphanumeric character"
-            ));
-        }
-        Ok(word.into())
+        Reader { rest: self.rest }.symbol()
     }
 
     fn requirement(&mut self) -> Result<(Box<str>, Test), String> {
         let mut word = self.symbol();
         if word == "!" {
             word = self.symbol();
-            return Ok((self.key(word)?, Test::Absent));
+            return Ok((label_key(word)?, Test::Absent));
         }
-        let key = self.key(word)?;
+        let key = label_key(word)?;
         let test = match self.peek() {
             "" | "," => return Ok((key, Test::Exists)),
             operator => {
                 self.symbol();
                 match operator {
-                    "=" | "==" => Test::In(vec![self.value()?]),
-                    "!=" => Test::NotIn(vec![self.value()?]),
-                    "in" => Test::In(self.values()?),
-                    "notin" => Test::NotIn(self.values()?),
+                    "=" | "==" => Test::In(vec![self.value(&key)?]),
+                    "!=" => Test::NotIn(vec![self.value(&key)?]),
+                    "in" => Test::In(self.values(&key)?),
+                    "notin" => Test::NotIn(self.values(&key)?),
                     ">" => Test::Above(self.number()?),
                     "<" => Test::Below(self.number()?),
                     other => {
                         let what =
                             format!("found '{other}', expected: in, notin, =, ==, !=, gt, lt");
-                        return Err(self.error(&what));
+                        return Err(error(&what));
                     }
                 }
             }
@@ -154,35 +137,19 @@ impl<'a> Reader<'a> {
     }
 
     /// A value behind `=`; nothing stands for the empty one.
-    fn value(&mut self) -> Result<Box<str>, String> {
+    fn value(&mut self, key: &str) -> Result<Box<str>, String> {
         let next = self.peek();
         if next.is_empty() || next == "," {
             return Ok("".into());
         }
         let word = self.symbol();
-        self.checked(word)
+        label_value(key, 0, word)
     }
 
-    fn checked(&self, word: &str) -> Result<Box<str>, String> {
-        let good = |c: char| c.is_ascii_alphanumeric() || "-_.".contains(c);
-        let ends = |c: Option<char>| c.is_none_or(|c| c.is_ascii_alphanumeric());
-        if word.len() > 63
-            || !word.chars().all(good)
-            || !ends(word.chars().next())
-            || !ends(word.chars().last())
-        {
-            return Err(format!(
-                "{} a valid label must be an empty string or consist of alphanumeric characters, '-', '_' or '.', and must start and end with an alphanumeric character",
-                self.error(&format!("values: Invalid value: {word:?}:")),
-            ));
-        }
-        Ok(word.into())
-    }
-
-    fn values(&mut self) -> Result<Vec<Box<str>>, String> {
+    fn values(&mut self, key: &str) -> Result<Vec<Box<str>>, String> {
         let open = self.symbol();
         if open != "(" {
-            return Err(self.error(&format!("found '{open}' expected: '('")));
+            return Err(error(&format!("found '{open}' expected: '('")));
         }
         let mut values = Vec::new();
         loop {
@@ -190,15 +157,14 @@ impl<'a> Reader<'a> {
                 "," | ")" => values.push("".into()),
                 _ => {
                     let word = self.symbol();
-                    values.push(self.checked(word)?);
+                    values.push(label_value(key, values.len(), word)?);
                 }
             }
             match self.symbol() {
                 "," => {}
                 ")" => return Ok(values),
                 other => {
-                    let found = if other.is_empty() { "end of string" } else { other };
-                    return Err(self.error(&format!("found '{found}', expected: ',' or ')'")));
+                    return Err(error(&format!("found '{other}', expected: ',' or ')'")));
                 }
             }
         }
@@ -207,9 +173,39 @@ impl<'a> Reader<'a> {
     fn number(&mut self) -> Result<i64, String> {
         let word = self.symbol();
         word.parse().map_err(|_| {
-            self.error(&format!(
-                "for 'Gt', 'Lt' operators, the value must be an integer, not {word:?}"
-            ))
+            error(&format!("values[0]: Invalid value: {word:?}: for 'Gt', 'Lt' operators, the value must be an integer"))
         })
     }
+}
+
+fn label_key(word: &str) -> Result<Box<str>, String> {
+    if word.is_empty() || word.starts_with(is_special) {
+        let found = if word.is_empty() { "end of string" } else { word };
+        return Err(error(&format!("found '{found}', expected: identifier")));
+    }
+    let name = word.rsplit_once('/').map_or(word, |(_, name)| name);
+    let good = |c: char| c.is_ascii_alphanumeric() || "-_./".contains(c);
+    let ends = |c: Option<char>| c.is_some_and(|c| c.is_ascii_alphanumeric());
+    if !word.chars().all(good)
+        || name.len() > 63
+        || !ends(name.chars().next())
+        || !ends(name.chars().last())
+    {
+        return Err(error(&format!("<nil>: Invalid value: {word:?}: {NAME_RULE}")));
+    }
+    Ok(word.into())
+}
+
+/// The value at place `at` of the requirement on `key`.
+fn label_value(key: &str, at: usize, word: &str) -> Result<Box<str>, String> {
+    let good = |c: char| c.is_ascii_alphanumeric() || "-_.".contains(c);
+    let ends = |c: Option<char>| c.is_none_or(|c| c.is_ascii_alphanumeric());
+    if word.len() > 63
+        || !word.chars().all(good)
+        || !ends(word.chars().next())
+        || !ends(word.chars().last())
+    {
+        return Err(error(&format!("values[{at}][{key}]: Invalid value: {word:?}: {VALUE_RULE}")));
+    }
+    Ok(word.into())
 }

@@ -3,6 +3,9 @@
 mod fields;
 mod labels;
 
+#[cfg(test)]
+mod tests;
+
 use super::failure::Failure;
 use super::kinds::Resource;
 use super::store::Stored;

@@ -161,7 +161,6 @@ fn add_condition(call: &mut Call<'_>) -> Result<(), Failure> {
             "type": "DisruptionTarget", "status": "True", "lastProbeTime": null,
             "lastTransitionTime": now(), "reason": "EvictionByEvictionAPI",
             "message": "Eviction API: evicting",
-            "observedGeneration": old["metadata"]["generation"],
         });
         match new["status"]["conditions"].as_array_mut() {
             Some(conditions) => {

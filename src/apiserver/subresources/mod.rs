@@ -16,10 +16,10 @@ use super::verbs::{Answer, Call};
 /// Answers the POST of `body` to a subresource.
 pub fn create(call: &mut Call<'_>, body: Value) -> Result<Answer, Failure> {
     match (call.resource().plural, call.target.subresource.as_str()) {
-        ("pods", "binding") => binding::bind(call, body),
+        ("pods", "binding") => binding::bind(call, &body),
         ("pods", "eviction") => eviction::evict(call, &body),
         ("serviceaccounts", "token") => token::create(call, body),
-        _ => Err(Failure::method_not_allowed(call.resource(), "create")),
+        _ => Err(Failure::no_such_method()),
     }
 }
 

@@ -13,7 +13,7 @@ pub fn answer(call: &mut Call<'_>, mut body: Value) -> Result<Answer, Failure> {
     let groups = json!(["system:masters", "system:authenticated"]);
     let user = json!({"username": call.api.user, "groups": groups});
     let status = match resource.plural {
-        "bindings" => return binding::bind_named(call, body),
+        "bindings" => return binding::bind_named(call, &body),
         "selfsubjectreviews" => json!({"userInfo": user}),
         "tokenreviews" => json!({"authenticated": true, "user": user}),
         "selfsubjectrulesreviews" => json!({
@@ -25,6 +25,9 @@ pub fn answer(call: &mut Call<'_>, mut body: Value) -> Result<Answer, Failure> {
     };
     body["apiVersion"] = resource.api_version.clone().into();
     body["kind"] = resource.kind.into();
+    if !body["metadata"].is_object() {
+        body["metadata"] = json!({});
+    }
     body["status"] = status;
     Ok(Answer::Value { code: 201, value: body })
 }

@@ -5,8 +5,9 @@ use std::sync::Arc;
 use serde_json::Value;
 
 use crate::apiserver::failure::Failure;
+use crate::apiserver::identity::now;
 use crate::apiserver::objects;
-use crate::apiserver::patch;
+use crate::apiserver::schema;
 use crate::apiserver::store::{Encoder, Stored, WriteError};
 
 use super::{Answer, Call, metadata};
@@ -35,11 +36,12 @@ pub fn insert_with(
     let (mut name, generated) = metadata::settle_name(call, &mut object)?;
     metadata::check_namespace(call, &name)?;
     let kept = call.kept();
-    let warnings = objects::on_create(&kept.qualified, &mut object, call.api)
+    let warnings = objects::on_create(&kept.qualified, &mut object, &now(), call.api)
         .map_err(|refusal| call.refused(&name, refusal))?;
     call.warnings.extend(warnings);
+    schema::complete(&call.kind(), &mut object);
     if track {
-        patch::track(&call.kind(), None, &mut object, &call.apply_options());
+        call.track(None, &mut object);
     }
     for _ in 0..NAMES_MAX {
         let draft = Encoder(kept).encode(&object);

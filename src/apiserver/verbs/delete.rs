@@ -6,7 +6,7 @@ use std::sync::Arc;
 use jiff::{SignedDuration, Timestamp};
 use serde_json::{Value, json};
 
-use crate::apiserver::failure::{Cause, Failure};
+use crate::apiserver::failure::Failure;
 use crate::apiserver::http::{Params, Target, dry_run};
 use crate::apiserver::identity::format_time;
 use crate::apiserver::selection::Selection;
@@ -72,7 +72,7 @@ impl Options {
             text(body, "/preconditions/uid").clone_into(&mut options.uid);
             text(body, "/preconditions/resourceVersion").clone_into(&mut options.resource_version);
             for value in body["dryRun"].as_array().into_iter().flatten() {
-                options.dry_run |= dry_run(value.as_str().unwrap_or_default())?;
+                options.dry_run |= dry_run("DeleteOptions", value.as_str().unwrap_or_default())?;
             }
         }
         options.check_policy()?;
@@ -84,18 +84,22 @@ impl Options {
         if matches!(policy, "" | "Orphan" | "Background" | "Foreground") {
             return Ok(());
         }
-        let cause = Cause {
-            reason: "FieldValueInvalid".to_owned(),
-            message: format!(
-                "Invalid value: {policy:?}: needs to be one of Foreground, Background, Orphan or nil"
-            ),
-            field: "propagationPolicy".to_owned(),
-        };
-        Err(Failure::invalid("meta.k8s.io", "DeleteOptions", "", vec![cause]))
+        let supported = ["Foreground", "Background", "Orphan", "nil"];
+        let shown = format!("{policy:?}");
+        Err(Failure::unsupported_value("DeleteOptions", "propagationPolicy", &shown, &supported))
     }
 
     fn check_preconditions(&self, target: &Target, object: &Value) -> Result<(), Failure> {
-        let conflict = |why: String| Err(Failure::conflict(target.resource, &target.name, why));
+        // Upstream: these two name the kind where others name the resource.
+        let conflict = |why: String| {
+            let (name, kind) = (&target.name, target.resource.group_kind());
+            let mut failure = Failure::conflict(target.resource, name, "");
+            failure.message = format!("Operation cannot be fulfilled on {kind} {name:?}: {why}");
+            if let Some(details) = &mut failure.details {
+                target.resource.kind.clone_into(&mut details.kind);
+            }
+            Err(failure)
+        };
         let uid = text(object, "/metadata/uid");
         if !self.uid.is_empty() && self.uid != uid {
             return conflict(format!(
@@ -113,6 +117,9 @@ impl Options {
         Ok(())
     }
 }
+
+/// Namespaces that cannot be deleted. Upstream: the plugin NamespaceLifecycle.
+const IMMORTAL: [&str; 3] = ["default", "kube-system", "kube-public"];
 
 /// What a deletion came to.
 enum Deleted {
@@ -168,6 +175,10 @@ fn try_delete(
     old: Value,
 ) -> Result<Option<Deleted>, Failure> {
     let kept = call.kept();
+    let name = call.target.name.as_str();
+    if kept.plural == "namespaces" && IMMORTAL.contains(&name) {
+        return Err(Failure::forbidden(kept, name, "this namespace may not be deleted"));
+    }
     let mut new = old;
     settle_finalizers(options, &mut new);
     let held = !new["metadata"]["finalizers"].as_array().is_none_or(Vec::is_empty)
@@ -283,16 +294,15 @@ fn mark(plural: &str, object: &mut Value, grace: i64) {
         .and_then(|end| end.checked_sub(SignedDuration::from_secs(was)).ok())
         .unwrap_or(now);
     let end = started.checked_add(SignedDuration::from_secs(grace)).unwrap_or(now).max(now);
-    if !map.contains_key("deletionTimestamp") {
-        if let Some(generation) = map.get("generation").and_then(Value::as_i64) {
-            map.insert("generation".to_owned(), (generation + 1).into());
-        }
+    let generation = map.get("generation").and_then(Value::as_i64);
+    if let Some(generation) = generation.filter(|_| !map.contains_key("deletionTimestamp")) {
+        map.insert("generation".to_owned(), (generation + 1).into());
     }
     map.insert("deletionTimestamp".to_owned(), format_time(end).into());
-    if plural != "namespaces" {
-        map.insert("deletionGracePeriodSeconds".to_owned(), grace.into());
-    } else {
+    if plural == "namespaces" {
         object["status"]["phase"] = "Terminating".into();
+    } else {
+        map.insert("deletionGracePeriodSeconds".to_owned(), grace.into());
     }
 }
 

@@ -21,7 +21,10 @@ struct Token {
 
 impl Token {
     fn read(text: &str) -> Result<Self, Failure> {
-        let wrong = || Failure::bad_request(format!("continue key is not valid: {text:?}"));
+        let wrong = || {
+            let why = format!("invalid continue token: continue key is not valid: {text:?}");
+            Failure::bad_request(why)
+        };
         let (revision, after) = text.split_once('.').ok_or_else(wrong)?;
         let revision = match revision {
             "now" => None,
@@ -52,7 +55,7 @@ pub(super) fn revision(params: &Params) -> Result<Option<u64>, Failure> {
     }
     text.parse().map(Some).map_err(|_| {
         Failure::bad_request(format!(
-            "resourceVersion: Invalid value: {text:?}: strconv.ParseUint: parsing {text:?}: invalid syntax"
+            "invalid resource version: resourceVersion: Invalid value: {text:?}: strconv.ParseUint: parsing {text:?}: invalid syntax"
         ))
     })
 }

@@ -48,9 +48,7 @@ pub fn begin(call: &Call<'_>, object: &mut Value) -> Result<(), Failure> {
     let resource = call.kept();
     settle_namespace(object, resource, &call.target.namespace)?;
     if !text(object, "/metadata/resourceVersion").is_empty() {
-        return Err(Failure::internal(
-            "resourceVersion should not be set on objects to be created",
-        ));
+        return Err(Failure::untyped("resourceVersion should not be set on objects to be created"));
     }
     let metadata = of(object);
     for key in ["deletionTimestamp", "deletionGracePeriodSeconds", "selfLink", "resourceVersion"] {
@@ -62,12 +60,6 @@ pub fn begin(call: &Call<'_>, object: &mut Value) -> Result<(), Failure> {
         metadata.remove("generation");
     } else {
         metadata.insert("generation".to_owned(), 1.into());
-    }
-    // Upstream: the PrepareForCreate of the kinds. A Node brings its own.
-    if resource.has_status() && resource.qualified != "nodes" {
-        if let Some(object) = object.as_object_mut() {
-            object.remove("status");
-        }
     }
     Ok(())
 }

@@ -21,7 +21,7 @@ use super::http::{Params, Target};
 use super::identity::now;
 use super::kinds::Resource;
 use super::objects::Refusal;
-use super::patch::ApplyOptions;
+use super::patch::{self as patch_rules, TrackOptions};
 use super::schema::GroupVersionKind;
 use super::store::{Page, Queue, Stored};
 
@@ -107,16 +107,12 @@ impl Call<'_> {
         GroupVersionKind::new(kept.group, kept.version, kept.kind)
     }
 
-    /// How its fields count as owned.
-    #[must_use]
-    pub fn apply_options(&self) -> ApplyOptions {
+    /// Gives the fields that a write has changed to who writes. The object is as it will be stored.
+    pub fn track(&self, old: Option<&Value>, new: &mut Value) {
+        let time = now();
         let subresource = self.target.subresource.as_str();
-        ApplyOptions {
-            manager: self.manager.clone(),
-            force: self.params.force,
-            subresource: (!subresource.is_empty()).then(|| subresource.to_owned()),
-            time: now(),
-        }
+        let options = TrackOptions { manager: &self.manager, subresource, time: &time };
+        patch_rules::track(&self.kind(), old, new, &options);
     }
 
     /// The object that the call names.
@@ -150,6 +146,7 @@ impl Call<'_> {
             }
             Refusal::NotFound(message) => Failure::new(404, "NotFound", message),
             Refusal::BadRequest(message) => Failure::bad_request(message),
+            Refusal::Internal(message) => Failure::untyped(message),
         }
     }
 }

@@ -3,11 +3,12 @@
 use serde_json::Value;
 
 use crate::apiserver::failure::{Cause, Failure};
-use crate::apiserver::http::FieldValidation;
-use crate::apiserver::patch::{self, PatchError};
-use crate::apiserver::schema::{self, GroupVersionKind};
+use crate::apiserver::http::Target;
+use crate::apiserver::identity::now;
+use crate::apiserver::patch::{self, ApplyOptions, PatchError};
+use crate::apiserver::schema::GroupVersionKind;
 
-use super::{Answer, Call, create, text, update};
+use super::{Answer, Call, create, fields, text, update};
 
 /// How a patch is meant, by its media type.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -23,9 +24,6 @@ pub enum Sort {
 }
 
 impl Sort {
-    /// The media types that are taken.
-    pub const ACCEPTED: &str = "application/json-patch+json, application/merge-patch+json, application/strategic-merge-patch+json, application/apply-patch+yaml, application/apply-patch+cbor";
-
     /// By media type.
     #[must_use]
     pub fn of(media_type: &str) -> Option<Self> {
@@ -48,10 +46,11 @@ pub fn patch(call: &mut Call<'_>, sort: Sort, body: &Value) -> Result<Answer, Fa
     let (validation, target) = (call.params.field_validation, call.target);
     let mut unknown = Vec::new();
     let object = update::rewrite(call, true, &mut |old| {
-        let new = patched(&kind, sort, old, body).map_err(|error| {
-            refused(target.resource.group, target.resource.kind, &target.name, error)
-        })?;
-        unknown = check_fields(validation, &kind, &new)?;
+        let mut new =
+            patched(&kind, sort, old, body).map_err(|error| inapplicable(sort, target, error))?;
+        unknown = fields::read(validation, &kind, &mut new, Vec::new())
+            .map_err(|failure| undecodable(failure, body))?;
+        update::check_name(target, &new)?;
         Ok(new)
     })?;
     call.warnings.append(&mut unknown);
@@ -68,32 +67,10 @@ pub fn patched(
     let mut new = old.clone();
     match sort {
         Sort::Json => patch::json(&mut new, body)?,
-        Sort::Merge => patch::merge(&mut new, body),
+        Sort::Merge => patch::merge(&mut new, body)?,
         Sort::Strategic | Sort::Apply => patch::strategic(kind, &mut new, body)?,
     }
     Ok(new)
-}
-
-/// The warnings about fields that the patched object should not have.
-fn check_fields(
-    validation: FieldValidation,
-    kind: &GroupVersionKind,
-    object: &Value,
-) -> Result<Vec<String>, Failure> {
-    if validation == FieldValidation::Ignore {
-        return Ok(Vec::new());
-    }
-    let unknown = schema::unknown_fields(kind, object);
-    let sentences: Vec<String> =
-        unknown.iter().map(|path| format!("unknown field \"{path}\"")).collect();
-    if validation == FieldValidation::Strict && !sentences.is_empty() {
-        let message = format!("strict decoding error: {}", sentences.join(", "));
-        return Err(Failure::bad_request(format!(
-            "{} in version {:?} cannot be handled as a {}: {message}",
-            kind.kind, kind.version, kind.kind
-        )));
-    }
-    Ok(sentences)
 }
 
 fn apply(call: &mut Call<'_>, body: &Value) -> Result<Answer, Failure> {
@@ -112,10 +89,14 @@ fn apply(call: &mut Call<'_>, body: &Value) -> Result<Answer, Failure> {
             call.target.name
         )));
     }
-    let (kind, options, target) = (call.kind(), call.apply_options(), call.target);
-    let resource = call.resource();
-    let warnings = check_fields(call.params.field_validation, &kind, body)?;
-    call.warnings.extend(warnings);
+    let (kind, target, resource) = (call.kind(), call.target, call.resource());
+    let time = now();
+    let options = ApplyOptions {
+        manager: &call.manager.clone(),
+        force: call.params.force,
+        subresource: &target.subresource,
+        time: &time,
+    };
     let failure = |error| refused(resource.group, resource.kind, &target.name, error);
     if call.api.get(resource, &target.namespace, &target.name).is_none()
         && target.subresource.is_empty()
@@ -131,39 +112,52 @@ fn apply(call: &mut Call<'_>, body: &Value) -> Result<Answer, Failure> {
     Ok(Answer::Object { code: 200, object })
 }
 
+/// Upstream: a JSON patch that does not apply gets a generic answer.
+fn inapplicable(sort: Sort, target: &Target, error: PatchError) -> Failure {
+    if sort == Sort::Json && matches!(error, PatchError::Invalid(_)) {
+        let message = "the server rejected our request due to an error in our request";
+        let mut failure = Failure::new(422, "Invalid", message);
+        failure.details = Some(Box::default());
+        return failure;
+    }
+    refused(target.resource.group, target.resource.kind, &target.name, error)
+}
+
+/// Upstream: what the patched object cannot be decoded for is the patch's fault.
+fn undecodable(failure: Failure, patch: &Value) -> Failure {
+    if failure.code != 400 || failure.message.contains("strict decoding error") {
+        return failure;
+    }
+    let cause = Cause {
+        reason: "FieldValueInvalid".to_owned(),
+        message: format!("Invalid value: {:?}: {}", patch.to_string(), failure.message),
+        field: "patch".to_owned(),
+    };
+    Failure::invalid("", "", "", vec![cause])
+}
+
 /// A failed patch as a failure.
 #[must_use]
 pub fn refused(group: &str, kind: &str, name: &str, error: PatchError) -> Failure {
+    let message = error.to_string();
     match error {
-        PatchError::BadRequest(message) => Failure::bad_request(message),
-        PatchError::UnsupportedMediaType(message) => {
-            Failure::new(415, "UnsupportedMediaType", message)
-        }
-        PatchError::Invalid(message) => {
+        PatchError::BadRequest(_) => Failure::bad_request(message),
+        PatchError::TooLarge(_) => Failure::new(413, "RequestEntityTooLarge", message),
+        PatchError::UnsupportedMediaType(_) => Failure::new(415, "UnsupportedMediaType", message),
+        PatchError::Invalid(_) => {
             let mut failure = Failure::invalid(group, kind, name, Vec::new());
             failure.message = message;
             failure
         }
         PatchError::Conflict(conflicts) => {
-            let count = conflicts.len();
-            let plural = if count == 1 { "" } else { "s" };
-            let first = conflicts.first().map(|c| c.message()).unwrap_or_default();
-            let message = if count == 1 {
-                format!("Apply failed with 1 conflict: {first}")
-            } else {
-                let all: Vec<String> =
-                    conflicts.iter().map(|c| format!("- {}", c.message())).collect();
-                format!("Apply failed with {count} conflict{plural}: {}", all.join("\n"))
-            };
-            let mut failure = Failure::new(409, "Conflict", message);
-            for conflict in conflicts {
-                failure = failure.with_cause(Cause {
+            let failure = Failure::new(409, "Conflict", message);
+            conflicts.iter().fold(failure, |failure, conflict| {
+                failure.with_cause(Cause {
                     reason: "FieldManagerConflict".to_owned(),
                     message: conflict.message(),
-                    field: conflict.field,
-                });
-            }
-            failure
+                    field: conflict.field.clone(),
+                })
+            })
         }
     }
 }

@@ -5,8 +5,10 @@ use std::sync::Arc;
 use serde_json::Value;
 
 use crate::apiserver::failure::{Cause, Failure};
+use crate::apiserver::http::Target;
+use crate::apiserver::identity::now;
 use crate::apiserver::objects;
-use crate::apiserver::patch;
+use crate::apiserver::schema;
 use crate::apiserver::store::{Encoder, Stored, WriteError};
 
 use super::{Answer, Call, create, metadata, text};
@@ -16,7 +18,7 @@ const TRIES_MAX: usize = 16;
 
 /// Puts `object` in the place of the one that the call names.
 pub fn update(call: &mut Call<'_>, object: Value) -> Result<Answer, Failure> {
-    check_name(call, &object)?;
+    check_name(call.target, &object)?;
     let (kept, target) = (call.kept(), call.target);
     if call.api.get(kept, &target.namespace, &target.name).is_none()
         && kept.create_on_update
@@ -39,30 +41,34 @@ fn create_instead(call: &mut Call<'_>, mut object: Value) -> Result<Answer, Fail
     Ok(Answer::Object { code: 201, object })
 }
 
-fn check_name(call: &Call<'_>, object: &Value) -> Result<(), Failure> {
-    let (name, wanted) = (text(object, "/metadata/name"), &call.target.name);
+/// Refuses an object that says that it is another one.
+pub(super) fn check_name(target: &Target, object: &Value) -> Result<(), Failure> {
+    let (name, wanted) = (text(object, "/metadata/name"), &target.name);
     if name != wanted {
         return Err(Failure::bad_request(format!(
             "the name of the object ({name}) does not match the name on the URL ({wanted})"
         )));
     }
-    let (namespace, wanted) = (text(object, "/metadata/namespace"), &call.target.namespace);
-    if !namespace.is_empty() && call.resource().namespaced && namespace != wanted {
-        return Err(Failure::bad_request(format!(
-            "the namespace of the object ({namespace}) does not match the namespace on the request ({wanted})"
-        )));
+    let (namespace, wanted) = (text(object, "/metadata/namespace"), &target.namespace);
+    if !namespace.is_empty() && target.resource.namespaced && namespace != wanted {
+        return Err(Failure::bad_request(
+            "the namespace of the provided object does not match the namespace sent on the request",
+        ));
     }
     Ok(())
 }
 
 /// The UID in a body is a precondition.
-fn check_uid(target: &super::Target, old: &Value, new: &Value) -> Result<(), Failure> {
+fn check_uid(target: &Target, old: &Value, new: &Value) -> Result<(), Failure> {
     let (is, wanted) = (text(old, "/metadata/uid"), text(new, "/metadata/uid"));
     if wanted.is_empty() || is == wanted {
         return Ok(());
     }
-    let why =
-        format!("Precondition failed: UID in precondition: {wanted}, UID in object meta: {is}");
+    let key = target.resource.key(&target.namespace, &target.name);
+    let why = format!(
+        "StorageError: invalid object, Code: 4, Key: /registry/{}/{key}, ResourceVersion: 0, AdditionalErrorMsg: Precondition failed: UID in precondition: {wanted}, UID in object meta: {is}",
+        target.resource.plural
+    );
     Err(Failure::conflict(target.resource, &target.name, why))
 }
 
@@ -96,14 +102,20 @@ fn settle(
     check_version(call, stored, &new)?;
     metadata::carry_over(call, old, &mut new)?;
     keep_other_parts(call, old, &mut new);
-    let subresource = call.target.subresource.as_str();
-    let subresource = (!subresource.is_empty()).then_some(subresource);
-    let warnings = objects::on_update(&kept.qualified, subresource, old, &mut new, call.api)
-        .map_err(|refusal| call.refused(&call.target.name, refusal))?;
+    let subresource = match call.target.subresource.as_str() {
+        // A scale is a change of the whole by another door, an eviction says why in the status.
+        "" | "scale" => None,
+        "eviction" => Some("status"),
+        other => Some(other),
+    };
+    let warnings =
+        objects::on_update(&kept.qualified, subresource, old, &mut new, &now(), call.api)
+            .map_err(|refusal| call.refused(&call.target.name, refusal))?;
     call.warnings.extend(warnings);
+    schema::complete(&call.kind(), &mut new);
     metadata::move_generation(kept, old, &mut new);
     if track {
-        patch::track(&call.kind(), Some(old), &mut new, &call.apply_options());
+        call.track(Some(old), &mut new);
     }
     store(call, stored, &new)
 }
@@ -156,10 +168,11 @@ fn check_version(call: &Call<'_>, stored: &Stored, new: &Value) -> Result<(), Fa
         if call.kept().conditional_update {
             let cause = Cause {
                 reason: "FieldValueInvalid".to_owned(),
-                message: "Invalid value: 0x0: must be specified for an update".to_owned(),
+                message: "Invalid value: 0: must be specified for an update".to_owned(),
                 field: "metadata.resourceVersion".to_owned(),
             };
-            return Err(Failure::invalid_field(call.resource(), &call.target.name, cause));
+            let (group, plural) = (call.resource().group, call.resource().plural);
+            return Err(Failure::invalid(group, plural, &call.target.name, vec![cause]));
         }
         return Ok(());
     }
@@ -167,14 +180,7 @@ fn check_version(call: &Call<'_>, stored: &Stored, new: &Value) -> Result<(), Fa
         Ok(version) if version == stored.revision() => Ok(()),
         Ok(_) => Err(Failure::modified(call.resource(), &call.target.name)),
         Err(_) => {
-            let cause = Cause {
-                reason: "FieldValueInvalid".to_owned(),
-                message: format!(
-                    "Invalid value: {version:?}: strconv.ParseUint: parsing {version:?}: invalid syntax"
-                ),
-                field: "metadata.resourceVersion".to_owned(),
-            };
-            Err(Failure::invalid_field(call.resource(), &call.target.name, cause))
+            Err(Failure::untyped(format!("strconv.ParseUint: parsing {version:?}: invalid syntax")))
         }
     }
 }

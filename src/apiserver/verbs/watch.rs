@@ -1,5 +1,6 @@
 //! `watch`. Upstream: the semantics of resourceVersion and sendInitialEvents, v1.37.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use crate::apiserver::failure::Failure;
@@ -19,7 +20,11 @@ pub fn watch(call: &Call<'_>) -> Result<Answer, Failure> {
         selection = selection.named(&call.target.name);
     }
     let (store, table) = (&call.api.store, call.kept().table);
-    let from = revision(params)?;
+    let from = revision(params).map_err(|failure| {
+        // Upstream: a list takes it for a bad request, a watch for a failure of its own.
+        let text = failure.message;
+        Failure::untyped(text.strip_prefix("invalid resource version: ").unwrap_or(&text))
+    })?;
     let initial = match (params.send_initial_events, from) {
         (Some(wanted), _) => wanted,
         // Upstream: "get state and start at most recent", "get state and start at any".
@@ -28,7 +33,7 @@ pub fn watch(call: &Call<'_>) -> Result<Answer, Failure> {
     let mut watching = Watching {
         initial: None,
         mark_initial_end: initial && params.send_initial_events.is_some() && params.bookmarks,
-        queue: Default::default(),
+        queue: Arc::default(),
         bookmarks: params.bookmarks,
         timeout: params.timeout.unwrap_or(TIMEOUT),
         failure: None,

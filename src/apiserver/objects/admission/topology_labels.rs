@@ -1,0 +1,24 @@
+//! The zone and region of a node as labels of its pods.
+//!
+//! Upstream: the admission plugin PodTopologyLabels, v1.37.
+
+use serde_json::Value;
+
+use crate::apiserver::objects::Lookup;
+use crate::apiserver::objects::json::{ensure, set};
+
+const KEYS: [&str; 2] = ["topology.kubernetes.io/zone", "topology.kubernetes.io/region"];
+
+/// Copies the labels of the node onto the pod; a node that is not there has none.
+pub(in crate::apiserver::objects) fn copy(pod: &mut Value, node: &str, lookup: &dyn Lookup) {
+    let Some(node) = lookup.get("nodes", "", node) else { return };
+    for key in KEYS {
+        let value = &node["metadata"]["labels"][key];
+        if value.is_null() {
+            continue;
+        }
+        if let Some(labels) = ensure(pod, "metadata").and_then(|meta| ensure(meta, "labels")) {
+            set(labels, key, value.clone());
+        }
+    }
+}
