@@ -106,7 +106,8 @@ impl Graph {
         of_kind.map(|(uid, _)| uid.clone()).collect()
     }
 
-    /// An object is there, or has changed. Returns whom to look at.
+    /// An object is there, or has changed. Returns whom to look at: itself, and owners that it does not
+    /// name any more.
     pub(super) fn observe(&mut self, uid: &str, object: Object) -> Vec<Uid> {
         let before = self.objects.get(uid);
         if before == Some(&object) {
@@ -115,14 +116,17 @@ impl Graph {
         let old: Vec<Uid> = before
             .map(|before| before.owners.iter().map(|owner| owner.uid.clone()).collect())
             .unwrap_or_default();
-        for owner in old {
-            self.unlink(&owner, uid);
+        for owner in &old {
+            self.unlink(owner, uid);
         }
+        let is_left = |owner: &Uid| !object.owners.iter().any(|still| still.uid == *owner);
+        let mut concerned: Vec<Uid> = old.into_iter().filter(is_left).collect();
+        concerned.push(uid.into());
         for owner in &object.owners {
             self.dependents.entry(owner.uid.clone()).or_default().insert(uid.into());
         }
         self.objects.insert(uid.into(), object);
-        vec![uid.into()]
+        concerned
     }
 
     /// An object is gone. Returns whom to look at: its dependents, and owners that wait for it.
@@ -313,7 +317,8 @@ mod tests {
         graph.observe("owner", object(&[], ORPHAN, true));
         graph.observe("child", object(&[("owner", true)], "", false));
         assert_eq!(graph.look("owner"), Step::Orphan(uids(&["child"])));
-        graph.observe("child", object(&[], "", false));
+        let concerned = graph.observe("child", object(&[], "", false));
+        assert_eq!(concerned, uids(&["owner", "child"]));
         assert_eq!(graph.look("owner"), Step::Finish(ORPHAN));
     }
 }
