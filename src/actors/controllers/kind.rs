@@ -24,10 +24,12 @@ pub(super) enum Kind {
     ControllerRevision,
     Job,
     PodDisruptionBudget,
+    PersistentVolume,
+    StorageClass,
 }
 
 impl Kind {
-    pub(super) const ALL: [Kind; 12] = [
+    pub(super) const ALL: [Kind; 14] = [
         Kind::Pod,
         Kind::Node,
         Kind::Namespace,
@@ -40,6 +42,8 @@ impl Kind {
         Kind::ControllerRevision,
         Kind::Job,
         Kind::PodDisruptionBudget,
+        Kind::PersistentVolume,
+        Kind::StorageClass,
     ];
 
     /// Name, group, version and plural.
@@ -63,6 +67,8 @@ impl Kind {
             Self::PodDisruptionBudget => {
                 ("PodDisruptionBudget", "policy/v1", "poddisruptionbudgets")
             }
+            Self::PersistentVolume => ("PersistentVolume", "v1", "persistentvolumes"),
+            Self::StorageClass => ("StorageClass", "storage.k8s.io/v1", "storageclasses"),
         }
     }
 

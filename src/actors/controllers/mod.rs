@@ -24,6 +24,7 @@ mod revision;
 mod rollout;
 mod stateful_set;
 mod task;
+mod volume;
 
 #[cfg(test)]
 mod kit;

@@ -28,8 +28,8 @@ use super::plan::{Action, Plan, Say};
 use super::pod::{self, Pod, SeenPod};
 use super::queue::Queue;
 use super::{
-    ControllerOptions, daemon_set, deployment, disruption, garbage, job, namespace, replica_set,
-    stateful_set,
+    ControllerOptions, daemon_set, deployment, disruption, garbage, job, namespace, plan,
+    replica_set, stateful_set, volume,
 };
 
 /// Objects that are worked on at the same time.
@@ -155,7 +155,7 @@ impl Hub {
     /// What is to be done about an object.
     fn look(&mut self, work: &Work, now: Nanos) -> Plan {
         let (kind, key) = work;
-        let plan = match kind {
+        let mut plan = match kind {
             Kind::ReplicaSet | Kind::ReplicationController => {
                 replica_set::reconcile(&self.cache, *kind, key, now)
             }
@@ -164,8 +164,15 @@ impl Hub {
             Kind::DaemonSet => daemon_set::reconcile(&self.cache, key, now),
             Kind::Job => job::reconcile(&self.cache, key, now),
             Kind::PodDisruptionBudget => disruption::reconcile(&self.cache, key, now),
+            Kind::PersistentVolumeClaim => volume::reconcile_claim(&self.cache, key),
+            Kind::PersistentVolume => volume::reconcile_volume(&self.cache, key),
             _ => Plan::default(),
         };
+        let namespace = Key { namespace: "".into(), name: key.namespace.clone() };
+        if self.cache.get(Kind::Namespace, &namespace).is_some_and(plan::is_deleting) {
+            // Nothing new may come into it.
+            plan.actions.retain(|action| !action.is_create());
+        }
         if let Some(at) = plan.again {
             self.queue.add_at(work.clone(), at);
         }
@@ -333,7 +340,32 @@ impl Hub {
         if let Some((kind, name)) = owner.and_then(|owner| Some((owner.kind?, owner.name))) {
             self.queue.add((kind, Key { namespace: key.namespace.clone(), name }));
         }
+        self.volumes_concerned(kind, &key);
         self.queue.add((kind, key));
+    }
+
+    /// Queues the claims that a volume or a class may help, and the volumes of a claim. Both are few.
+    fn volumes_concerned(&mut self, kind: Kind, key: &Key) {
+        match kind {
+            Kind::PersistentVolume | Kind::StorageClass => {
+                let is_open = |claim: &DynamicObject| claim.data["status"]["phase"] != "Bound";
+                let claims = self.cache.all(Kind::PersistentVolumeClaim);
+                for (key, _) in claims.filter(|(_, claim)| is_open(claim)) {
+                    self.queue.add((Kind::PersistentVolumeClaim, key.clone()));
+                }
+            }
+            Kind::PersistentVolumeClaim => {
+                let of_claim = |volume: &DynamicObject| {
+                    let claim = &volume.data["spec"]["claimRef"];
+                    claim["name"] == *key.name && claim["namespace"] == *key.namespace
+                };
+                let volumes = self.cache.all(Kind::PersistentVolume);
+                for (key, _) in volumes.filter(|(_, volume)| of_claim(volume)) {
+                    self.queue.add((Kind::PersistentVolume, key.clone()));
+                }
+            }
+            _ => {}
+        }
     }
 }
 
