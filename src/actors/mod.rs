@@ -5,10 +5,12 @@
 //! out), with its writes at a named limit. `cli` and the playground call [`kubelets::run`] and
 //! [`controllers::run`] with a client and a future that ends them.
 
+pub mod controllers;
 pub mod kubelets;
 
 mod clock;
 mod node_fit;
+mod node_model;
 mod timers;
 mod watch;
 mod write;

@@ -63,6 +63,11 @@ impl Write {
         Self { method: Method::PATCH, path: path.into(), body_is: Body::Strategic, body: change }
     }
 
+    /// Replaces the object at `path`.
+    pub(super) fn replace(path: impl Into<String>, object: Value) -> Self {
+        Self { method: Method::PUT, path: path.into(), body_is: Body::Json, body: object }
+    }
+
     /// Deletes the object at `path` with these DeleteOptions.
     pub(super) fn delete(path: impl Into<String>, options: Value) -> Self {
         Self { method: Method::DELETE, path: path.into(), body_is: Body::Json, body: options }

@@ -1,4 +1,4 @@
-//! `berth kubelets`: what makes an API server look alive, on its own, until it is told to stop.
+//! `berth kubelets` and `berth controllers`: what makes an API server look alive, on its own, until it is told to stop.
 
 use std::fmt::Display;
 use std::future::Future;
@@ -9,6 +9,7 @@ use std::time::Duration;
 use clap::Args;
 use tracing::info;
 
+use crate::actors::controllers::{self, ControllerOptions};
 use crate::actors::kubelets::{self, KubeletOptions, NewNodes};
 use crate::client::{ConnectError, Source, connect};
 use crate::config::parse_duration;
@@ -96,6 +97,25 @@ impl KubeletsArgs {
 pub fn kubelets(args: &KubeletsArgs) -> ExitCode {
     let options = args.options();
     run(args.kubeconfig.as_ref(), args.log, |client, stop| kubelets::run(client, options, stop))
+}
+
+/// The flags of `berth controllers`.
+#[derive(Clone, Debug, Default, PartialEq, Args)]
+pub struct ControllersArgs {
+    /// Kubeconfig of the cluster. Without it, berth takes the service account of the pod that it runs in.
+    #[arg(long, value_name = "FILE", value_parser = path())]
+    pub kubeconfig: Option<PathBuf>,
+
+    /// The log.
+    #[command(flatten)]
+    pub log: LogArgs,
+}
+
+/// Runs the small controllers. The exit codes are those of `berth run`.
+#[must_use]
+pub fn controllers(args: &ControllersArgs) -> ExitCode {
+    let options = ControllerOptions::default();
+    run(args.kubeconfig.as_ref(), args.log, |client, stop| controllers::run(client, options, stop))
 }
 
 /// Connects and runs `work` until the process is told to stop.

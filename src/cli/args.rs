@@ -8,7 +8,7 @@ use std::path::PathBuf;
 use clap::builder::{OsStringValueParser, TypedValueParser as _};
 use clap::{Args, CommandFactory as _, Parser, Subcommand, ValueEnum};
 
-use super::actors::KubeletsArgs;
+use super::actors::{ControllersArgs, KubeletsArgs};
 use super::go_flags::{normalize, parse_bool, parse_finite, parse_integer};
 use super::playground::PlaygroundArgs;
 use super::version::VERSION;
@@ -49,6 +49,9 @@ pub enum Command {
     Config(ConfigArgs),
     /// Pretend kubelets: keep nodes ready and make the pods on them run, in any cluster.
     Kubelets(KubeletsArgs),
+    /// Small controllers for an API server that has none.
+    #[command(hide = true)]
+    Controllers(ControllersArgs),
 }
 
 /// The flags of `berth run`, spelled as kube-scheduler's where it has them.

@@ -46,6 +46,7 @@ fn dispatch(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
             Command::Evaluate(args) => evaluate::execute(args),
             Command::Config(args) => config::execute(&args),
             Command::Kubelets(args) => actors::kubelets(&args),
+            Command::Controllers(args) => actors::controllers(&args),
         },
         Err(error) => {
             // Help and version go to standard output, errors to standard error; either may be closed.

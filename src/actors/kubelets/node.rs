@@ -4,14 +4,13 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use kube::core::DynamicObject;
-use serde::Deserialize;
 use serde_json::{Value, json};
 
 use crate::model;
 use crate::units::{Nanos, hash_bytes};
-use crate::wire;
 
 use super::super::clock::{self, micros_text, nanos, seconds_text};
+use super::super::node_model::node_model;
 use super::super::write::Write;
 use super::admission::Account;
 
@@ -62,7 +61,7 @@ impl Node {
     /// Takes over what the watch shows; says whether its status has to be written now.
     pub(super) fn observe(&mut self, object: &DynamicObject, every: Duration, now: Nanos) -> bool {
         self.uid = object.metadata.uid.as_deref().unwrap_or_default().into();
-        self.model = model(object);
+        self.model = node_model(object);
         let status = &object.data["status"];
         self.host_ip = match address(status) {
             Some(address) => address.into(),
@@ -208,18 +207,6 @@ impl Node {
 }
 
 const LEASES: &str = "/apis/coordination.k8s.io/v1/namespaces/kube-node-lease/leases";
-
-fn model(object: &DynamicObject) -> Option<model::Node> {
-    let metadata = json!({"name": object.metadata.name, "labels": object.metadata.labels});
-    let value = json!({
-        "metadata": metadata, "spec": object.data["spec"],
-        "status": {
-            "capacity": object.data["status"]["capacity"],
-            "allocatable": object.data["status"]["allocatable"],
-        },
-    });
-    wire::Node::deserialize(&value).ok()?.to_model().ok()
-}
 
 fn address(status: &Value) -> Option<&str> {
     let all = status["addresses"].as_array()?;
