@@ -16,7 +16,8 @@
 //! - [`engine`]: `step(event, now) -> effects`, the scheduling cycle, and `query`.
 //!
 //! The edges: [`telemetry`] (log), [`wire`] (what Kubernetes objects look like to us), [`config`]
-//! (KubeSchedulerConfiguration), [`client`] (watch and write), [`runtime`] (the wiring), [`cli`].
+//! (KubeSchedulerConfiguration), [`client`] (watch and write), [`runtime`] (the wiring), [`cli`],
+//! [`apiserver`] (a Kubernetes API in memory).
 //!
 //! # Invariants
 //! - The core does no IO, reads no clock and cannot fail: outcomes are data, time comes in as `now`.
@@ -40,6 +41,7 @@ pub mod plugins;
 pub mod preemption;
 pub mod queue;
 
+pub mod apiserver;
 pub mod cli;
 pub mod client;
 pub mod config;

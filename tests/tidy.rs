@@ -9,10 +9,11 @@ const CORE: [&str; 8] =
     ["units", "model", "cluster", "framework", "preemption", "plugins", "queue", "engine"];
 
 /// The edges, and which other edges each may use besides the core, `telemetry`, `wire` and `config`.
-const EDGES: [(&str, &[&str]); 6] = [
+const EDGES: [(&str, &[&str]); 7] = [
     ("telemetry", &[]),
     ("wire", &[]),
     ("config", &[]),
+    ("apiserver", &[]),
     ("client", &[]),
     ("runtime", &["client"]),
     ("cli", &["client", "runtime"]),
