@@ -45,8 +45,12 @@ pub(super) const NAME_AND_AGE: &[Column] = &[NAME, AGE];
 /// The columns of kinds that have none of their own.
 ///
 /// Upstream: rest.NewDefaultTableConvertor, v1.37.
-pub(super) const DEFAULT: &[Column] =
-    &[NAME, Column::field("Created At", "metadata.creationTimestamp").typed("date")];
+pub(super) const DEFAULT: &[Column] = &[
+    NAME,
+    // A bookmark was never created; Go has this for no time.
+    Column::field_or("Created At", "metadata.creationTimestamp", "0001-01-01T00:00:00Z")
+        .typed("date"),
+];
 
 impl Column {
     const fn new(name: &'static str, data_type: &'static str, cell: Cell) -> Self {

@@ -17,6 +17,7 @@ pub(super) const UNKNOWN: &str = "<unknown>";
 ///
 /// The further from zero, the fewer parts. Up to two seconds below zero count as now, since the
 /// clocks of two machines differ; below that it is `<invalid>`.
+#[must_use]
 pub fn human_duration(duration: SignedDuration) -> String {
     // A part of a second is dropped towards zero, on both sides.
     let seconds = duration.as_secs();

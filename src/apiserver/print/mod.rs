@@ -92,23 +92,39 @@ pub fn table(resource: &str, objects: &[impl Borrow<Value>], options: &TableOpti
     if let Some(Value::String(name)) = name {
         name.push_str(" (default)");
     }
-    assemble(resource, rows, json!({}), options)
+    assemble(resource, rows, &json!({}), options)
 }
 
 /// The Table of one object: of a GET, of the answer to a write, of an event of a watch.
 ///
 /// `resource` is as in [`table`].
+#[must_use]
 pub fn table_of_one(resource: &str, object: &Value, options: &TableOptions) -> Value {
     let metadata = match &object["metadata"]["resourceVersion"] {
         Value::Null => json!({}),
         version => json!({"resourceVersion": version}),
     };
-    assemble(resource, vec![row(resource, object, options)], metadata, options)
+    assemble(resource, vec![row(resource, object, options)], &metadata, options)
 }
 
+/// Annotations that stand for fields which `apps/v1` no longer has: they are not metadata.
+///
+/// Upstream: the conversions of DaemonSet and Deployment, v1.37.
+const FIELDS_IN_ANNOTATIONS: [&str; 2] =
+    ["deprecated.daemonset.template.generation", "deprecated.deployment.rollback.to"];
+
 /// The PartialObjectMetadata of an object.
+#[must_use]
 pub fn partial_metadata(object: &Value) -> Value {
-    let metadata = object.get("metadata").cloned().unwrap_or_else(|| json!({}));
+    let mut metadata = object.get("metadata").cloned().unwrap_or_else(|| json!({}));
+    if let Some(Value::Object(annotations)) = metadata.get_mut("annotations") {
+        annotations.retain(|key, _| !FIELDS_IN_ANNOTATIONS.contains(&key.as_str()));
+        if annotations.is_empty()
+            && let Some(fields) = metadata.as_object_mut()
+        {
+            fields.remove("annotations");
+        }
+    }
     json!({"kind": "PartialObjectMetadata", "apiVersion": "meta.k8s.io/v1", "metadata": metadata})
 }
 
@@ -118,11 +134,18 @@ pub fn partial_metadata_list(objects: &[impl Borrow<Value>]) -> Value {
     let items: Vec<_> = objects.iter().map(|object| partial_metadata(object.borrow())).collect();
     json!({
         "kind": "PartialObjectMetadataList", "apiVersion": "meta.k8s.io/v1",
-        "metadata": {}, "items": items,
+        "metadata": {}, "items": null_if_empty(items),
     })
 }
 
-fn assemble(resource: &str, rows: Vec<Value>, metadata: Value, options: &TableOptions) -> Value {
+/// Upstream has some lists of nothing as null, and clients get along with both.
+fn null_if_empty(items: Vec<Value>) -> Value {
+    if items.is_empty() { Value::Null } else { Value::Array(items) }
+}
+
+fn assemble(resource: &str, rows: Vec<Value>, metadata: &Value, options: &TableOptions) -> Value {
+    let has_own_columns = own_columns(resource).is_some();
+    let rows = if has_own_columns { Value::Array(rows) } else { null_if_empty(rows) };
     let definitions = if options.no_headers {
         Value::Null
     } else {
@@ -157,13 +180,18 @@ fn row(resource: &str, object: &Value, options: &TableOptions) -> Value {
 
 /// The columns of a resource.
 fn columns(resource: &str) -> &'static [Column] {
+    own_columns(resource).unwrap_or(column::DEFAULT)
+}
+
+/// The columns that a resource has for itself.
+fn own_columns(resource: &str) -> Option<&'static [Column]> {
     let resource = match resource.split_once('/') {
-        Some((_, "scale")) => return workloads::SCALES,
+        Some((_, "scale")) => return Some(workloads::SCALES),
         // All other subresources that are objects are the object itself.
         Some((resource, _)) => resource,
         None => resource,
     };
-    match resource {
+    Some(match resource {
         "pods" => pods::PODS,
         "podtemplates" => pods::POD_TEMPLATES,
         "nodes" => nodes::NODES,
@@ -195,15 +223,17 @@ fn columns(resource: &str) -> &'static [Column] {
         "volumeattributesclasses.storage.k8s.io" => storage::VOLUME_ATTRIBUTES_CLASSES,
         "csinodes.storage.k8s.io" => storage::CSI_NODES,
         "csidrivers.storage.k8s.io" => storage::CSI_DRIVERS,
-        "csistoragecapacities.storage.k8s.io" => storage::CSI_STORAGE_CAPACITIES,
         "volumeattachments.storage.k8s.io" => storage::VOLUME_ATTACHMENTS,
         "leases.coordination.k8s.io" => core::LEASES,
         "resourceclaims.resource.k8s.io" => scheduling::RESOURCE_CLAIMS,
         "resourceslices.resource.k8s.io" => scheduling::RESOURCE_SLICES,
+        "devicetaintrules.resource.k8s.io" => scheduling::DEVICE_TAINT_RULES,
         "serviceaccounts"
         | "workloads.scheduling.k8s.io"
         | "deviceclasses.resource.k8s.io"
         | "resourceclaimtemplates.resource.k8s.io" => column::NAME_AND_AGE,
-        _ => column::DEFAULT,
-    }
+        // Roles, limit ranges and CSI storage capacities, too: upstream has columns for the last, but
+        // does not use them.
+        _ => return None,
+    })
 }

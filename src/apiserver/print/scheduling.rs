@@ -5,6 +5,7 @@
 use serde_json::Value;
 
 use super::column::{AGE, Column, NAME};
+use super::duration::{since, time};
 use super::fields::{at, is_deleting, list, text};
 
 /// The columns of priority classes.
@@ -38,6 +39,19 @@ pub(super) const RESOURCE_SLICES: &[Column] = &[
     Column::field("Node", "spec.nodeName"),
     Column::field("Driver", "spec.driver"),
     Column::field("Pool", "spec.pool.name"),
+    AGE,
+];
+
+/// The columns of rules that taint devices.
+pub(super) const DEVICE_TAINT_RULES: &[Column] = &[
+    NAME,
+    Column::field("Key", "spec.taint.key"),
+    Column::field("Value", "spec.taint.value"),
+    Column::field("Effect", "spec.taint.effect"),
+    Column::timed("TimeAdded", |rule, now| {
+        let added = time(at(rule, "spec.taint.timeAdded"));
+        added.map_or_else(String::new, |added| since(Some(added), now))
+    }),
     AGE,
 ];
 

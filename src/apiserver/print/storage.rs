@@ -38,7 +38,7 @@ const VOLUME_MODE: Column = Column::field_or("VolumeMode", "spec.volumeMode", "<
 pub(super) const PERSISTENT_VOLUMES: &[Column] = &[
     NAME,
     Column::field_or("Capacity", "spec.capacity.storage", "0"),
-    Column::read("Access Modes", |volume| access_modes(volume, "spec.accessModes").into()),
+    Column::read("Access Modes", |volume| access_modes(list(volume, "spec.accessModes")).into()),
     Column::field("Reclaim Policy", "spec.persistentVolumeReclaimPolicy"),
     STATUS,
     Column::read("Claim", |volume| claim(volume).into()),
@@ -59,10 +59,8 @@ pub(super) const PERSISTENT_VOLUME_CLAIMS: &[Column] = &[
         if has_volume(claim) { capacity } else { "" }.into()
     }),
     Column::read("Access Modes", |claim| {
-        has_volume(claim)
-            .then(|| access_modes(claim, "status.accessModes"))
-            .unwrap_or_default()
-            .into()
+        let modes = if has_volume(claim) { list(claim, "status.accessModes") } else { &[] };
+        access_modes(modes).into()
     }),
     CLASS,
     ATTRIBUTES_CLASS,
@@ -107,13 +105,6 @@ pub(super) const CSI_DRIVERS: &[Column] = &[
     AGE,
 ];
 
-/// The columns of CSI storage capacities.
-pub(super) const CSI_STORAGE_CAPACITIES: &[Column] = &[
-    NAME,
-    Column::field("StorageClassName", "storageClassName"),
-    Column::field_or("Capacity", "capacity", "<unset>"),
-];
-
 /// The columns of volume attachments.
 pub(super) const VOLUME_ATTACHMENTS: &[Column] = &[
     NAME,
@@ -140,8 +131,7 @@ fn has_volume(claim: &Value) -> bool {
     !text(claim, "spec.volumeName").is_empty()
 }
 
-fn access_modes(object: &Value, path: &str) -> String {
-    let modes = list(object, path);
+fn access_modes(modes: &[Value]) -> String {
     let there = ACCESS_MODES.iter().filter(|(mode, _)| modes.iter().any(|found| found == mode));
     joined(there.map(|(_, short)| *short), "")
 }
