@@ -39,8 +39,9 @@ const FLAGS: [&str; 2] = [
     "--runtime-config=scheduling.k8s.io/v1beta1=true,scheduling.k8s.io/v1alpha3=true",
     "--feature-gates=GenericWorkload=true,TopologyAwareWorkloadScheduling=true,CompositePodGroup=true",
 ];
-/// How often a table is asked for until the ages in it do not change meanwhile.
+/// How often something is asked for until it does not change meanwhile.
 const ATTEMPTS_MAX: usize = 50;
+const NEVER_STILL: &str = "changed during every comparison";
 
 #[tokio::test]
 async fn tables_are_those_of_kube_apiserver() {
@@ -160,41 +161,42 @@ impl Compared {
     /// Compares the tables, and the metadata, of a whole collection.
     async fn list(&mut self, kind: &Kind) {
         let path = &kind.collection;
-        let list = self.rest.get(path).await.expect("the collection is there");
-        let objects = list["items"].as_array().expect("a list has items");
-        let with_metadata = |mut ours: Value| {
-            ours["metadata"] = list["metadata"].clone();
-            ours
-        };
-        self.table(path, |options| with_metadata(print::table(&kind.resource, objects, options)))
-            .await;
-        let theirs = self.get_as(path, "PartialObjectMetadataList").await;
-        self.compare(path, &with_metadata(print::partial_metadata_list(objects)), &theirs);
+        self.form(path, "Table", |list, now| {
+            with_metadata_of(list, print::table(&kind.resource, items(list), &options(now)))
+        })
+        .await;
+        self.form(path, "PartialObjectMetadataList", |list, _| {
+            with_metadata_of(list, print::partial_metadata_list(items(list)))
+        })
+        .await;
     }
 
-    /// Compares the tables, and the metadata, of one object, unless it has gone.
+    /// Compares the tables, and the metadata, of one object.
     async fn object(&mut self, object: &Value) {
         let kind = Kind::of(object);
         let path = kind.path_of(object);
-        let object = self.rest.get(&path).await.expect("something holds what is deleted");
-        self.table(&path, |options| print::table_of_one(&kind.resource, &object, options)).await;
-        let theirs = self.get_as(&path, "PartialObjectMetadata").await;
-        self.compare(&path, &print::partial_metadata(&object), &theirs);
+        self.form(&path, "Table", |object, now| {
+            print::table_of_one(&kind.resource, object, &options(now))
+        })
+        .await;
+        self.form(&path, "PartialObjectMetadata", |object, _| print::partial_metadata(object))
+            .await;
     }
 
     /// Compares tables whose rows carry the whole objects, and nothing.
     async fn rows_with_more(&mut self) {
-        let pods = self.rest.list("/api/v1/pods", "Pod").await;
         for (name, include_object) in
             [("Object", IncludeObject::Object), ("None", IncludeObject::None)]
         {
             let path = format!("/api/v1/pods?includeObject={name}");
-            let list = self.rest.get("/api/v1/pods").await.expect("there are pods");
-            self.table(&path, |options| {
-                let options = TableOptions { include_object, ..*options };
-                let mut ours = print::table("pods", &pods, &options);
-                ours["metadata"] = list["metadata"].clone();
-                ours
+            self.form(&path, "Table", |list, now| {
+                let mut pods = items(list).to_vec();
+                for pod in &mut pods {
+                    pod["apiVersion"] = json!("v1");
+                    pod["kind"] = json!("Pod");
+                }
+                let options = TableOptions { include_object, ..options(now) };
+                with_metadata_of(list, print::table("pods", &pods, &options))
             })
             .await;
         }
@@ -202,9 +204,10 @@ impl Compared {
 
     async fn scale(&mut self) {
         let path = "/apis/apps/v1/namespaces/default/deployments/web/scale";
-        let scale = self.rest.get(path).await.expect("a deployment has a scale");
-        let resource = "deployments.apps/scale";
-        self.table(path, |options| print::table_of_one(resource, &scale, options)).await;
+        self.form(path, "Table", |scale, now| {
+            print::table_of_one("deployments.apps/scale", scale, &options(now))
+        })
+        .await;
     }
 
     /// Compares the events of a watch, up to the bookmark that ends the initial ones: the first has
@@ -215,19 +218,29 @@ impl Compared {
             "{group_version}/{plural}?watch=true&sendInitialEvents=true&allowWatchBookmarks=true\
              &resourceVersionMatch=NotOlderThan&includeObject=None"
         );
-        let objects = self.initial_events(&path, "application/json").await;
-        let tables = self.initial_events(&path, &accept("Table")).await;
-        assert_eq!(objects.len(), tables.len());
-        assert!(objects.len() > 2, "there are two objects and a bookmark");
-        for (position, (object, mut theirs)) in objects.iter().zip(tables).enumerate() {
-            let options = TableOptions {
+        let ours = |events: Vec<Value>, now| -> Value {
+            let options = |position| TableOptions {
                 include_object: IncludeObject::None,
                 no_headers: position > 0,
-                now: Timestamp::now(),
+                ..options(now)
             };
-            without_descriptions(&mut theirs);
-            self.compare(&path, &print::table_of_one(resource, object, &options), &theirs);
+            let events = events.iter().enumerate();
+            events.map(|(at, event)| print::table_of_one(resource, event, &options(at))).collect()
+        };
+        for _ in 0..ATTEMPTS_MAX {
+            let before =
+                ours(self.initial_events(&path, "application/json").await, Timestamp::now());
+            let mut theirs = self.initial_events(&path, &accept("Table")).await;
+            let after =
+                ours(self.initial_events(&path, "application/json").await, Timestamp::now());
+            if before == after {
+                theirs.iter_mut().for_each(without_descriptions);
+                assert!(theirs.len() > 2, "there are two objects and a bookmark");
+                self.compare(&path, &before, &theirs.into());
+                return;
+            }
         }
+        self.differences.push(format!("{path}: {NEVER_STILL}"));
     }
 
     /// The objects of a watch's events, the bookmark after the initial ones included.
@@ -246,26 +259,25 @@ impl Compared {
         objects
     }
 
-    /// Compares the table at `path` with ours, ages included: it is asked for again until ours is the
-    /// same before and after.
-    async fn table(&mut self, path: &str, ours: impl Fn(&TableOptions) -> Value) {
-        let at = |now| {
-            let include_object = IncludeObject::Metadata;
-            ours(&TableOptions { include_object, no_headers: false, now })
-        };
+    /// Compares a form of what is at `path` with what we make of its JSON, ages included: it is asked
+    /// for again until ours is the same before and after. Some leases are renewed all the time.
+    async fn form(&mut self, path: &str, form: &str, ours: impl Fn(&Value, Timestamp) -> Value) {
         for _ in 0..ATTEMPTS_MAX {
-            let before = at(Timestamp::now());
-            let mut theirs = self.get_as(path, "Table").await;
-            if before != at(Timestamp::now()) {
-                continue;
+            let before = ours(&self.get_as_is(path).await, Timestamp::now());
+            let mut theirs = self.get_as(path, form).await;
+            let after = ours(&self.get_as_is(path).await, Timestamp::now());
+            if before == after {
+                without_descriptions(&mut theirs);
+                self.rows += theirs["rows"].as_array().map_or(0, Vec::len);
+                self.compare(path, &before, &theirs);
+                return;
             }
-            without_descriptions(&mut theirs);
-            self.rows += theirs["rows"].as_array().map_or(0, Vec::len);
-            self.compare(path, &before, &theirs);
-            return;
         }
-        let never = format!("{path}: the ages changed during each of {ATTEMPTS_MAX} requests");
-        self.differences.push(never);
+        self.differences.push(format!("{path}: {NEVER_STILL}"));
+    }
+
+    async fn get_as_is(&self, path: &str) -> Value {
+        self.rest.get(path).await.expect("something holds what is deleted")
     }
 
     async fn get_as(&self, path: &str, form: &str) -> Value {
@@ -296,13 +308,27 @@ impl Compared {
     }
 }
 
+fn options(now: Timestamp) -> TableOptions {
+    TableOptions { include_object: IncludeObject::Metadata, no_headers: false, now }
+}
+
+fn items(list: &Value) -> &[Value] {
+    list["items"].as_array().expect("a list has items")
+}
+
+fn with_metadata_of(list: &Value, mut ours: Value) -> Value {
+    ours["metadata"] = list["metadata"].clone();
+    ours
+}
+
 /// The media type of a form of objects.
 fn accept(form: &str) -> String {
     format!("application/json;as={form};v=v1;g=meta.k8s.io")
 }
 
 fn without_descriptions(table: &mut Value) {
-    for column in table["columnDefinitions"].as_array_mut().into_iter().flatten() {
+    let columns = table.get_mut("columnDefinitions").and_then(Value::as_array_mut);
+    for column in columns.into_iter().flatten() {
         column["description"] = json!("");
     }
 }

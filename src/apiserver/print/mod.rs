@@ -92,7 +92,7 @@ pub fn table(resource: &str, objects: &[impl Borrow<Value>], options: &TableOpti
     if let Some(Value::String(name)) = name {
         name.push_str(" (default)");
     }
-    assemble(resource, rows, &json!({}), options)
+    assemble(resource, rows, json!({}), options)
 }
 
 /// The Table of one object: of a GET, of the answer to a write, of an event of a watch.
@@ -104,7 +104,7 @@ pub fn table_of_one(resource: &str, object: &Value, options: &TableOptions) -> V
         Value::Null => json!({}),
         version => json!({"resourceVersion": version}),
     };
-    assemble(resource, vec![row(resource, object, options)], &metadata, options)
+    assemble(resource, vec![row(resource, object, options)], metadata, options)
 }
 
 /// Annotations that stand for fields which `apps/v1` no longer has: they are not metadata.
@@ -125,17 +125,14 @@ pub fn partial_metadata(object: &Value) -> Value {
             fields.remove("annotations");
         }
     }
-    json!({"kind": "PartialObjectMetadata", "apiVersion": "meta.k8s.io/v1", "metadata": metadata})
+    meta_object("PartialObjectMetadata", metadata, [])
 }
 
 /// The PartialObjectMetadataList of objects. The list's `resourceVersion` and `continue` are for the
 /// caller to put into `metadata`, which is empty.
 pub fn partial_metadata_list(objects: &[impl Borrow<Value>]) -> Value {
     let items: Vec<_> = objects.iter().map(|object| partial_metadata(object.borrow())).collect();
-    json!({
-        "kind": "PartialObjectMetadataList", "apiVersion": "meta.k8s.io/v1",
-        "metadata": {}, "items": null_if_empty(items),
-    })
+    meta_object("PartialObjectMetadataList", json!({}), [("items", null_if_empty(items))])
 }
 
 /// Upstream has some lists of nothing as null, and clients get along with both.
@@ -143,7 +140,14 @@ fn null_if_empty(items: Vec<Value>) -> Value {
     if items.is_empty() { Value::Null } else { Value::Array(items) }
 }
 
-fn assemble(resource: &str, rows: Vec<Value>, metadata: &Value, options: &TableOptions) -> Value {
+/// An object of the group `meta.k8s.io`. Nothing is copied, as `json!` would.
+fn meta_object<const N: usize>(kind: &str, metadata: Value, rest: [(&str, Value); N]) -> Value {
+    let head =
+        [("kind", kind.into()), ("apiVersion", "meta.k8s.io/v1".into()), ("metadata", metadata)];
+    head.into_iter().chain(rest).collect()
+}
+
+fn assemble(resource: &str, rows: Vec<Value>, metadata: Value, options: &TableOptions) -> Value {
     let has_own_columns = own_columns(resource).is_some();
     let rows = if has_own_columns { Value::Array(rows) } else { null_if_empty(rows) };
     let definitions = if options.no_headers {
@@ -151,10 +155,7 @@ fn assemble(resource: &str, rows: Vec<Value>, metadata: &Value, options: &TableO
     } else {
         columns(resource).iter().map(Column::definition).collect()
     };
-    json!({
-        "kind": "Table", "apiVersion": "meta.k8s.io/v1", "metadata": metadata,
-        "columnDefinitions": definitions, "rows": rows,
-    })
+    meta_object("Table", metadata, [("columnDefinitions", definitions), ("rows", rows)])
 }
 
 /// The annotation of the bookmark that ends the initial events of a watch; its row always has it.
@@ -162,14 +163,14 @@ const INITIAL_EVENTS_END: &str = "k8s.io/initial-events-end";
 
 fn row(resource: &str, object: &Value, options: &TableOptions) -> Value {
     let columns = columns(resource).iter();
-    let cells: Vec<_> = columns.map(|column| column.cell(object, options.now)).collect();
+    let cells = columns.map(|column| column.cell(object, options.now)).collect();
     let is_end = fields::annotation(object, INITIAL_EVENTS_END) == Some("true");
     let included = match options.include_object {
         IncludeObject::Object => object.clone(),
         IncludeObject::None if !is_end => Value::Null,
         IncludeObject::Metadata | IncludeObject::None => partial_metadata(object),
     };
-    let mut row = json!({"cells": cells, "object": included});
+    let mut row = Value::from_iter([("cells", cells), ("object", included)]);
     if resource.split('/').next() == Some("pods")
         && let Some(conditions) = pods::row_conditions(object)
     {
