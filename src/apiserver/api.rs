@@ -43,7 +43,9 @@ impl Api {
     }
 
     fn add_first_namespaces(&self) {
-        FIRST_NAMESPACES.iter().for_each(|name| self.add_namespace(name));
+        for name in FIRST_NAMESPACES {
+            self.add_namespace(name);
+        }
     }
 
     /// Makes a namespace, unless it is there.

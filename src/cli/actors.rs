@@ -80,6 +80,7 @@ impl KubeletsArgs {
             memory: self.memory.clone(),
             pods: self.pods,
             zones: self.zones,
+            labels: Vec::new(),
         };
         KubeletOptions {
             selector: self.node_selector.clone(),

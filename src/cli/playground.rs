@@ -8,6 +8,7 @@ use std::time::Duration;
 
 use clap::Args;
 
+use crate::actors::controllers::ControllerOptions;
 use crate::actors::kubelets::{KubeletOptions, NewNodes};
 use crate::apiserver::kubeconfig::{kubeconfig as kubeconfig_text, write_private};
 use crate::apiserver::server::{Options as ServerOptions, Server};
@@ -25,13 +26,14 @@ use crate::telemetry::{self, LogFormat};
 use super::actors::duration;
 use super::args::path;
 use super::run::Decisions;
-use super::{EXIT_USAGE, failed, refuse};
+use super::{failed, refuse};
 
 /// The exit code where all has settled and some pod fits nowhere.
 const EXIT_UNSCHEDULABLE: u8 = 3;
 
 /// The flags of `berth playground`.
 #[derive(Clone, Debug, PartialEq, Args)]
+#[expect(clippy::struct_excessive_bools, reason = "each is a flag of its own")]
 pub struct PlaygroundArgs {
     /// Manifests to begin with, or a dump of a cluster (`kubectl get nodes,pods -A -o yaml`): a file, a
     /// folder, or `-` for standard input. May be given several times.
@@ -112,10 +114,7 @@ pub fn execute(args: &PlaygroundArgs) -> ExitCode {
     match outcome {
         Ok(Ok(Outcome::Settled { unschedulable: 1.. })) => ExitCode::from(EXIT_UNSCHEDULABLE),
         Ok(Ok(Outcome::Stopped | Outcome::Settled { .. })) => ExitCode::SUCCESS,
-        Ok(Err(refusal)) => {
-            refuse(&refusal);
-            ExitCode::from(EXIT_USAGE)
-        }
+        Ok(Err(refusal)) => refuse(&refusal),
         Err(error) => failed(&format!("{error:#}")),
     }
 }
@@ -178,7 +177,7 @@ async fn play(
         return Ok(Err(error));
     }
     let count = args.nodes.unwrap_or(if loaded.nodes > 0 { 0 } else { NewNodes::default().count });
-    playground::create_nodes(server.api(), &NewNodes { count, ..NewNodes::default() })?;
+    playground::create_nodes(server.api(), &NewNodes { count, ..example_nodes() })?;
     let out = &mut io::stdout();
     for line in playground::describe(&loaded) {
         drop(writeln!(io::stderr(), "{line}"));
@@ -190,10 +189,18 @@ async fn play(
         source: source.clone(),
         scheduler: scheduler(source, configuration, args.seed),
         kubelets: (!args.no_kubelets).then_some(kubelets),
+        controllers: (!args.no_controllers).then(ControllerOptions::default),
         until_settled: args.until_settled,
         quiet: args.quiet,
     };
     playground::run(server, options, stop).await.map(Ok)
+}
+
+/// Nodes of which some have what the examples in `deploy/examples` ask for.
+fn example_nodes() -> NewNodes {
+    let labels = [("example.com/disk", ["ssd", "hdd"]), ("example.com/generation", ["7", "4"])];
+    let labels = labels.map(|(key, values)| (key.to_owned(), values.map(str::to_owned).to_vec()));
+    NewNodes { labels: labels.to_vec(), ..NewNodes::default() }
 }
 
 fn scheduler(source: ApiSource, configuration: Configuration, seed: u64) -> runtime::Options {

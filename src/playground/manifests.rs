@@ -87,7 +87,7 @@ fn files_in(folder: &Path) -> io::Result<Vec<PathBuf>> {
 
 /// Reads one source to its end and passes each object on, in order. What `sink` refuses is an error
 /// that names file and line.
-pub fn read(
+pub(super) fn read(
     source: &Source,
     sink: &mut dyn FnMut(Value) -> Result<(), String>,
 ) -> Result<(), ManifestError> {

@@ -9,7 +9,6 @@ mod settle;
 mod show;
 mod summary;
 
-use std::future::Future;
 use std::io::Write as _;
 use std::sync::Arc;
 use std::time::Duration;
@@ -20,10 +19,11 @@ use tokio::sync::{mpsc, watch};
 use tokio::task::JoinHandle;
 use tokio::time::{Instant, MissedTickBehavior, interval};
 
+use crate::actors::controllers::{self, ControllerOptions};
 use crate::actors::kubelets::{self, KubeletOptions};
 use crate::apiserver::api::Api;
 use crate::apiserver::server::Server;
-use crate::client::{self, Counters, Source as ApiSource};
+use crate::client::{self, Counters, Said, Source as ApiSource};
 use crate::engine::{Event, Kind};
 use crate::runtime::{self, StopSignals, Wish};
 
@@ -46,6 +46,8 @@ pub struct Options {
     pub scheduler: runtime::Options,
     /// The kubelets, if there are any.
     pub kubelets: Option<KubeletOptions>,
+    /// The controllers, if there are any.
+    pub controllers: Option<ControllerOptions>,
     /// End when all has settled.
     pub until_settled: bool,
     /// Show nothing of what happens.
@@ -75,20 +77,24 @@ pub async fn run(
     let mut picture = Picture::new(schedulers.collect());
     let (client, _) = client::connect(&options.source).await?;
     let (end, ends) = watch::channel(Wish::Run);
-    let mut cast = Cast::start(&client, options.kubelets, options.scheduler, &ends);
+    let with_controllers = options.controllers.is_some();
+    let actors = (options.kubelets, options.controllers);
+    let mut cast = Cast::start(&client, actors, options.scheduler, &ends);
     let (events_in, mut events) = mpsc::channel(EVENTS_MAX);
-    let counters = Arc::new(Counters::default());
+    let (counters, said) = (Arc::new(Counters::default()), Said::default());
     for kind in [Kind::Namespace, Kind::Node, Kind::Pod] {
         let (client, events) = (client.clone(), events_in.clone());
-        cast.tasks.push(tokio::spawn(client::watch(client, kind, events, Arc::clone(&counters))));
+        let watch = client::watch(client, kind, events, Arc::clone(&counters), said.clone());
+        cast.tasks.push(tokio::spawn(watch));
     }
     drop(events_in);
     let mut show = Show::on_stdout(options.quiet);
+    let until = options.until_settled.then_some(Settled { client: &client, with_controllers });
     let outcome = tokio::select! {
         biased;
         () = stop.first() => Ok(Outcome::Stopped),
         ended = &mut cast.scheduler => Err(ended_early(ended)),
-        outcome = look(&mut picture, &mut show, &mut events, &client, options.until_settled) => outcome,
+        outcome = look(&mut picture, &mut show, &mut events, until) => outcome,
     };
     show.clear();
     end.send_replace(Wish::Stop);
@@ -129,7 +135,7 @@ struct Cast {
 impl Cast {
     fn start(
         client: &Client,
-        kubelets: Option<KubeletOptions>,
+        (kubelets, controllers): (Option<KubeletOptions>, Option<ControllerOptions>),
         scheduler: runtime::Options,
         ends: &watch::Receiver<Wish>,
     ) -> Self {
@@ -138,13 +144,30 @@ impl Cast {
             let client = client.clone();
             tasks.push(tokio::spawn(kubelets::run(client, kubelets, ended(ends.clone()))));
         }
+        if let Some(controllers) = controllers {
+            let client = client.clone();
+            tasks.push(tokio::spawn(controllers::run(client, controllers, ended(ends.clone()))));
+        }
         let scheduler = tokio::spawn(runtime::run(scheduler, StopSignals::new(ends.clone())));
         Self { scheduler, tasks }
     }
 }
 
-fn ended(mut ends: watch::Receiver<Wish>) -> impl Future<Output = ()> {
-    async move { drop(ends.wait_for(|wish| *wish >= Wish::Stop).await.is_ok()) }
+async fn ended(mut ends: watch::Receiver<Wish>) {
+    // Without a sender there is nobody left to run for.
+    drop(ends.wait_for(|wish| *wish >= Wish::Stop).await);
+}
+
+/// What else must be so before all has settled.
+struct Settled<'c> {
+    client: &'c Client,
+    with_controllers: bool,
+}
+
+impl Settled<'_> {
+    async fn is_so(&self) -> anyhow::Result<bool> {
+        if self.with_controllers { controllers_are_done(self.client).await } else { Ok(true) }
+    }
 }
 
 /// Takes in what happens and shows it, for ever or until all has settled.
@@ -152,8 +175,7 @@ async fn look(
     picture: &mut Picture,
     show: &mut Show,
     events: &mut mpsc::Receiver<Event>,
-    client: &Client,
-    until_settled: bool,
+    until: Option<Settled<'_>>,
 ) -> anyhow::Result<Outcome> {
     let mut ticks = interval(DRAW_EVERY);
     ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
@@ -175,11 +197,10 @@ async fn look(
                     show.draw(picture);
                     drawn = true;
                 }
+                let Some(until) = &until else { continue };
                 let counts = picture.counts();
                 let quiet = changed.elapsed() >= QUIET && picture.is_complete();
-                if until_settled && quiet && counts.undecided == 0
-                    && controllers_are_done(client).await? && events.is_empty()
-                {
+                if quiet && counts.undecided == 0 && until.is_so().await? && events.is_empty() {
                     return Ok(Outcome::Settled { unschedulable: counts.unschedulable });
                 }
             }

@@ -11,7 +11,7 @@ const NAMES_MAX: usize = 5;
 /// Nodes that are shown one by one; of more, only some.
 pub(super) const NODES_MAX: usize = 30;
 /// The width of a bar, in characters.
-const BAR_CHARS: i64 = 20;
+const BAR_CHARS: usize = 20;
 
 /// The whole summary.
 pub(super) fn summary(picture: &Picture) -> String {
@@ -22,7 +22,7 @@ pub(super) fn summary(picture: &Picture) -> String {
     for (pod, standing) in picture.pods() {
         let (group, reason) = match standing {
             Standing::Unschedulable(message) => (&mut unschedulable, message.to_string()),
-            Standing::Gated(gates) => (&mut gated, gates.join(", ")),
+            Standing::Gated(names) => (&mut gated, names.join(", ")),
             Standing::Foreign(scheduler) => (&mut foreign, scheduler.to_string()),
             Standing::Placed(_) | Standing::Undecided => continue,
         };
@@ -86,7 +86,7 @@ pub(super) fn nodes(picture: &Picture, lines_max: usize) -> String {
 }
 
 /// A bar with its percentage.
-const BAR_WIDTH: usize = BAR_CHARS as usize + 6;
+const BAR_WIDTH: usize = BAR_CHARS + 6;
 
 /// The larger of the two shares, in thousandths.
 fn fullness(node: &NodeView) -> i64 {
@@ -99,10 +99,9 @@ fn bar(used: i64, of: i64) -> String {
     if of <= 0 {
         return format!("{:<BAR_WIDTH$}", "-");
     }
-    let share = |parts: i64| i128::from(used) * i128::from(parts) / i128::from(of);
-    let (filled, percent) = (share(BAR_CHARS), share(100));
-    let cells: String =
-        (0..i128::from(BAR_CHARS)).map(|at| if at < filled { '█' } else { '░' }).collect();
+    let percent = i128::from(used) * 100 / i128::from(of);
+    let is_filled = |at: usize| percent * (BAR_CHARS as i128) >= 100 * (at as i128 + 1);
+    let cells: String = (0..BAR_CHARS).map(|at| if is_filled(at) { '█' } else { '░' }).collect();
     let mark = if used > of { '!' } else { ' ' };
     format!("{cells} {percent:>3}%{mark}")
 }

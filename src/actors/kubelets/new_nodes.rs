@@ -15,11 +15,20 @@ pub struct NewNodes {
     pub pods: u32,
     /// Zones they are spread over in turn: `zone-1`, `zone-2` and so on; at least one.
     pub zones: usize,
+    /// Labels whose values the nodes have in turn.
+    pub labels: Vec<(String, Vec<String>)>,
 }
 
 impl Default for NewNodes {
     fn default() -> Self {
-        Self { count: 10, cpu: "4".to_owned(), memory: "16Gi".to_owned(), pods: 110, zones: 3 }
+        Self {
+            count: 10,
+            cpu: "4".to_owned(),
+            memory: "16Gi".to_owned(),
+            pods: 110,
+            zones: 3,
+            labels: Vec::new(),
+        }
     }
 }
 
@@ -37,14 +46,20 @@ impl NewNodes {
             "cpu": self.cpu, "memory": self.memory, "pods": self.pods.to_string(),
             "ephemeral-storage": "100Gi",
         });
+        let mut labels = json!({
+            "kubernetes.io/hostname": name,
+            "kubernetes.io/arch": "amd64",
+            "kubernetes.io/os": "linux",
+            "topology.kubernetes.io/zone": zone,
+        });
+        for (key, values) in &self.labels {
+            if let Some(value) = values.get((number - 1) % values.len().max(1)) {
+                labels[key] = value.as_str().into();
+            }
+        }
         json!({
             "apiVersion": "v1", "kind": "Node",
-            "metadata": {"name": name, "labels": {
-                "kubernetes.io/hostname": name,
-                "kubernetes.io/arch": "amd64",
-                "kubernetes.io/os": "linux",
-                "topology.kubernetes.io/zone": zone,
-            }},
+            "metadata": {"name": name, "labels": labels},
             "status": {"capacity": amounts, "allocatable": amounts},
         })
     }

@@ -35,8 +35,8 @@ impl ListBody {
             metadata["remainingItemCount"] = remaining.into();
         }
         if shape.form == Form::Table {
-            let objects = page.objects.iter().map(|object| shape.value(object)).collect();
-            let mut table = shape.table(objects);
+            let objects: Vec<_> = page.objects.iter().map(|object| shape.value(object)).collect();
+            let mut table = shape.table(&objects);
             table["metadata"] = metadata;
             let text = table.to_string().into_bytes();
             return Self { shape, objects: Vec::new().into_iter(), before: Some(text) };

@@ -11,13 +11,14 @@ use http::header::{AUTHORIZATION, USER_AGENT};
 use http::{HeaderMap, Method};
 
 use super::accept::{Form, negotiate};
-use super::shape::{Include, Shape};
+use super::shape::Shape;
 use super::{Params, Target, bodies, respond};
 use crate::apiserver::api::Api;
 use crate::apiserver::discovery;
 use crate::apiserver::events;
 use crate::apiserver::failure::Failure;
 use crate::apiserver::kinds::View;
+use crate::apiserver::print::IncludeObject;
 use crate::apiserver::subresources::{self, finalize, reviews, scale};
 use crate::apiserver::verbs::{
     self, Answer, Call, create, delete, fields, list, patch, update, watch,
@@ -64,8 +65,8 @@ async fn handle(front: &Front, request: Request) -> Result<Response, Failure> {
     };
     let params = Params::parse(&parts.method, &parts.uri)?;
     let form = negotiate(&parts.headers)?;
-    let shape =
-        Shape { resource: target.resource, form, include: Include::of(&params.include_object) };
+    let include = IncludeObject::parse(&params.include_object).map_err(Failure::bad_request)?;
+    let shape = Shape { resource: target.resource, form, include, no_headers: false };
     let manager = manager(&params, &parts.headers);
     let mut call =
         Call { api: &front.api, target: &target, params: &params, manager, warnings: Vec::new() };

@@ -1,35 +1,13 @@
 //! How stored objects are written into answers: [`Shape`].
 
+use jiff::Timestamp;
 use serde_json::{Value, json};
 
 use super::accept::Form;
 use crate::apiserver::events;
 use crate::apiserver::kinds::{Resource, View};
-use crate::apiserver::print;
+use crate::apiserver::print::{self, IncludeObject, TableOptions};
 use crate::apiserver::store::{Encoder, Stored};
-
-/// How much of the objects a table carries. Upstream: TableOptions.includeObject.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Include {
-    /// Nothing.
-    None,
-    /// Their metadata.
-    Metadata,
-    /// All.
-    Object,
-}
-
-impl Include {
-    /// By the query.
-    #[must_use]
-    pub fn of(text: &str) -> Self {
-        match text {
-            "None" => Self::None,
-            "Object" => Self::Object,
-            _ => Self::Metadata,
-        }
-    }
-}
 
 /// The form of one answer.
 #[derive(Clone, Copy, Debug)]
@@ -39,7 +17,9 @@ pub struct Shape {
     /// What the client wants to read.
     pub form: Form,
     /// What goes into tables.
-    pub include: Include,
+    pub include: IncludeObject,
+    /// Whether tables come without the definitions of their columns: the first one of a watch had them.
+    pub no_headers: bool,
 }
 
 impl Shape {
@@ -63,8 +43,8 @@ impl Shape {
             value["metadata"]["resourceVersion"] = revision.to_string().into();
         }
         let value = match self.form {
-            Form::Partial => partial(&mut value),
-            Form::Table => self.table(vec![value]),
+            Form::Partial => print::partial_metadata(&value),
+            Form::Table => self.table_of_one(&value),
             Form::Plain | Form::Discovery => value,
         };
         // Memory takes every byte.
@@ -95,17 +75,17 @@ impl Shape {
 
     /// Objects as a table.
     #[must_use]
-    pub fn table(&self, objects: Vec<Value>) -> Value {
-        let mut table = print::table(self.resource, &objects);
-        let rows = table["rows"].as_array_mut().into_iter().flatten();
-        for (row, mut object) in rows.zip(objects) {
-            match self.include {
-                Include::None => {}
-                Include::Metadata => row["object"] = partial(&mut object),
-                Include::Object => row["object"] = object,
-            }
-        }
-        table
+    pub fn table(&self, objects: &[Value]) -> Value {
+        print::table(&self.resource.qualified, objects, &self.options())
+    }
+
+    fn table_of_one(&self, object: &Value) -> Value {
+        print::table_of_one(&self.resource.qualified, object, &self.options())
+    }
+
+    fn options(&self) -> TableOptions {
+        let (include_object, no_headers) = (self.include, self.no_headers);
+        TableOptions { include_object, no_headers, now: Timestamp::now() }
     }
 
     /// `apiVersion` and `kind` of lists in this form.
@@ -122,7 +102,6 @@ impl Shape {
     pub fn bookmark(&self, revision: u64, initial_end: bool) -> Value {
         let (api_version, kind) = match self.form {
             Form::Partial => ("meta.k8s.io/v1", "PartialObjectMetadata"),
-            Form::Table => ("meta.k8s.io/v1", "Table"),
             _ => (&*self.resource.api_version, self.resource.kind),
         };
         let mut metadata =
@@ -130,21 +109,7 @@ impl Shape {
         if initial_end {
             metadata["annotations"] = json!({"k8s.io/initial-events-end": "true"});
         }
-        match self.form {
-            Form::Table => json!({
-                "kind": kind, "apiVersion": api_version, "metadata": metadata,
-                "columnDefinitions": [], "rows": [],
-            }),
-            _ => json!({"kind": kind, "apiVersion": api_version, "metadata": metadata}),
-        }
+        let bookmark = json!({"kind": kind, "apiVersion": api_version, "metadata": metadata});
+        if self.form == Form::Table { self.table_of_one(&bookmark) } else { bookmark }
     }
-}
-
-/// The metadata of an object alone.
-fn partial(object: &mut Value) -> Value {
-    json!({
-        "kind": "PartialObjectMetadata",
-        "apiVersion": "meta.k8s.io/v1",
-        "metadata": object["metadata"].take(),
-    })
 }

@@ -67,6 +67,7 @@ impl WatchBody {
             let Some(object) = self.initial.next() else { break };
             begin("ADDED", out);
             self.shape.write(&object, None, out);
+            self.shape.no_headers = true;
             end(out);
         }
         let is_over = self.initial.len() == 0;
@@ -75,10 +76,11 @@ impl WatchBody {
         }
     }
 
-    fn write_bookmark(&self, revision: u64, initial_end: bool, out: &mut Vec<u8>) {
+    fn write_bookmark(&mut self, revision: u64, initial_end: bool, out: &mut Vec<u8>) {
         begin("BOOKMARK", out);
         let bookmark = self.shape.bookmark(revision, initial_end);
         out.extend_from_slice(bookmark.to_string().as_bytes());
+        self.shape.no_headers = true;
         end(out);
     }
 
@@ -93,6 +95,7 @@ impl WatchBody {
             let Some(object) = object else { continue };
             begin(name, out);
             self.shape.write(object, revision, out);
+            self.shape.no_headers = true;
             end(out);
         }
     }
@@ -175,8 +178,8 @@ impl Drop for WatchBody {
 mod tests {
     use super::*;
     use crate::apiserver::http::Form;
-    use crate::apiserver::http::shape::Include;
     use crate::apiserver::kinds::Resource;
+    use crate::apiserver::print::IncludeObject;
     use crate::apiserver::selection::Selection;
     use crate::apiserver::store::{Encoder, Limits};
     use http_body_util::BodyExt as _;
@@ -185,7 +188,8 @@ mod tests {
     /// A watch of all ConfigMaps that there will be.
     fn watch(api: &Arc<Api>, timeout: Duration) -> WatchBody {
         let resource = Resource::find("", "v1", "configmaps").unwrap();
-        let shape = Shape { resource, form: Form::Plain, include: Include::None };
+        let shape =
+            Shape { resource, form: Form::Plain, include: IncludeObject::None, no_headers: false };
         let now = api.store.revision();
         let watching = Watching {
             initial: None,
