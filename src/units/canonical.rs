@@ -75,7 +75,7 @@ impl Canonical {
             return self;
         }
         let milli = nanos / NANOS_PER_MILLI + (nanos % NANOS_PER_MILLI).signum();
-        let amount = Quantity::from_nanos(milli * NANOS_PER_MILLI);
+        let amount = Quantity::from_nanos(milli.saturating_mul(NANOS_PER_MILLI));
         Self { amount, format: self.format, kept: None }
     }
 
@@ -105,7 +105,8 @@ impl fmt::Display for Canonical {
             return f.write_str("0");
         }
         let whole = nanos % NANOS_PER_UNIT == 0;
-        if self.format == Format::Binary && whole && nanos.abs() >= 1024 * NANOS_PER_UNIT {
+        if self.format == Format::Binary && whole && nanos.saturating_abs() >= 1024 * NANOS_PER_UNIT
+        {
             let (number, times) = without_factors(nanos / NANOS_PER_UNIT, 1024, 6);
             return write!(f, "{number}{}", BINARY_SUFFIXES[times]);
         }
@@ -180,6 +181,12 @@ impl<'a> Parts<'a> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn an_amount_beyond_all_bounds_is_rounded() {
+        let huge = Canonical::parse(&"9".repeat(300)).map(Canonical::rounded_to_milli);
+        assert!(huge.is_ok_and(|huge| !huge.amount().is_zero()));
+    }
 
     #[test]
     fn texts_are_made_canonical_as_upstream_does() {

@@ -51,6 +51,11 @@ async fn serve(State(front): State<Arc<Front>>, request: Request) -> Response {
 async fn handle(front: &Front, request: Request) -> Result<Response, Failure> {
     let (parts, body) = request.into_parts();
     authenticate(front, &parts.headers)?;
+    // Read before anything is refused: a connection with an unread body cannot be used on.
+    let body = match parts.method {
+        Method::GET | Method::HEAD => Bytes::new(),
+        _ => bodies::read(&parts.headers, body).await?,
+    };
     let path = parts.uri.path();
     if let Some(response) = discovery::serve(&parts.method, path, &parts.headers)? {
         return Ok(response);
@@ -70,10 +75,6 @@ async fn handle(front: &Front, request: Request) -> Result<Response, Failure> {
     let manager = manager(&params, &parts.headers);
     let mut call =
         Call { api: &front.api, target: &target, params: &params, manager, warnings: Vec::new() };
-    let body = match parts.method {
-        Method::GET | Method::HEAD => Bytes::new(),
-        _ => bodies::read(&parts.headers, body).await?,
-    };
     let answer = dispatch(&mut call, &parts.method, &parts.headers, &body)?;
     Ok(respond::answer(&front.api, shape_of(shape, &answer), answer, &call.warnings))
 }
