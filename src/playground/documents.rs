@@ -41,8 +41,14 @@ pub(super) fn read(text: &mut dyn BufRead, sink: Sink<'_>) -> Result<(), Documen
         }
         return Ok(());
     }
-    let mut yaml =
-        Yaml { sink, chunk: String::new(), begin: 1, line: 0, items: None, in_list: false };
+    let mut yaml = Yaml {
+        sink,
+        chunk: String::new(),
+        begin: 1,
+        line: 0,
+        items: Items::Outside,
+        in_list: false,
+    };
     let mut line = String::new();
     while next_line(text, &mut line)? {
         yaml.push(&line)?;
@@ -72,6 +78,17 @@ fn begins_with_brace(text: &mut dyn BufRead) -> io::Result<bool> {
     }
 }
 
+/// Where a document is with the items of a list.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Items {
+    /// Outside of them.
+    Outside,
+    /// Before the first one.
+    Begin,
+    /// Among them; their dashes are indented that far.
+    Indented(usize),
+}
+
 /// Cuts YAML into documents, and the lists in it into items, by indentation alone.
 struct Yaml<'s> {
     sink: Sink<'s>,
@@ -80,8 +97,7 @@ struct Yaml<'s> {
     /// Where that began.
     begin: usize,
     line: usize,
-    /// Inside the items of a list: how far their dashes are indented, once one was seen.
-    items: Option<Option<usize>>,
+    items: Items,
     /// This document is a list; what stands around its items is of no use.
     in_list: bool,
 }
@@ -97,29 +113,28 @@ impl Yaml<'_> {
         let indent = line.len() - line.trim_start_matches(' ').len();
         let content = &text[indent.min(text.len())..];
         let says_nothing = content.is_empty() || content.starts_with('#');
-        if let Some(dashes) = self.items
-            && !says_nothing
-        {
+        if !says_nothing {
             let dash = content == "-" || content.starts_with("- ");
-            match dashes {
-                None if dash => {
-                    self.items = Some(Some(indent));
+            match self.items {
+                Items::Outside => {}
+                Items::Begin if dash => {
+                    self.items = Items::Indented(indent);
                     return self.begin_item(line, indent);
                 }
-                Some(at) if dash && indent == at => {
+                Items::Indented(at) if dash && indent == at => {
                     self.end_chunk()?;
                     return self.begin_item(line, indent);
                 }
-                Some(at) if indent > at => {}
-                _ => {
+                Items::Indented(at) if indent > at => {}
+                Items::Begin | Items::Indented(_) => {
                     self.end_chunk()?;
-                    self.items = None;
+                    self.items = Items::Outside;
                 }
             }
         }
-        if self.items.is_none() && indent == 0 && text == "items:" {
+        if self.items == Items::Outside && indent == 0 && text == "items:" {
             self.chunk.clear();
-            self.items = Some(None);
+            self.items = Items::Begin;
             self.in_list = true;
             return Ok(());
         }
@@ -146,11 +161,11 @@ impl Yaml<'_> {
     }
 
     fn end_document(&mut self) -> Result<(), DocumentError> {
-        if self.in_list && self.items.is_none() {
+        if self.in_list && self.items == Items::Outside {
             self.chunk.clear();
         }
         let result = self.end_chunk();
-        (self.items, self.in_list) = (None, false);
+        (self.items, self.in_list) = (Items::Outside, false);
         result
     }
 
