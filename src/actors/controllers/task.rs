@@ -301,6 +301,10 @@ impl Hub {
                 }
             }
         }
+        for name in &pod.claims {
+            let key = Key { namespace: namespace.into(), name: name.clone() };
+            self.queue.add((Kind::PersistentVolumeClaim, key));
+        }
         for key in self.cache.selecting(Kind::PodDisruptionBudget, namespace, pod) {
             self.queue.add((Kind::PodDisruptionBudget, key.clone()));
         }
