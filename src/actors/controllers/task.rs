@@ -345,6 +345,12 @@ impl Hub {
             self.queue.add((kind, Key { namespace: key.namespace.clone(), name }));
         }
         self.volumes_concerned(kind, &key);
+        if matches!(kind, Kind::ReplicaSet | Kind::Deployment | Kind::StatefulSet) {
+            // A budget in percent is of their size.
+            for budget in self.cache.objects_in(Kind::PodDisruptionBudget, &key.namespace) {
+                self.queue.add((Kind::PodDisruptionBudget, pod::key(&budget.metadata)));
+            }
+        }
         self.queue.add((kind, key));
     }
 
