@@ -102,6 +102,7 @@ async fn workloads_do_what_people_expect() {
     budgets_count(&cluster).await;
     owners_take_along_what_they_own(&cluster).await;
     orphans_stay(&cluster).await;
+    claims_are_bound(&cluster).await;
     namespaces_are_emptied(&cluster).await;
 }
 
@@ -249,6 +250,42 @@ async fn orphans_stay(cluster: &Cluster) {
     cluster.until_gone(path).await;
     let left = cluster.until_ready("db", 1).await;
     assert!(left[0]["metadata"]["ownerReferences"].is_null(), "{}", left[0]["metadata"]);
+}
+
+async fn claims_are_bound(cluster: &Cluster) {
+    for (class, provisioner, mode) in [
+        ("at-once", "example.com/folders", "Immediate"),
+        ("waits", "csi.example.com", "WaitForFirstConsumer"),
+    ] {
+        let object = json!({
+            "apiVersion": "storage.k8s.io/v1", "kind": "StorageClass", "metadata": {"name": class},
+            "provisioner": provisioner, "volumeBindingMode": mode,
+        });
+        cluster.rest.create("/apis/storage.k8s.io/v1/storageclasses", &object).await;
+        let claim = json!({
+            "kind": "PersistentVolumeClaim", "metadata": {"name": class},
+            "spec": {
+                "storageClassName": class, "accessModes": ["ReadWriteOnce"],
+                "resources": {"requests": {"storage": "1Gi"}},
+            },
+        });
+        cluster.apply("v1", "persistentvolumeclaims", &claim).await;
+        let path = format!("/api/v1/namespaces/{NAMESPACE}/persistentvolumeclaims/{class}");
+        if mode != "Immediate" {
+            // As the scheduler does it.
+            let selected = json!({"volume.kubernetes.io/selected-node": "node-1"});
+            cluster.rest.patch(&path, &json!({"metadata": {"annotations": selected}})).await;
+        }
+        let is_bound = |claim: &Value| claim["status"]["phase"] == "Bound";
+        let bound = cluster.until("it is bound", &path, is_bound).await;
+        assert_eq!(bound["status"]["capacity"]["storage"], "1Gi");
+        let volume = bound["spec"]["volumeName"].as_str().unwrap_or_default();
+        let volume = format!("/api/v1/persistentvolumes/{volume}");
+        cluster.until("its volume, too", &volume, is_bound).await;
+        cluster.rest.delete(&path).await;
+        cluster.until_gone(&path).await;
+        cluster.until_gone(&volume).await;
+    }
 }
 
 async fn namespaces_are_emptied(cluster: &Cluster) {

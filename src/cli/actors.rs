@@ -166,3 +166,46 @@ fn quantity(text: &str) -> Result<String, String> {
 fn said(error: impl Display) -> String {
     error.to_string()
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::args::{Command, try_parse_from};
+    use super::*;
+
+    fn options(line: &str) -> Result<KubeletOptions, String> {
+        let words = ["berth", "kubelets"].into_iter().chain(line.split_whitespace());
+        match try_parse_from(words).map_err(|error| error.to_string())?.command {
+            Command::Kubelets(args) => Ok(args.options()),
+            other => panic!("{other:?}"),
+        }
+    }
+
+    #[test]
+    fn flags_become_options() {
+        assert_eq!(options("--all-nodes"), Ok(KubeletOptions::default()));
+        let line = "--node-selector pool=fake --nodes 3 --cpu 8 --zones 2 --start-after 1.5s \
+                    --lease-every 1m";
+        let new = NewNodes { count: 3, cpu: "8".to_owned(), zones: 2, ..NewNodes::default() };
+        let want = KubeletOptions {
+            selector: Some("pool=fake".to_owned()),
+            create: Some(new),
+            start_after: Duration::from_millis(1500),
+            lease_every: Some(Duration::from_mins(1)),
+            ..KubeletOptions::default()
+        };
+        assert_eq!(options(line), Ok(want));
+    }
+
+    #[test]
+    fn which_nodes_must_be_said_and_values_must_be_readable() {
+        for (line, want) in [
+            ("", "--node-selector"),
+            ("--all-nodes --node-selector a=b", "cannot be used with"),
+            ("--all-nodes --cpu many", "many"),
+            ("--all-nodes --start-after 5", "not a duration"),
+        ] {
+            let error = options(line).expect_err(line);
+            assert!(error.contains(want), "{line}: {error}");
+        }
+    }
+}

@@ -56,6 +56,8 @@ pub(super) struct Pod {
     pub(super) finished: Nanos,
     /// `batch.kubernetes.io/job-completion-index`.
     pub(super) completion_index: Option<u32>,
+    /// Names of the claims that it uses.
+    pub(super) claims: Box<[Box<str>]>,
 }
 
 impl Pod {
@@ -95,6 +97,19 @@ pub(super) struct SeenPod {
 struct Spec {
     node_name: Option<Box<str>>,
     affinity: Option<Value>,
+    volumes: Option<Vec<Volume>>,
+}
+
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(default, rename_all = "camelCase", expecting = "an object")]
+struct Volume {
+    persistent_volume_claim: Option<Claim>,
+}
+
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(default, rename_all = "camelCase", expecting = "an object")]
+struct Claim {
+    claim_name: Option<Box<str>>,
 }
 
 #[derive(Clone, Debug, Default, Deserialize)]
@@ -173,6 +188,8 @@ impl SeenPod {
                 && condition.status.as_deref() == Some("True")
         });
         let containers = || status.container_statuses.iter().flatten();
+        let claims = spec.volumes.into_iter().flatten();
+        let claims = claims.filter_map(|volume| volume.persistent_volume_claim?.claim_name);
         let ends = containers()
             .filter_map(|container| container.state.as_ref()?.terminated.as_ref())
             .filter_map(|ended| clock::parse(ended.finished_at.as_deref()?));
@@ -195,6 +212,7 @@ impl SeenPod {
                 let at = condition.last_transition_time.as_deref().and_then(clock::parse);
                 at.unwrap_or_default()
             }),
+            claims: claims.collect(),
             bound: spec.node_name.is_some(),
             finished: ends.max().unwrap_or_else(|| created(&metadata)),
             node: spec.node_name.or_else(|| named_node(spec.affinity.as_ref()?)),

@@ -301,6 +301,10 @@ impl Hub {
                 }
             }
         }
+        for name in &pod.claims {
+            let key = Key { namespace: namespace.into(), name: name.clone() };
+            self.queue.add((Kind::PersistentVolumeClaim, key));
+        }
         for key in self.cache.selecting(Kind::PodDisruptionBudget, namespace, pod) {
             self.queue.add((Kind::PodDisruptionBudget, key.clone()));
         }
@@ -341,6 +345,12 @@ impl Hub {
             self.queue.add((kind, Key { namespace: key.namespace.clone(), name }));
         }
         self.volumes_concerned(kind, &key);
+        if matches!(kind, Kind::ReplicaSet | Kind::Deployment | Kind::StatefulSet) {
+            // A budget in percent is of their size.
+            for budget in self.cache.objects_in(Kind::PodDisruptionBudget, &key.namespace) {
+                self.queue.add((Kind::PodDisruptionBudget, pod::key(&budget.metadata)));
+            }
+        }
         self.queue.add((kind, key));
     }
 

@@ -21,6 +21,8 @@ const SELECTED_NODE: &str = "volume.kubernetes.io/selected-node";
 const BIND_COMPLETED: &str = "pv.kubernetes.io/bind-completed";
 const BOUND_BY_CONTROLLER: &str = "pv.kubernetes.io/bound-by-controller";
 const PROVISIONED_BY: &str = "pv.kubernetes.io/provisioned-by";
+const CLAIM_PROTECTION: &str = "kubernetes.io/pvc-protection";
+const VOLUME_PROTECTION: &str = "kubernetes.io/pv-protection";
 /// A class without a provisioner.
 const NO_PROVISIONER: &str = "kubernetes.io/no-provisioner";
 
@@ -28,7 +30,14 @@ const NO_PROVISIONER: &str = "kubernetes.io/no-provisioner";
 pub(super) fn reconcile_claim(cache: &Cache, key: &Key) -> Plan {
     let mut plan = Plan::default();
     let Some(claim) = cache.get(Kind::PersistentVolumeClaim, key) else { return plan };
-    if is_deleting(claim) || claim.data["status"]["phase"] == "Lost" {
+    if is_deleting(claim) {
+        let is_used = |pod: &pod::Pod| !pod.is_finished() && pod.claims.contains(&key.name);
+        if !cache.pods_in(&key.namespace).any(is_used) {
+            unprotect(Kind::PersistentVolumeClaim, claim, CLAIM_PROTECTION, &mut plan);
+        }
+        return plan;
+    }
+    if claim.data["status"]["phase"] == "Lost" {
         return plan;
     }
     if let Some(volume) = claim.data["spec"]["volumeName"].as_str().filter(|name| !name.is_empty())
@@ -71,6 +80,9 @@ pub(super) fn reconcile_volume(cache: &Cache, key: &Key) -> Plan {
     let mut plan = Plan::default();
     let Some(volume) = cache.get(Kind::PersistentVolume, key) else { return plan };
     if is_deleting(volume) {
+        if volume.data["status"]["phase"] != "Bound" {
+            unprotect(Kind::PersistentVolume, volume, VOLUME_PROTECTION, &mut plan);
+        }
         return plan;
     }
     let wanted = &volume.data["spec"]["claimRef"];
@@ -89,14 +101,29 @@ pub(super) fn reconcile_volume(cache: &Cache, key: &Key) -> Plan {
         (_, true) => "Released",
         _ => "Available",
     };
-    if is_lost && volume.data["spec"]["persistentVolumeReclaimPolicy"] == "Delete" {
-        plan.push(Action::delete(Kind::PersistentVolume, key, uid(volume)));
-        return plan;
-    }
     let mut status = Map::new();
     status.insert("phase".into(), json!(phase));
     plan.status(Kind::PersistentVolume, volume, status);
+    if is_lost && volume.data["spec"]["persistentVolumeReclaimPolicy"] == "Delete" {
+        plan.push(Action::delete(Kind::PersistentVolume, key, uid(volume)));
+    }
     plan
+}
+
+/// Takes the finalizer out that keeps what is in use.
+///
+/// Upstream: pkg/controller/volume/pvcprotection and pvprotection, v1.37.
+fn unprotect(kind: Kind, object: &DynamicObject, finalizer: &str, plan: &mut Plan) {
+    let finalizers = object.metadata.finalizers.as_deref().unwrap_or_default();
+    if !finalizers.iter().any(|name| name == finalizer) {
+        return;
+    }
+    let left: Vec<&String> = finalizers.iter().filter(|name| *name != finalizer).collect();
+    let change = json!({"metadata": {
+        "uid": uid(object), "resourceVersion": object.metadata.resource_version,
+        "finalizers": left,
+    }});
+    plan.push(Action::merge(kind, &pod::key(&object.metadata), change));
 }
 
 fn cluster_key(name: &str) -> Key {
@@ -194,7 +221,10 @@ fn provision(
     let asked = &claim.data["spec"];
     let volume = format!("pvc-{}", uid(claim));
     let policy = class.data["reclaimPolicy"].as_str().unwrap_or("Delete");
-    let source = json!({"driver": provisioner, "volumeHandle": volume});
+    // A CSI driver has the name of a domain; what has another (rancher.io/local-path) makes folders.
+    let is_driver = !provisioner.contains('/');
+    let csi = is_driver.then(|| json!({"driver": provisioner, "volumeHandle": volume}));
+    let folder = (!is_driver).then(|| json!({"path": format!("/pretend/{volume}")}));
     let on_node = |node: &str| {
         let host = json!({"key": "kubernetes.io/hostname", "operator": "In", "values": [node]});
         json!({"required": {"nodeSelectorTerms": [{"matchExpressions": [host]}]}})
@@ -210,7 +240,7 @@ fn provision(
                 "apiVersion": "v1", "kind": "PersistentVolumeClaim", "name": name(claim),
                 "namespace": namespace(claim), "uid": uid(claim),
             },
-            "csi": source, "nodeAffinity": node.map(on_node),
+            "csi": csi, "hostPath": folder, "nodeAffinity": node.map(on_node),
         },
     });
     let text = format!("Successfully provisioned volume {volume}");
@@ -300,8 +330,23 @@ mod tests {
     }
 
     #[test]
+    fn a_claim_in_use_is_kept_until_its_pod_is_gone() {
+        let mut scene = Scene::default();
+        let finalizers = json!({"metadata": {
+            "deletionTimestamp": "2026-01-01T00:00:00Z", "finalizers": [CLAIM_PROTECTION, "x"],
+        }});
+        claim(&mut scene, "k", &finalizers);
+        let uses = json!({"spec": {"volumes": [{"persistentVolumeClaim": {"claimName": "c"}}]}});
+        scene.pod_with("p", None, json!({}), "Running", uses);
+        assert_eq!(look(&scene), Plan::default());
+        scene.cache.forget_pod(&Scene::key("p"), "p-uid");
+        let body = &bodies(&look(&scene), Kind::PersistentVolumeClaim)[0];
+        assert_eq!(body["metadata"]["finalizers"], json!(["x"]));
+    }
+
+    #[test]
     fn a_volume_whose_claim_is_gone_is_released_or_deleted() {
-        for (policy, want) in [("Retain", "Released"), ("Delete", "")] {
+        for (policy, is_deleted) in [("Retain", false), ("Delete", true)] {
             let mut scene = Scene::default();
             scene.put(
                 Kind::PersistentVolume,
@@ -315,13 +360,8 @@ mod tests {
                 }),
             );
             let plan = reconcile_volume(&scene.cache, &cluster_key("v"));
-            assert_eq!(plan.actions.len(), 1);
-            if want.is_empty() {
-                assert!(plan.actions[0].deletes.is_some());
-            } else {
-                let body = &bodies(&plan, Kind::PersistentVolume)[0];
-                assert_eq!(body["status"]["phase"], want);
-            }
+            assert_eq!(bodies(&plan, Kind::PersistentVolume)[0]["status"]["phase"], "Released");
+            assert_eq!(plan.actions.iter().any(|action| action.deletes.is_some()), is_deleted);
         }
     }
 }
