@@ -289,8 +289,8 @@ mod tests {
         Ok(found)
     }
 
-    fn named(want: &[(usize, &str)]) -> Result<Vec<(usize, String)>, String> {
-        Ok(want.iter().map(|(line, name)| (*line, (*name).to_owned())).collect())
+    fn owned(want: &[(usize, &str)]) -> Vec<(usize, String)> {
+        want.iter().map(|(line, name)| (*line, (*name).to_owned())).collect()
     }
 
     const POD: &str = "kind: Pod\nmetadata:\n  name: a\n";
@@ -298,10 +298,10 @@ mod tests {
     #[test]
     fn documents_and_comments() {
         let text = format!("# first\n---\n{POD}---\n# nothing\n---\n{POD}...\n");
-        assert_eq!(names(&text), named(&[(3, "Pod a"), (9, "Pod a")]));
-        assert_eq!(names(""), named(&[]));
-        assert_eq!(names("\n\n"), named(&[]));
-        assert_eq!(names("kind: Pod\r\nmetadata:\r\n  name: a\r\n"), named(&[(1, "Pod a")]));
+        assert_eq!(names(&text), Ok(owned(&[(3, "Pod a"), (9, "Pod a")])));
+        assert_eq!(names(""), Ok(owned(&[])));
+        assert_eq!(names("\n\n"), Ok(owned(&[])));
+        assert_eq!(names("kind: Pod\r\nmetadata:\r\n  name: a\r\n"), Ok(owned(&[(1, "Pod a")])));
     }
 
     #[test]
@@ -309,21 +309,21 @@ mod tests {
         let text = "apiVersion: v1\nitems:\n- kind: Pod\n  metadata:\n    name: a\n    list:\n    - x\n\
                     - kind: Node\n  metadata: {name: b}\n  data: |\n    - no item\n    items:\n\
                     kind: List\nmetadata:\n  resourceVersion: ''\n---\nkind: Pod\nmetadata: {name: c}\n";
-        assert_eq!(names(text), named(&[(3, "Pod a"), (8, "Node b"), (17, "Pod c")]));
+        assert_eq!(names(text), Ok(owned(&[(3, "Pod a"), (8, "Node b"), (17, "Pod c")])));
         let indented = "kind: List\nitems:\n  - kind: Pod\n    metadata:\n      name: a\n  # and\n  -\n    \
                         kind: Pod\n    metadata:\n      name: b\nmetadata: {}\n";
-        assert_eq!(names(indented), named(&[(3, "Pod a"), (7, "Pod b")]));
-        assert_eq!(names("kind: List\nitems: []\n"), named(&[]));
+        assert_eq!(names(indented), Ok(owned(&[(3, "Pod a"), (7, "Pod b")])));
+        assert_eq!(names("kind: List\nitems: []\n"), Ok(owned(&[])));
         let flow = "kind: List\nitems: [{kind: Pod, metadata: {name: a}}]\n";
-        assert_eq!(names(flow), named(&[(1, "Pod a")]));
+        assert_eq!(names(flow), Ok(owned(&[(1, "Pod a")])));
     }
 
     #[test]
     fn json_too() {
         let text = r#" {"kind":"List","items":[{"kind":"Pod","metadata":{"name":"a"}},
             {"kind":"Pod","metadata":{"name":"b"}}],"metadata":{}} {"kind":"Node","metadata":{"name":"c"}}"#;
-        assert_eq!(names(text), named(&[(0, "Pod a"), (0, "Pod b"), (0, "Node c")]));
-        assert_eq!(names(r#"{"kind":"List","items":null}"#), named(&[]));
+        assert_eq!(names(text), Ok(owned(&[(0, "Pod a"), (0, "Pod b"), (0, "Node c")])));
+        assert_eq!(names(r#"{"kind":"List","items":null}"#), Ok(owned(&[])));
     }
 
     #[test]
