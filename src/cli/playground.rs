@@ -85,8 +85,14 @@ pub struct PlaygroundArgs {
     #[arg(long)]
     pub quiet: bool,
 
-    /// How much to log on standard error: 0 warnings, more is more.
-    #[arg(short = 'v', long = "v", value_name = "LEVEL", default_value_t = -1)]
+    /// How much to log on standard error: -2 errors, -1 warnings, 0 and more as `berth run`.
+    #[arg(
+        short = 'v',
+        long = "v",
+        value_name = "LEVEL",
+        default_value_t = -2,
+        allow_negative_numbers = true
+    )]
     pub verbosity: i32,
 }
 

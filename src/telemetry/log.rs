@@ -50,7 +50,8 @@ pub fn init(format: LogFormat, verbosity: i32) -> Result<(), TelemetryError> {
 /// What is logged: `wish`, unless that is empty.
 fn filter(verbosity: i32, wish: &str) -> Result<EnvFilter, TelemetryError> {
     let level = match verbosity {
-        ..0 => "warn",
+        ..-1 => "error",
+        -1 => "warn",
         0..=1 => "info",
         2..=4 => "debug",
         5.. => "trace",
