@@ -6,10 +6,15 @@ use std::net::SocketAddr;
 use std::process::ExitCode;
 use std::sync::Arc;
 
+use tokio::task::JoinSet;
 use tokio_rustls::rustls::ServerConfig;
 
+use crate::actors::controllers::{self, ControllerOptions};
+use crate::actors::kubelets::{self, KubeletOptions, NewNodes};
 use crate::apiserver::kubeconfig::{kubeconfig, write_private};
 use crate::apiserver::server::{Options, Server};
+use crate::client;
+use crate::playground;
 use crate::runtime::StopSignals;
 use crate::server::listener::Listener;
 use crate::server::tls;
@@ -57,11 +62,11 @@ pub fn execute(args: &ApiserverArgs) -> ExitCode {
         Ok(runtime) => runtime,
         Err(error) => return failed(&format!("no runtime could be started: {error}")),
     };
-    let outcome = runtime.block_on(serve(prepared));
+    let outcome = runtime.block_on(serve(args, prepared));
     runtime.shutdown_background();
     match outcome {
         Ok(()) => ExitCode::SUCCESS,
-        Err(error) => failed(&error),
+        Err(error) => failed(&format!("{error:#}")),
     }
 }
 
@@ -69,6 +74,8 @@ pub fn execute(args: &ApiserverArgs) -> ExitCode {
 struct Prepared {
     listener: Listener,
     options: Options,
+    /// A kubeconfig that leads there.
+    kubeconfig: String,
     /// The line that says how to use it.
     hint: String,
 }
@@ -83,9 +90,9 @@ fn prepare(args: &ApiserverArgs) -> Result<Prepared, Refusal> {
         .map_err(|error| Refusal::Bind { address: args.address, error })?;
     let scheme = if tls.is_some() { "https" } else { "http" };
     let url = format!("{scheme}://{}", listener.address());
+    let kubeconfig = kubeconfig(&url, token.as_deref(), authority.as_deref());
     let how = if let Some(path) = &args.kubeconfig_out {
-        let text = kubeconfig(&url, token.as_deref(), authority.as_deref());
-        write_private(path, &text)
+        write_private(path, &kubeconfig)
             .map_err(|error| Refusal::Kubeconfig { path: path.display().to_string(), error })?;
         format!("use it with: export KUBECONFIG={}", path.display())
     } else if tls.is_none() && token.is_none() {
@@ -95,17 +102,43 @@ fn prepare(args: &ApiserverArgs) -> Result<Prepared, Refusal> {
     };
     let hint = format!("serving at {url}; {how}");
     let options = Options { token, tls, ..Options::default() };
-    Ok(Prepared { listener, options, hint })
+    Ok(Prepared { listener, options, kubeconfig, hint })
 }
 
-async fn serve(prepared: Prepared) -> io::Result<()> {
+async fn serve(args: &ApiserverArgs, prepared: Prepared) -> anyhow::Result<()> {
     let mut stop = StopSignals::of_process()?;
     let server = Server::start(prepared.listener, prepared.options)?;
+    let nodes = NewNodes { count: args.nodes, ..NewNodes::default() };
+    playground::create_nodes(server.api(), &nodes)?;
+    let actors = actors(args, &prepared.kubeconfig).await?;
     // Whoever started it may have closed standard output.
     drop(writeln!(io::stdout(), "{}", prepared.hint));
     stop.first().await;
+    drop(actors);
     server.shutdown().await;
     Ok(())
+}
+
+/// Starts those who are wanted; they end when what is returned is dropped.
+async fn actors(args: &ApiserverArgs, kubeconfig: &str) -> anyhow::Result<JoinSet<()>> {
+    let mut actors = JoinSet::new();
+    if !args.kubelets && !args.controllers {
+        return Ok(actors);
+    }
+    // They come in by the front door, as anybody else.
+    let folder = tempfile::Builder::new().prefix("berth-apiserver-").tempdir()?;
+    let path = folder.path().join("kubeconfig");
+    write_private(&path, kubeconfig)?;
+    let (client, _) = client::connect(&client::Source::Kubeconfig(path)).await?;
+    if args.kubelets {
+        let options = KubeletOptions::default();
+        actors.spawn(kubelets::run(client.clone(), options, std::future::pending()));
+    }
+    if args.controllers {
+        let options = ControllerOptions::default();
+        actors.spawn(controllers::run(client, options, std::future::pending()));
+    }
+    Ok(actors)
 }
 
 fn token(args: &ApiserverArgs) -> Result<Option<String>, Refusal> {

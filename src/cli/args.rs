@@ -169,6 +169,18 @@ pub struct ApiserverArgs {
     #[arg(long, value_name = "FILE", value_parser = path())]
     pub kubeconfig_out: Option<PathBuf>,
 
+    /// Create this many nodes of 4 CPU and 16Gi at the start, node-1 and so on.
+    #[arg(long, value_name = "N", default_value_t = 0)]
+    pub nodes: usize,
+
+    /// Pretend kubelets: nodes are ready, and the pods on them run.
+    #[arg(long)]
+    pub kubelets: bool,
+
+    /// Small controllers: Deployments, Jobs and the like get their pods.
+    #[arg(long)]
+    pub controllers: bool,
+
     /// The log.
     #[command(flatten)]
     pub log: LogArgs,

@@ -2,10 +2,12 @@
 //! the list that it is in. Used by `manifests`.
 
 use std::fmt;
-use std::io::{self, BufRead};
+use std::io::{self, BufRead, BufReader};
 
 use serde::de::{DeserializeSeed, Deserializer, MapAccess, SeqAccess, Visitor};
 use serde_json::Value;
+
+use super::separators::WithoutSeparators;
 
 /// The longest object; the largest that an API server takes has 3 MiB.
 const OBJECT_BYTES_MAX: usize = 16 << 20;
@@ -35,6 +37,7 @@ pub(super) enum DocumentError {
 /// Reads all objects of a text: YAML documents, or JSON. Lists are taken apart.
 pub(super) fn read(text: &mut dyn BufRead, sink: Sink<'_>) -> Result<(), DocumentError> {
     if begins_with_brace(text)? {
+        let text = BufReader::new(WithoutSeparators::new(text));
         let mut stream = serde_json::Deserializer::from_reader(text);
         while stream.end().is_err() {
             JsonObject(&mut *sink).deserialize(&mut stream)?;
@@ -324,6 +327,11 @@ mod tests {
             {"kind":"Pod","metadata":{"name":"b"}}],"metadata":{}} {"kind":"Node","metadata":{"name":"c"}}"#;
         assert_eq!(names(text), Ok(owned(&[(0, "Pod a"), (0, "Pod b"), (0, "Node c")])));
         assert_eq!(names(r#"{"kind":"List","items":null}"#), Ok(owned(&[])));
+        let pod = r#"{"kind":"Pod","metadata":{"name":"a"}}"#;
+        assert_eq!(
+            names(&format!("{pod}\n---\n{pod}\n")),
+            Ok(owned(&[(0, "Pod a"), (0, "Pod a")]))
+        );
     }
 
     #[test]

@@ -5,6 +5,7 @@ mod documents;
 mod load;
 mod manifests;
 mod picture;
+mod separators;
 mod settle;
 mod show;
 mod summary;
