@@ -79,13 +79,13 @@ async fn what_cannot_heal_ends_it_with_one_line_and_code_2() {
         (Kubeconfig::new(&with("certificate-authority", nowhere), &json!({})), nowhere),
         (Kubeconfig::new(&with("certificate-authority-data", "%%"), &json!({})), "base64"),
         (Kubeconfig::new(&with("certificate-authority-data", garbage), &json!({})), "certificate"),
-        (Kubeconfig::new(&with("server", "no address"), &json!({})), "uri"),
+        (Kubeconfig::new(&with("server", "no address"), &json!({})), "is not an address"),
         (user(json!({"client-certificate": nowhere, "client-key": nowhere})), nowhere),
         (user(json!({"client-certificate-data": garbage, "client-key-data": garbage})), "PEM"),
         (user(json!({"client-certificate-data": pem, "client-key-data": pem})), "base64"),
         (user(json!({"tokenFile": nowhere})), nowhere),
         (user(json!({"auth-provider": {"name": "nonsense"}})), "nonsense"),
-        (user(json!({"exec": exec})), "exec"),
+        (user(json!({"exec": exec})), "credential plugin \"/nowhere/plugin\""),
     ];
     for (kubeconfig, want) in rows {
         let text = fs::read_to_string(kubeconfig.path()).unwrap_or_default();
