@@ -1,4 +1,4 @@
-//! What can come between a decision and a bound pod, on the real API server: other schedulers, deletions,
+//! What can come between a decision and a bound pod, on both API servers: other schedulers, deletions,
 //! conflicts, answers that say no and answers that never come. A proxy in between makes each of them
 //! happen at the moment that matters.
 //!
@@ -10,6 +10,8 @@ mod support;
 use http::{HeaderMap, HeaderValue, StatusCode, header};
 use serde_json::json;
 
+use support::control_plane::Server;
+use support::on_both_servers;
 use support::proxy::Action;
 use support::rest::scheduled_condition;
 use support::scene::Scene;
@@ -21,9 +23,25 @@ enum First {
     Answer,
 }
 
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_node_that_another_scheduler_has_filled_is_left_alone() {
-    let Some(scene) = Scene::start("foreign").await else { return };
+on_both_servers! {
+    a_node_that_another_scheduler_has_filled_is_left_alone,
+    a_pod_deleted_while_it_is_assumed_leaves_its_room_to_another,
+    bound_elsewhere_as_the_watch_says,
+    bound_elsewhere_as_the_answer_says,
+    bound_to_the_same_node_as_the_watch_says,
+    bound_to_the_same_node_as_the_answer_says,
+    another_pod_of_the_same_name_as_the_watch_says,
+    another_pod_of_the_same_name_as_the_answer_says,
+    an_answer_that_is_lost_makes_no_difference_when_the_watch_tells,
+    an_answer_that_is_lost_makes_no_difference_when_the_next_one_tells,
+    a_binding_that_is_lost_is_sent_to_the_same_node_again,
+    a_server_in_trouble_is_asked_again_for_the_same_node,
+    a_binding_that_is_refused_is_an_error_and_the_pod_is_tried_again,
+    pods_wait_for_what_they_lack,
+}
+
+async fn a_node_that_another_scheduler_has_filled_is_left_alone(server: Server) {
+    let Some(scene) = Scene::start_on(server, "foreign").await else { return };
     let node = scene.add_node("n1", "2").await;
     let mut theirs = scene.pod("theirs-1", "1");
     theirs["spec"]["schedulerName"] = json!("somebody-else");
@@ -47,9 +65,8 @@ async fn a_node_that_another_scheduler_has_filled_is_left_alone() {
     scene.end().await;
 }
 
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_pod_deleted_while_it_is_assumed_leaves_its_room_to_another() {
-    let Some(scene) = Scene::start("deleted").await else { return };
+async fn a_pod_deleted_while_it_is_assumed_leaves_its_room_to_another(server: Server) {
+    let Some(scene) = Scene::start_on(server, "deleted").await else { return };
     let node = scene.add_node("n1", "1").await;
     hold(&scene, "first");
     scene.add_pod("first", "1").await;
@@ -66,18 +83,16 @@ async fn a_pod_deleted_while_it_is_assumed_leaves_its_room_to_another() {
     scene.end().await;
 }
 
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn bound_elsewhere_as_the_watch_says() {
-    bound_elsewhere("elsewhere-watch", First::Watch).await;
+async fn bound_elsewhere_as_the_watch_says(server: Server) {
+    bound_elsewhere(server, "elsewhere-watch", First::Watch).await;
 }
 
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn bound_elsewhere_as_the_answer_says() {
-    bound_elsewhere("elsewhere-answer", First::Answer).await;
+async fn bound_elsewhere_as_the_answer_says(server: Server) {
+    bound_elsewhere(server, "elsewhere-answer", First::Answer).await;
 }
 
-async fn bound_elsewhere(name: &'static str, first: First) {
-    let Some(scene) = Scene::start(name).await else { return };
+async fn bound_elsewhere(server: Server, name: &'static str, first: First) {
+    let Some(scene) = Scene::start_on(server, name).await else { return };
     let node = scene.add_node("n1", "1").await;
     let cordoned = scene.add_cordoned_node("n2", "1").await;
     scene.proxy.decide(move |ask| match (&*ask.pod, ask.nth) {
@@ -118,18 +133,16 @@ async fn bound_elsewhere(name: &'static str, first: First) {
     scene.end().await;
 }
 
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn bound_to_the_same_node_as_the_watch_says() {
-    bound_to_the_same_node("same-watch", First::Watch).await;
+async fn bound_to_the_same_node_as_the_watch_says(server: Server) {
+    bound_to_the_same_node(server, "same-watch", First::Watch).await;
 }
 
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn bound_to_the_same_node_as_the_answer_says() {
-    bound_to_the_same_node("same-answer", First::Answer).await;
+async fn bound_to_the_same_node_as_the_answer_says(server: Server) {
+    bound_to_the_same_node(server, "same-answer", First::Answer).await;
 }
 
-async fn bound_to_the_same_node(name: &'static str, first: First) {
-    let Some(scene) = Scene::start(name).await else { return };
+async fn bound_to_the_same_node(server: Server, name: &'static str, first: First) {
+    let Some(scene) = Scene::start_on(server, name).await else { return };
     let node = scene.add_node("n1", "1").await;
     hold(&scene, "ours");
     scene.add_pod("ours", "1").await;
@@ -151,20 +164,18 @@ async fn bound_to_the_same_node(name: &'static str, first: First) {
     scene.end().await;
 }
 
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn another_pod_of_the_same_name_as_the_watch_says() {
-    another_pod_of_the_same_name("again-watch", First::Watch).await;
+async fn another_pod_of_the_same_name_as_the_watch_says(server: Server) {
+    another_pod_of_the_same_name(server, "again-watch", First::Watch).await;
 }
 
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn another_pod_of_the_same_name_as_the_answer_says() {
-    another_pod_of_the_same_name("again-answer", First::Answer).await;
+async fn another_pod_of_the_same_name_as_the_answer_says(server: Server) {
+    another_pod_of_the_same_name(server, "again-answer", First::Answer).await;
 }
 
 /// Round one: the pod is deleted and there again when its Binding arrives (409); round two: it is
 /// deleted, and there again later (404).
-async fn another_pod_of_the_same_name(name: &'static str, first: First) {
-    let Some(scene) = Scene::start(name).await else { return };
+async fn another_pod_of_the_same_name(server: Server, name: &'static str, first: First) {
+    let Some(scene) = Scene::start_on(server, name).await else { return };
     let node = scene.add_node("n1", "1").await;
     for (pod, there_again_before) in [("conflict", true), ("gone", false)] {
         hold(&scene, pod);
@@ -198,9 +209,8 @@ async fn another_pod_of_the_same_name(name: &'static str, first: First) {
     scene.end().await;
 }
 
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn an_answer_that_is_lost_makes_no_difference_when_the_watch_tells() {
-    let Some(scene) = Scene::start("lost-watch").await else { return };
+async fn an_answer_that_is_lost_makes_no_difference_when_the_watch_tells(server: Server) {
+    let Some(scene) = Scene::start_on(server, "lost-watch").await else { return };
     let node = scene.add_node("n1", "1").await;
     scene.proxy.decide(|_| Action::LoseAnswer);
     scene.add_pod("ours", "1").await;
@@ -212,9 +222,8 @@ async fn an_answer_that_is_lost_makes_no_difference_when_the_watch_tells() {
     scene.end().await;
 }
 
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn an_answer_that_is_lost_makes_no_difference_when_the_next_one_tells() {
-    let Some(scene) = Scene::start("lost-answer").await else { return };
+async fn an_answer_that_is_lost_makes_no_difference_when_the_next_one_tells(server: Server) {
+    let Some(scene) = Scene::start_on(server, "lost-answer").await else { return };
     scene.add_node("n1", "1").await;
     scene.add_node("n2", "1").await;
     let pause_watches = scene.proxy.watch_pauser();
@@ -233,9 +242,8 @@ async fn an_answer_that_is_lost_makes_no_difference_when_the_next_one_tells() {
     scene.end().await;
 }
 
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_binding_that_is_lost_is_sent_to_the_same_node_again() {
-    let Some(scene) = Scene::start("lost-request").await else { return };
+async fn a_binding_that_is_lost_is_sent_to_the_same_node_again(server: Server) {
+    let Some(scene) = Scene::start_on(server, "lost-request").await else { return };
     for name in ["n1", "n2", "n3"] {
         scene.add_node(name, "1").await;
     }
@@ -260,9 +268,8 @@ async fn a_binding_that_is_lost_is_sent_to_the_same_node_again() {
     scene.end().await;
 }
 
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_server_in_trouble_is_asked_again_for_the_same_node() {
-    let Some(scene) = Scene::start("trouble").await else { return };
+async fn a_server_in_trouble_is_asked_again_for_the_same_node(server: Server) {
+    let Some(scene) = Scene::start_on(server, "trouble").await else { return };
     scene.add_node("n1", "1").await;
     scene.add_node("n2", "1").await;
     scene.proxy.decide(|ask| match ask.nth {
@@ -285,9 +292,8 @@ async fn a_server_in_trouble_is_asked_again_for_the_same_node() {
     scene.end().await;
 }
 
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_binding_that_is_refused_is_an_error_and_the_pod_is_tried_again() {
-    let Some(scene) = Scene::start("refused").await else { return };
+async fn a_binding_that_is_refused_is_an_error_and_the_pod_is_tried_again(server: Server) {
+    let Some(scene) = Scene::start_on(server, "refused").await else { return };
     let node = scene.add_node("n1", "1").await;
     scene.proxy.decide(|ask| {
         if ask.nth == 1 { Action::status(403, "berth may not") } else { Action::Hold }
@@ -302,9 +308,8 @@ async fn a_binding_that_is_refused_is_an_error_and_the_pod_is_tried_again() {
     scene.end().await;
 }
 
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn pods_wait_for_what_they_lack() {
-    let Some(scene) = Scene::start("waiting").await else { return };
+async fn pods_wait_for_what_they_lack(server: Server) {
+    let Some(scene) = Scene::start_on(server, "waiting").await else { return };
     scene.add_node("n1", "1").await;
     let mut gated = scene.pod("gated", "100m");
     gated["spec"]["schedulingGates"] =

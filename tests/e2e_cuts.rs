@@ -1,8 +1,9 @@
-//! A bad network between berth and the real API server: connections that break in the middle, versions that
+//! A bad network between berth and the API server: connections that break in the middle, versions that
 //! expire, requests for patience, answers that get lost, silence. No pod is lost, none is bound twice, no
 //! node gets more than it has room for.
 //!
-//! Every test is a scene of its own with a `support/cutter.rs` in front of berth; they share a control plane.
+//! Every test is a scene of its own with a `support/cutter.rs` in front of berth; they share a control
+//! plane. Those that take a minute of silence run on the real API server alone.
 
 mod support;
 
@@ -12,8 +13,10 @@ use std::time::Duration;
 use futures::{StreamExt, stream};
 use tokio::time::sleep;
 
+use support::control_plane::Server;
 use support::cutter::{Asked, Cutter, Fate, Verb};
 use support::generator::rng::Rng;
+use support::on_both_servers;
 use support::rest::{NODES, node_of};
 use support::scene::Scene;
 
@@ -29,13 +32,20 @@ const IN_A_ROW_MAX: usize = 3;
 /// How many lines berth may log while everything goes wrong, for hundreds of failures.
 const STORM_LINES_MAX: usize = 100;
 
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_storm_of_everything_loses_nothing_and_doubles_nothing() {
+on_both_servers! {
+    a_storm_of_everything_loses_nothing_and_doubles_nothing,
+    an_expired_version_in_each_of_its_forms_leads_to_a_list,
+    patience_is_had_by_everything_that_is_asked_for_it,
+    a_change_in_a_line_that_cannot_be_read_is_not_lost,
+    watches_that_break_off_each_time_are_no_storm,
+}
+
+async fn a_storm_of_everything_loses_nothing_and_doubles_nothing(server: Server) {
     const WAVES: usize = 10;
     const PODS_A_WAVE: usize = 30;
     let seed = "a storm of everything, 1";
     support::say(&format!("the storm's seed is {seed:?}"));
-    let started = Scene::start_cut("storm", Some(150), |_| Fate::Pass).await;
+    let started = Scene::start_cut_on(server, "storm", Some(150), |_| Fate::Pass).await;
     let Some((scene, cutter)) = started else { return };
     scene.berth.wait_for_log("scheduling begins").await;
     let (memory, lines) = (scene.berth.peak_memory_kib(), scene.berth.log().lines().count());
@@ -119,8 +129,7 @@ fn storm(asked: &Asked, rng: &mut Rng) -> Fate {
 /// What becomes of a request where a version expires in one of the ways in which it can.
 type Expires = fn(&Asked) -> Option<Fate>;
 
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn an_expired_version_in_each_of_its_forms_leads_to_a_list() {
+async fn an_expired_version_in_each_of_its_forms_leads_to_a_list(server: Server) {
     let forms: [(&str, Expires); 3] = [
         ("the start of the watch", |asked| {
             asked.is(Verb::Watch, PODS).then_some(Fate::Refuse(410, None))
@@ -136,7 +145,9 @@ async fn an_expired_version_in_each_of_its_forms_leads_to_a_list() {
             _ => None,
         }),
     ];
-    let Some((scene, cutter)) = Scene::start_cut("expired", Some(5), |_| Fate::Pass).await else {
+    let Some((scene, cutter)) =
+        Scene::start_cut_on(server, "expired", Some(5), |_| Fate::Pass).await
+    else {
         return;
     };
     let node = scene.add_node("n1", "1").await;
@@ -179,8 +190,7 @@ async fn an_expired_version_in_each_of_its_forms_leads_to_a_list() {
     scene.end().await;
 }
 
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn patience_is_had_by_everything_that_is_asked_for_it() {
+async fn patience_is_had_by_everything_that_is_asked_for_it(server: Server) {
     // What, how many seconds, and how often.
     const ROWS: [(Verb, &str, u16, u32); 5] = [
         (Verb::List, "/nodes", 429, 3),
@@ -193,7 +203,9 @@ async fn patience_is_had_by_everything_that_is_asked_for_it() {
         let row = ROWS.iter().find(|(verb, path, ..)| asked.is(*verb, path) && asked.nth == 1);
         row.map_or(Fate::Pass, |&(.., code, seconds)| Fate::Refuse(code, Some(seconds)))
     };
-    let Some((scene, cutter)) = Scene::start_cut("patience", None, plan).await else { return };
+    let Some((scene, cutter)) = Scene::start_cut_on(server, "patience", None, plan).await else {
+        return;
+    };
     let node = scene.add_node("n1", "1").await;
     scene.add_pod("ours", "1").await;
     assert_eq!(scene.bound("ours").await, node);
@@ -263,14 +275,15 @@ async fn a_watch_and_a_list_that_say_nothing_for_ever_are_given_up() {
     scene.end().await;
 }
 
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_change_in_a_line_that_cannot_be_read_is_not_lost() {
+async fn a_change_in_a_line_that_cannot_be_read_is_not_lost(server: Server) {
     for (name, fate) in [("half-a-line", Fate::Garble(0)), ("in-mid-line", Fate::Cut(200))] {
         let plan = move |asked: &Asked| match asked.verb {
             Verb::Watch if asked.path == PODS && asked.nth == 1 => fate.clone(),
             _ => Fate::Pass,
         };
-        let Some((scene, cutter)) = Scene::start_cut(name, None, plan).await else { return };
+        let Some((scene, cutter)) = Scene::start_cut_on(server, name, None, plan).await else {
+            return;
+        };
         let node = scene.add_node("n1", "1").await;
         asked(&scene, &cutter, Verb::Watch, 1).await;
         scene.add_pod("ours", "1").await;
@@ -281,15 +294,16 @@ async fn a_change_in_a_line_that_cannot_be_read_is_not_lost() {
     }
 }
 
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn watches_that_break_off_each_time_are_no_storm() {
+async fn watches_that_break_off_each_time_are_no_storm(server: Server) {
     /// Starts of one watch within the time that the pods take; without pauses these are thousands.
     const STARTS_MAX: usize = 20;
     let plan = |asked: &Asked| match asked.verb {
         Verb::Watch if asked.path == NODES => Fate::Cut(0),
         _ => Fate::Pass,
     };
-    let Some((scene, cutter)) = Scene::start_cut("cut-at-once", None, plan).await else { return };
+    let Some((scene, cutter)) = Scene::start_cut_on(server, "cut-at-once", None, plan).await else {
+        return;
+    };
     asked_at(&scene, &cutter, Verb::Watch, NODES, 4).await;
     let node = scene.add_node("n1", "1").await;
     scene.add_pod("ours", "1").await;

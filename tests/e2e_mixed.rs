@@ -1,4 +1,4 @@
-//! A whole run of berth on the real API server, with 500 nodes and 2,000 pods of all kinds, audited from
+//! A whole run of berth on both API servers, with 500 nodes and 2,000 pods of all kinds, audited from
 //! outside: every pod that fits is bound, no node is overfull, what is written says so, and the upstream
 //! scheduler, asked about every decision in its turn, would have taken one of the same nodes.
 
@@ -11,22 +11,25 @@ use futures::{StreamExt, stream};
 use serde_json::{Value, json};
 
 use support::berth::Berth;
-use support::control_plane::ControlPlane;
+use support::control_plane::{ControlPlane, Server};
 use support::mixed::{self, Fate, NAMESPACE};
 use support::oracle::Oracle;
 use support::rest::{NODES, Rest, node_of, pods_path, scheduled_condition};
-use support::{accounts, say};
+use support::{accounts, on_both_servers, say};
 
 /// Objects created at the same time.
 const CREATED_AT_ONCE: usize = 24;
 /// Pods that are bound before the first gate is taken away, at least.
 const BOUND_BEFORE_UNGATING: usize = 500;
 
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_mixed_cluster_is_scheduled_as_upstream_would() {
+on_both_servers! {
+    a_mixed_cluster_is_scheduled_as_upstream_would,
+}
+
+async fn a_mixed_cluster_is_scheduled_as_upstream_would(server: Server) {
     let test = "a_mixed_cluster_is_scheduled_as_upstream_would";
     let Some(mut oracle) = Oracle::start(test) else { return };
-    let Some(plane) = ControlPlane::start(test).await else { return };
+    let Some(plane) = ControlPlane::start_on(server, test).await else { return };
     let rest = Rest(plane.client().await);
     create_nodes(&rest).await;
     let nodes = without_managed_fields(rest.list(NODES, "Node").await);

@@ -1,5 +1,6 @@
-//! Ends and new beginnings on the real API server: berth stopped in the middle of its work, stopped at
-//! once, and at work while the API server goes away and comes back.
+//! Ends and new beginnings on both API servers: berth stopped in the middle of its work, stopped at
+//! once, and at work while the API server goes away and comes back. That last one is for kube-apiserver
+//! alone: `berth apiserver` forgets everything when it ends.
 
 mod support;
 
@@ -10,7 +11,8 @@ use serde_json::{Value, json};
 
 use support::accounts;
 use support::berth::Berth;
-use support::control_plane::ControlPlane;
+use support::control_plane::{ControlPlane, Server};
+use support::on_both_servers;
 use support::proxy::Action;
 use support::rest::{NODES, Rest, node_of, pods_path};
 use support::scene::Scene;
@@ -18,11 +20,18 @@ use support::scene::Scene;
 /// Objects created at the same time.
 const CREATED_AT_ONCE: usize = 16;
 
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_stop_in_the_middle_finishes_what_was_decided_and_the_next_run_does_the_rest() {
+on_both_servers! {
+    a_stop_in_the_middle_finishes_what_was_decided_and_the_next_run_does_the_rest,
+    a_second_signal_ends_it_at_once,
+    a_kill_in_the_middle_loses_nothing_and_overfills_nothing,
+}
+
+async fn a_stop_in_the_middle_finishes_what_was_decided_and_the_next_run_does_the_rest(
+    server: Server,
+) {
     const PODS: usize = 300;
     const PASSED: usize = 100;
-    let Some(mut scene) = Scene::start("stop").await else { return };
+    let Some(mut scene) = Scene::start_on(server, "stop").await else { return };
     // Room for exactly all of them.
     for i in 0..30 {
         scene.add_node(&format!("n{i}"), "1").await;
@@ -55,9 +64,8 @@ async fn a_stop_in_the_middle_finishes_what_was_decided_and_the_next_run_does_th
     scene.end().await;
 }
 
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_second_signal_ends_it_at_once() {
-    let Some(scene) = Scene::start("stop-now").await else { return };
+async fn a_second_signal_ends_it_at_once(server: Server) {
+    let Some(scene) = Scene::start_on(server, "stop-now").await else { return };
     scene.add_node("n1", "1").await;
     scene.proxy.decide(|_| Action::Hold);
     scene.add_pod("held", "1").await;
@@ -104,11 +112,10 @@ async fn an_outage_of_the_api_server_is_survived() {
     assert_eq!(decided(&berth.decisions()), nodes_of(&pods));
 }
 
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_kill_in_the_middle_loses_nothing_and_overfills_nothing() {
+async fn a_kill_in_the_middle_loses_nothing_and_overfills_nothing(server: Server) {
     const PODS: usize = 1000;
     let test = "a_kill_in_the_middle_loses_nothing_and_overfills_nothing";
-    let Some(plane) = ControlPlane::start(test).await else { return };
+    let Some(plane) = ControlPlane::start_on(server, test).await else { return };
     let rest = Rest(plane.client().await);
     // 16 pods a node: little more room than there are pods.
     for i in 0..PODS.div_ceil(16) {

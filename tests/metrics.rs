@@ -1,4 +1,4 @@
-//! The metrics of `berth run` on the real API server: what is counted is what happened.
+//! The metrics of `berth run` on both API servers: what is counted is what happened.
 
 mod support;
 
@@ -7,8 +7,9 @@ use std::collections::BTreeMap;
 use serde_json::{Value, json};
 
 use support::berth::Berth;
-use support::control_plane::ControlPlane;
+use support::control_plane::{ControlPlane, Server};
 use support::endpoint::{Endpoint, plain_of};
+use support::on_both_servers;
 use support::rest::{NODES, Rest, node_of, pods_path, scheduled_condition};
 
 const PLAIN: [&str; 2] = ["--http-address", "127.0.0.1:0"];
@@ -91,9 +92,16 @@ async fn expect(berth: &Berth, endpoint: &Endpoint, want: &[(&str, f64)]) {
     berth.wait_for(&format!("{want:?}"), look).await;
 }
 
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn what_is_counted_is_what_happened() {
-    let Some(plane) = ControlPlane::start("what_is_counted_is_what_happened").await else { return };
+on_both_servers! {
+    what_is_counted_is_what_happened,
+    a_dry_run_counts_what_it_would_do_and_how_that_compares,
+}
+
+async fn what_is_counted_is_what_happened(server: Server) {
+    let Some(plane) = ControlPlane::start_on(server, "what_is_counted_is_what_happened").await
+    else {
+        return;
+    };
     let rest = Rest(plane.client().await);
     rest.create(NODES, &node("n1", "4")).await;
     rest.create(NODES, &node("n2", "4")).await;
@@ -135,10 +143,9 @@ async fn what_is_counted_is_what_happened() {
     berth.stop().await;
 }
 
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_dry_run_counts_what_it_would_do_and_how_that_compares() {
+async fn a_dry_run_counts_what_it_would_do_and_how_that_compares(server: Server) {
     let test = "a_dry_run_counts_what_it_would_do_and_how_that_compares";
-    let Some(plane) = ControlPlane::start(test).await else { return };
+    let Some(plane) = ControlPlane::start_on(server, test).await else { return };
     let rest = Rest(plane.client().await);
     // The second node is full for berth's rules, yet somebody else binds to it.
     rest.create(NODES, &node("n1", "4")).await;

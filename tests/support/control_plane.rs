@@ -1,7 +1,8 @@
-//! The real kube-apiserver and etcd on loopback, for one test: [`ControlPlane`].
+//! An API server on loopback, for one test: [`ControlPlane`]. It is the real kube-apiserver with etcd, or
+//! `berth apiserver`.
 //!
-//! A test that needs an API server starts one of its own, for about 4 s and 300 MB of memory, or shares
-//! one with others through [`super::scene`].
+//! A test that needs an API server starts one of its own, for about 4 s and 300 MB of memory if it is the
+//! real one, or shares one with others through [`super::scene`].
 //! There is no kubelet and no controller: what a test does not do does not happen.
 
 use std::net::{Ipv4Addr, TcpListener};
@@ -9,7 +10,7 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::Duration;
 
-use anyhow::{Context, Result, bail};
+use anyhow::{Context, Result, bail, ensure};
 use k8s_openapi::api::core::v1::Namespace;
 use kube::{Api, Client};
 use tempfile::TempDir;
@@ -27,12 +28,25 @@ const PROBE_DEADLINE: Duration = Duration::from_secs(5);
 const POLL: Duration = Duration::from_millis(50);
 /// How often new ports are chosen where another program has taken the first ones.
 const PORT_CHOICES_MAX: usize = 5;
-/// What both programs log when another program has their port.
+/// What all of these programs log when another program has their port, but for the case.
 const PORT_CLASH: &str = "address already in use";
+
+/// Which API server a test runs on.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) enum Server {
+    /// kube-apiserver with etcd.
+    #[default]
+    Upstream,
+    /// `berth apiserver`, with TLS and a token. All users may do everything, and it forgets everything
+    /// when it ends.
+    Embedded,
+}
 
 /// What a test may ask of its control plane beyond the usual.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Options {
+    /// The API server. The fields below are for the upstream one.
+    pub(crate) server: Server,
     /// Users besides the admin.
     pub(crate) users: Vec<User>,
     /// Flags for kube-apiserver after the usual ones, such as `--feature-gates=...`.
@@ -41,11 +55,12 @@ pub(crate) struct Options {
 
 /// A control plane with a data folder of its own.
 ///
-/// Dropping it ends both programs and removes the folder.
+/// Dropping it ends its programs and removes the folder.
 pub(crate) struct ControlPlane {
     // The order is the order in which they end.
     apiserver: Option<Process>,
-    etcd: Process,
+    /// None beside `berth apiserver`.
+    etcd: Option<Process>,
     folder: TempDir,
     apiserver_command: ApiserverCommand,
 }
@@ -56,6 +71,11 @@ impl ControlPlane {
     /// `None`, after a line that says so, where it cannot be built for want of Go.
     pub(crate) async fn start(test: &str) -> Option<Self> {
         Self::start_with(test, &Options::default()).await
+    }
+
+    /// Starts a control plane as [`ControlPlane::start`] does, with this API server.
+    pub(crate) async fn start_on(server: Server, test: &str) -> Option<Self> {
+        Self::start_with(test, &Options { server, ..Options::default() }).await
     }
 
     /// Starts a control plane as [`ControlPlane::start`] does, with further users or flags.
@@ -106,32 +126,45 @@ impl ControlPlane {
                 Err(error) if is_port_clash(&error) && Instant::now() < deadline => {
                     sleep(POLL).await;
                 }
-                done => return done.expect("kube-apiserver starts again"),
+                done => return done.expect("the API server starts again"),
             }
         }
     }
 
     async fn try_start(options: &Options) -> Result<Option<Self>> {
-        let etcd = upstream::binary("etcd")?;
-        let (Some(etcd), Some(apiserver)) = (etcd, upstream::binary("kube-apiserver")?) else {
-            return Ok(None);
+        let (etcd, apiserver) = match options.server {
+            Server::Upstream => {
+                let etcd = upstream::binary("etcd")?;
+                let (Some(etcd), Some(apiserver)) = (etcd, upstream::binary("kube-apiserver")?)
+                else {
+                    return Ok(None);
+                };
+                (Some(etcd), apiserver)
+            }
+            Server::Embedded => {
+                let upstream_only = options.users.len() + options.apiserver_flags.len();
+                ensure!(upstream_only == 0, "berth apiserver has no users and none of those flags");
+                (None, PathBuf::from(env!("CARGO_BIN_EXE_berth")))
+            }
         };
         for _ in 1..PORT_CHOICES_MAX {
-            match Self::launch(&etcd, &apiserver, options).await {
+            match Self::launch(etcd.as_deref(), &apiserver, options).await {
                 Err(error) if is_port_clash(&error) => {}
                 done => return done.map(Some),
             }
         }
-        Self::launch(&etcd, &apiserver, options).await.map(Some)
+        Self::launch(etcd.as_deref(), &apiserver, options).await.map(Some)
     }
 
-    async fn launch(etcd: &Path, apiserver: &Path, options: &Options) -> Result<Self> {
+    async fn launch(etcd: Option<&Path>, apiserver: &Path, options: &Options) -> Result<Self> {
         let folder = tempfile::Builder::new().prefix("berth-control-plane-").tempdir()?;
         let ports = Ports::choose()?;
         users::write(folder.path(), &ports.apiserver_url(), &options.users)?;
         let etcd_log = folder.path().join("etcd.log");
-        let etcd = Process::spawn(&mut etcd_command(etcd, folder.path(), ports), &etcd_log)?;
+        let start = |etcd| Process::spawn(&mut etcd_command(etcd, folder.path(), ports), &etcd_log);
+        let etcd = etcd.map(start).transpose()?;
         let apiserver_command = ApiserverCommand {
+            server: options.server,
             binary: apiserver.to_owned(),
             ports,
             flags: options.apiserver_flags.clone(),
@@ -170,8 +203,9 @@ impl ControlPlane {
     }
 
     fn check_alive(&mut self) -> Result<()> {
-        let apiserver = self.apiserver.as_mut().map(|process| ("kube-apiserver", process));
-        for (name, process) in [("etcd", &mut self.etcd)].into_iter().chain(apiserver) {
+        let etcd = self.etcd.as_mut().map(|process| ("etcd", process));
+        let apiserver = self.apiserver.as_mut().map(|process| ("the API server", process));
+        for (name, process) in etcd.into_iter().chain(apiserver) {
             if let Some(status) = process.exited()? {
                 bail!("{name} ended early: {status}; its log ends so:\n{}", process.log_tail());
             }
@@ -182,7 +216,7 @@ impl ControlPlane {
     fn not_ready(&self) -> String {
         let log = self.apiserver.as_ref().map(Process::log_tail).unwrap_or_default();
         let seconds = READY_DEADLINE.as_secs();
-        format!("kube-apiserver is not ready after {seconds} s; its log ends so:\n{log}")
+        format!("the API server is not ready after {seconds} s; its log ends so:\n{log}")
     }
 }
 
@@ -214,6 +248,7 @@ impl Ports {
 
 /// What it takes to start the API server, and to start it again.
 struct ApiserverCommand {
+    server: Server,
     binary: PathBuf,
     ports: Ports,
     flags: Vec<String>,
@@ -221,6 +256,24 @@ struct ApiserverCommand {
 
 impl ApiserverCommand {
     fn build(&self, folder: &Path) -> Command {
+        match self.server {
+            Server::Upstream => self.build_upstream(folder),
+            Server::Embedded => self.build_embedded(folder),
+        }
+    }
+
+    fn build_embedded(&self, folder: &Path) -> Command {
+        let mut command = Command::new(&self.binary);
+        command
+            .args(["apiserver", "--address", &format!("127.0.0.1:{}", self.ports.apiserver)])
+            // Its certificate is in the kubeconfig file, which it writes over the one that is there.
+            .args(["--tls", "--token", "token-of-admin", "--kubeconfig-out"])
+            .arg(users::kubeconfig_path(folder, ADMIN))
+            .env_remove("RUST_LOG");
+        command
+    }
+
+    fn build_upstream(&self, folder: &Path) -> Command {
         let certs = folder.join("certs");
         // It writes this key before it reads those for service accounts, so one does for both.
         let key = certs.join("apiserver.key");
@@ -265,5 +318,5 @@ fn etcd_command(binary: &Path, folder: &Path, ports: Ports) -> Command {
 }
 
 fn is_port_clash(error: &anyhow::Error) -> bool {
-    format!("{error:#}").contains(PORT_CLASH)
+    format!("{error:#}").to_lowercase().contains(PORT_CLASH)
 }

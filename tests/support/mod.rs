@@ -3,7 +3,12 @@
 //! A test crate takes it in with `mod support;` and starts a [`control_plane::ControlPlane`] or an
 //! [`oracle::Oracle`]. Both answer `None` where Go is missing, after one line that says so. On a control
 //! plane a test runs a [`berth::Berth`], or sets a whole [`scene::Scene`] with a proxy in between.
-#![allow(dead_code, reason = "every test crate compiles all of this and uses a part of it")]
+#![allow(
+    dead_code,
+    unused_imports,
+    unused_macros,
+    reason = "every test crate compiles all of this and uses a part of it"
+)]
 
 pub(crate) mod access;
 pub(crate) mod accounts;
@@ -28,6 +33,26 @@ pub(crate) mod evaluate;
 pub(crate) mod generator;
 
 use std::io::{self, Write};
+
+/// Makes two tests of each function `async fn name(server: Server)`: one with the real kube-apiserver, one
+/// with `berth apiserver`.
+macro_rules! on_both_servers {
+    ($($test:ident),+ $(,)?) => {
+        mod on_kube_apiserver {
+            $(#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+            async fn $test() {
+                super::$test(super::Server::Upstream).await;
+            })+
+        }
+        mod on_berth_apiserver {
+            $(#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+            async fn $test() {
+                super::$test(super::Server::Embedded).await;
+            })+
+        }
+    };
+}
+pub(crate) use on_both_servers;
 
 /// Takes what a test needs out of `found`, or says in plain sight that `test` is skipped.
 ///

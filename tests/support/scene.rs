@@ -13,13 +13,14 @@ use tokio::sync::Mutex;
 
 use super::accounts;
 use super::berth::Berth;
-use super::control_plane::ControlPlane;
+use super::control_plane::{ControlPlane, Server};
 use super::cutter::{Asked, Cutter, Fate};
 use super::proxy::Proxy;
 use super::rest::{NODES, Rest, node_of, pods_path, scheduled_condition};
 
-/// The control plane that the scenes of this process share.
-static SHARED: Mutex<Weak<ControlPlane>> = Mutex::const_new(Weak::new());
+/// The control planes that the scenes of this process share, one of each kind.
+static UPSTREAM: Mutex<Weak<ControlPlane>> = Mutex::const_new(Weak::new());
+static EMBEDDED: Mutex<Weak<ControlPlane>> = Mutex::const_new(Weak::new());
 
 /// A cluster with berth at work. Its parts end in the order of these fields.
 pub(crate) struct Scene {
@@ -34,23 +35,38 @@ pub(crate) struct Scene {
 }
 
 impl Scene {
+    /// A cluster on kube-apiserver; see [`Scene::start_on`].
+    pub(crate) async fn start(name: &'static str) -> Option<Self> {
+        Self::start_on(Server::Upstream, name).await
+    }
+
     /// A cluster without nodes, and berth; `None` where there is no control plane for want of Go.
     /// `name` is part of the names of objects, so it must be a DNS label.
-    pub(crate) async fn start(name: &'static str) -> Option<Self> {
-        let (plane, client) = prepare(name).await?;
+    pub(crate) async fn start_on(server: Server, name: &'static str) -> Option<Self> {
+        let (plane, client) = prepare(server, name).await?;
         let proxy = Proxy::start(client.clone()).await;
         let kubeconfig = proxy.kubeconfig();
         Some(Self::with_berth(name, plane, client, proxy, kubeconfig))
     }
 
-    /// As [`Scene::start`], with a [`Cutter`] in front of berth, which does as `plan` says from the first
-    /// request on. The scene's proxy stands aside.
+    /// A cluster on kube-apiserver; see [`Scene::start_cut_on`].
     pub(crate) async fn start_cut(
         name: &'static str,
         page_objects: Option<usize>,
         plan: impl FnMut(&Asked) -> Fate + Send + 'static,
     ) -> Option<(Self, Cutter)> {
-        let (plane, client) = prepare(name).await?;
+        Self::start_cut_on(Server::Upstream, name, page_objects, plan).await
+    }
+
+    /// As [`Scene::start_on`], with a [`Cutter`] in front of berth, which does as `plan` says from the first
+    /// request on. The scene's proxy stands aside.
+    pub(crate) async fn start_cut_on(
+        server: Server,
+        name: &'static str,
+        page_objects: Option<usize>,
+        plan: impl FnMut(&Asked) -> Fate + Send + 'static,
+    ) -> Option<(Self, Cutter)> {
+        let (plane, client) = prepare(server, name).await?;
         let cutter = Cutter::start(client.clone(), page_objects).await;
         cutter.plan(plan);
         let proxy = Proxy::start(client.clone()).await;
@@ -243,8 +259,8 @@ fn start_berth(kubeconfig: &Path, scene: &str) -> Berth {
 }
 
 /// The control plane with the namespace of a scene.
-async fn prepare(name: &str) -> Option<(Arc<ControlPlane>, Client)> {
-    let plane = shared_plane(name).await?;
+async fn prepare(server: Server, name: &str) -> Option<(Arc<ControlPlane>, Client)> {
+    let plane = shared_plane(server, name).await?;
     let client = plane.client().await;
     let namespace = json!({
         "apiVersion": "v1", "kind": "Namespace", "metadata": {"name": name},
@@ -253,12 +269,15 @@ async fn prepare(name: &str) -> Option<(Arc<ControlPlane>, Client)> {
     Some((plane, client))
 }
 
-async fn shared_plane(test: &str) -> Option<Arc<ControlPlane>> {
-    let mut shared = SHARED.lock().await;
+async fn shared_plane(server: Server, test: &str) -> Option<Arc<ControlPlane>> {
+    let mut shared = match server {
+        Server::Upstream => UPSTREAM.lock().await,
+        Server::Embedded => EMBEDDED.lock().await,
+    };
     if let Some(plane) = shared.upgrade() {
         return Some(plane);
     }
-    let plane = Arc::new(ControlPlane::start(test).await?);
+    let plane = Arc::new(ControlPlane::start_on(server, test).await?);
     *shared = Arc::downgrade(&plane);
     Some(plane)
 }

@@ -9,7 +9,7 @@ use std::time::Duration;
 use bytes::Bytes;
 use hyper::body::{Body, Frame};
 use serde_json::Value;
-use tokio::time::{Instant, Interval, MissedTickBehavior, Sleep, interval_at, sleep};
+use tokio::time::{Instant, Sleep, sleep_until};
 
 use super::CHUNK_BYTES;
 use super::shape::Shape;
@@ -19,6 +19,8 @@ use crate::apiserver::verbs::Watching;
 
 /// How often a bookmark is sent. Upstream: about every minute.
 const BOOKMARK_PERIOD: Duration = Duration::from_mins(1);
+/// The last bookmark comes so long before the end, so that the next watch begins there. Upstream: 2 s.
+const BOOKMARK_BEFORE_END: Duration = Duration::from_secs(2);
 
 /// See the module.
 pub(super) struct WatchBody {
@@ -30,7 +32,8 @@ pub(super) struct WatchBody {
     initial_end: Option<u64>,
     queue: Arc<Queue>,
     taken: Vec<QueuedEvent>,
-    bookmarks: Option<Pin<Box<Interval>>>,
+    /// When the next bookmark is due, where bookmarks are wanted.
+    bookmark: Option<Pin<Box<Sleep>>>,
     deadline: Pin<Box<Sleep>>,
     failure: Option<Value>,
     over: bool,
@@ -42,11 +45,8 @@ impl WatchBody {
     pub(super) fn new(api: Arc<Api>, shape: Shape, watching: Watching) -> Self {
         let Watching { initial, mark_initial_end, queue, bookmarks, timeout, failure } = watching;
         let revision = initial.as_ref().map(|page| page.revision);
-        let bookmarks = bookmarks.then(|| {
-            let mut ticks = interval_at(Instant::now() + BOOKMARK_PERIOD, BOOKMARK_PERIOD);
-            ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
-            Box::pin(ticks)
-        });
+        let end = Instant::now() + timeout;
+        let due = bookmarks.then(|| next_bookmark(end)).flatten();
         Self {
             api,
             shape,
@@ -54,8 +54,8 @@ impl WatchBody {
             initial_end: revision.filter(|_| mark_initial_end),
             queue,
             taken: Vec::new(),
-            bookmarks,
-            deadline: Box::pin(sleep(timeout)),
+            bookmark: due.map(|due| Box::pin(sleep_until(due))),
+            deadline: Box::pin(sleep_until(end)),
             failure: failure.map(|failure| failure.to_value()),
             over: false,
         }
@@ -102,16 +102,29 @@ impl WatchBody {
 
     /// A bookmark that is due, if nothing is queued that it would overtake.
     fn poll_bookmark(&mut self, cx: &mut Context<'_>) -> Option<u64> {
-        let ticks = self.bookmarks.as_mut()?;
-        if ticks.as_mut().poll_tick(cx).is_pending() {
+        let due = self.bookmark.as_mut()?;
+        if due.as_mut().poll(cx).is_pending() {
             return None;
         }
-        // Polled again, the next tick has a waker.
-        let _ = ticks.as_mut().poll_tick(cx);
+        match next_bookmark(self.deadline.deadline()) {
+            Some(next) => {
+                due.as_mut().reset(next);
+                // Polled again, it has a waker.
+                let _ = due.as_mut().poll(cx);
+            }
+            None => self.bookmark = None,
+        }
         // Read before the look at the queue: what is older than it has been queued by then.
         let revision = self.api.store.revision();
         self.queue.is_empty().then_some(revision)
     }
+}
+
+/// When the next bookmark of a watch that ends then is due, if there is to be another one.
+fn next_bookmark(end: Instant) -> Option<Instant> {
+    let now = Instant::now();
+    let last = end.checked_sub(BOOKMARK_BEFORE_END)?;
+    Some(last.min(now + BOOKMARK_PERIOD)).filter(|due| *due > now)
 }
 
 fn begin(name: &str, out: &mut Vec<u8>) {
@@ -217,13 +230,13 @@ mod tests {
     }
 
     #[tokio::test(start_paused = true)]
-    async fn a_quiet_watch_gets_a_bookmark_every_minute_until_its_end() {
+    async fn a_quiet_watch_gets_a_bookmark_every_minute_and_before_its_end() {
         let api = Arc::new(Api::new(Limits::default()));
         let mut body = watch(&api, Duration::from_secs(150));
         let begun = Instant::now();
-        for minute in 1..=2 {
+        for second in [60, 120, 148] {
             let events = next(&mut body).await;
-            assert_eq!(begun.elapsed().as_secs(), minute * 60);
+            assert_eq!(begun.elapsed().as_secs(), second);
             assert_eq!(events.len(), 1);
             assert_eq!(events[0]["type"], "BOOKMARK");
             let version = &events[0]["object"]["metadata"]["resourceVersion"];

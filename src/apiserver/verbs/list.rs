@@ -76,10 +76,7 @@ pub fn list(call: &Call<'_>) -> Result<Answer, Failure> {
         "" => None,
         text => Some(Token::read(text)?),
     };
-    let asked = revision(params)?;
-    if let Some(asked) = asked.filter(|asked| *asked > store.revision()) {
-        return Err(too_large(asked, store.revision()));
-    }
+    let asked = reached(revision(params)?, store.revision())?;
     let exact = asked.filter(|_| params.resource_version_match == "Exact");
     let request = ListRequest {
         selection: &selection,
@@ -106,6 +103,14 @@ fn token_expired(token: &Token) -> Failure {
 /// The version is older than the history.
 pub(super) fn too_old(asked: u64, expired: Expired) -> Failure {
     Failure::expired(format!("too old resource version: {asked} ({})", expired.oldest))
+}
+
+/// The version that is asked for, unless it has not been reached yet. Upstream waits some 3 s for it first.
+pub(super) fn reached(asked: Option<u64>, current: u64) -> Result<Option<u64>, Failure> {
+    match asked {
+        Some(asked) if asked > current => Err(too_large(asked, current)),
+        asked => Ok(asked),
+    }
 }
 
 /// Upstream: NewTooLargeResourceVersionError.

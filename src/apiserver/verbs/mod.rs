@@ -153,6 +153,7 @@ impl Call<'_> {
 
 /// Reads one object.
 pub fn get(call: &Call<'_>) -> Result<Answer, Failure> {
+    list::reached(list::revision(call.params)?, call.api.store.revision())?;
     Ok(Answer::Object { code: 200, object: call.find()? })
 }
 

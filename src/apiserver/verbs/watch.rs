@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use crate::apiserver::failure::Failure;
 
-use super::list::{invalid_option, revision, selection, too_old};
+use super::list::{invalid_option, reached, revision, selection, too_old};
 use super::{Answer, Call, Watching};
 
 /// How long a watch lasts that names no time. Upstream: 30 to 60 minutes, at random.
@@ -38,6 +38,11 @@ pub fn watch(call: &Call<'_>) -> Result<Answer, Failure> {
         timeout: params.timeout.unwrap_or(TIMEOUT),
         failure: None,
     };
+    // Upstream: what is streamed from the start is to be as new as asked; a watch may begin in the future.
+    if initial && let Err(failure) = reached(from, store.revision()) {
+        watching.failure = Some(failure);
+        return Ok(Answer::Watch(watching));
+    }
     let begun = if initial {
         store.list_and_watch(table, selection).map(|(page, queue)| {
             watching.initial = Some(page);
