@@ -90,6 +90,11 @@ impl Lookup for Api {
         parsed(resource, &*Api::get(self, resource, namespace, name)?)
     }
 
+    fn label(&self, resource: &str, namespace: &str, name: &str, key: &str) -> Option<String> {
+        let resource = Resource::by_qualified(resource)?;
+        Api::get(self, resource, namespace, name)?.label(key).map(str::to_owned)
+    }
+
     fn list(&self, resource: &str, namespace: Option<&str>) -> Vec<Arc<Value>> {
         let Some(resource) = Resource::by_qualified(resource) else { return Vec::new() };
         let selection = namespace.map_or_else(Selection::default, Selection::of_namespace);

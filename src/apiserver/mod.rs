@@ -20,6 +20,7 @@ pub mod import;
 pub mod kinds;
 pub mod kubeconfig;
 pub mod objects;
+pub mod orphans;
 pub mod patch;
 pub mod print;
 pub mod protobuf;

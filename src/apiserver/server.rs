@@ -18,11 +18,15 @@ const CONNECTIONS_MAX: usize = 4096;
 const STREAMS_MAX: u32 = 1000;
 /// How long a connection may be idle. Upstream: 3 minutes before a connection is closed by the client.
 const IDLE_MAX: Duration = Duration::from_mins(5);
+/// How long a client may take nothing of an answer, a watch for instance, before its connection is closed;
+/// at most twice as long. Upstream: a watcher that does not read has its buffer and no time; other requests
+/// have 60 seconds.
+pub const STALLED_MAX: Duration = Duration::from_secs(30);
 /// How long requests that are being answered may take when the server ends.
 const SHUTDOWN_MAX: Duration = Duration::from_secs(5);
 
 /// How to serve.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub struct Options {
     /// What clients must show; nothing where all are welcome.
     pub token: Option<String>,
@@ -30,6 +34,15 @@ pub struct Options {
     pub tls: Option<Arc<ServerConfig>>,
     /// Bounds of the store.
     pub limits: store::Limits,
+    /// See [`STALLED_MAX`].
+    pub stalled_max: Duration,
+}
+
+impl Default for Options {
+    fn default() -> Self {
+        let limits = store::Limits::default();
+        Self { token: None, tls: None, limits, stalled_max: STALLED_MAX }
+    }
 }
 
 /// A running server. Dropping it closes the address and all connections.
@@ -42,7 +55,7 @@ pub struct Server {
 impl Server {
     /// Serves at an address that is taken, in tasks of the current tokio runtime.
     pub fn start(listener: Listener, options: Options) -> io::Result<Self> {
-        let Options { token, tls, limits } = options;
+        let Options { token, tls, limits, stalled_max } = options;
         let api = Arc::new(Api::new(limits));
         let service = router(Arc::new(Front { api: Arc::clone(&api), token }));
         let limits = listener::Limits {
@@ -50,6 +63,7 @@ impl Server {
             streams_max: STREAMS_MAX,
             idle_max: IDLE_MAX,
             busy_max: None,
+            stalled_max,
         };
         let serving = listener.serve(tls, service, limits)?;
         Ok(Self { api, serving })

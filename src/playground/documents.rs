@@ -1,12 +1,14 @@
-//! Objects out of manifests and dumps, read as a stream: one object is in memory at a time, however long
-//! the list that it is in. Used by `manifests`.
+//! Objects out of manifests and dumps, read as a stream: a bounded part of it is in memory at a time, however
+//! long the list that it is in. Used by `manifests`.
 
 use std::fmt;
 use std::io::{self, BufRead, BufReader};
+use std::thread;
 
 use serde::de::{DeserializeSeed, Deserializer, MapAccess, SeqAccess, Visitor};
 use serde_json::Value;
 
+use super::parsers::{Parsed, Parsers};
 use super::separators::WithoutSeparators;
 
 /// The longest object; the largest that an API server takes has 3 MiB.
@@ -44,19 +46,19 @@ pub(super) fn read(text: &mut dyn BufRead, sink: Sink<'_>) -> Result<(), Documen
         }
         return Ok(());
     }
-    let mut yaml = Yaml {
-        sink,
-        chunk: String::new(),
-        begin: 1,
-        line: 0,
-        items: Items::Outside,
-        in_list: false,
-    };
-    let mut line = String::new();
-    while next_line(text, &mut line)? {
-        yaml.push(&line)?;
-    }
-    yaml.end_document()
+    thread::scope(|scope| {
+        let mut yaml = Yaml {
+            sink,
+            parsers: Parsers::start(scope),
+            chunk: String::new(),
+            begin: 1,
+            line: 0,
+            items: Items::Outside,
+            in_list: false,
+        };
+        yaml.cut(text)?;
+        yaml.finish()
+    })
 }
 
 /// Reads one line, of bounded length, with its end.
@@ -95,6 +97,7 @@ enum Items {
 /// Cuts YAML into documents, and the lists in it into items, by indentation alone.
 struct Yaml<'s> {
     sink: Sink<'s>,
+    parsers: Parsers,
     /// The lines of the document or item so far.
     chunk: String,
     /// Where that began.
@@ -106,6 +109,25 @@ struct Yaml<'s> {
 }
 
 impl Yaml<'_> {
+    fn cut(&mut self, text: &mut dyn BufRead) -> Result<(), DocumentError> {
+        let mut line = String::new();
+        while next_line(text, &mut line)? {
+            self.push(&line)?;
+        }
+        self.end_document()
+    }
+
+    /// Passes on what is still being parsed.
+    fn finish(&mut self) -> Result<(), DocumentError> {
+        loop {
+            let parsed = self.parsers.next();
+            if parsed.is_empty() {
+                return Ok(());
+            }
+            self.pass_all_on(parsed)?;
+        }
+    }
+
     fn push(&mut self, line: &str) -> Result<(), DocumentError> {
         self.line += 1;
         let text = line.trim_end();
@@ -158,7 +180,10 @@ impl Yaml<'_> {
         }
         self.chunk.push_str(text);
         if self.chunk.len() > OBJECT_BYTES_MAX {
-            return Err(self.error(format!("an object of more than {OBJECT_BYTES_MAX} bytes")));
+            return Err(error(
+                self.begin,
+                format!("an object of more than {OBJECT_BYTES_MAX} bytes"),
+            ));
         }
         Ok(())
     }
@@ -172,7 +197,7 @@ impl Yaml<'_> {
         result
     }
 
-    /// Parses what was collected and passes it on.
+    /// Has what was collected parsed, and passes on what is done.
     fn end_chunk(&mut self) -> Result<(), DocumentError> {
         let chunk = std::mem::take(&mut self.chunk);
         let says_something = |line: &str| {
@@ -180,35 +205,36 @@ impl Yaml<'_> {
             !line.is_empty() && !line.starts_with('#') && !line.starts_with('%')
         };
         if chunk.lines().any(says_something) {
-            let options = serde_saphyr::options! {
-                legacy_octal_numbers: true,
-                with_snippet: false,
-            };
-            let value: Value = serde_saphyr::from_str_with_options(&chunk, options)
-                .map_err(|error| self.error(error.to_string().replace('\n', " ")))?;
-            self.pass_on(value)?;
+            let parsed = self.parsers.put((self.begin, chunk));
+            self.pass_all_on(parsed)?;
         }
-        self.chunk = chunk;
-        self.chunk.clear();
         Ok(())
     }
 
-    fn pass_on(&mut self, value: Value) -> Result<(), DocumentError> {
+    fn pass_all_on(&mut self, parsed: Vec<Parsed>) -> Result<(), DocumentError> {
+        for (line, parsed) in parsed {
+            let value = parsed.map_err(|message| error(line, message))?;
+            self.pass_on(line, value)?;
+        }
+        Ok(())
+    }
+
+    fn pass_on(&mut self, line: usize, value: Value) -> Result<(), DocumentError> {
         match value {
             Value::Null => Ok(()),
             // A list in flow style.
             Value::Object(mut fields) if fields.contains_key("items") => {
                 let items = fields.remove("items").unwrap_or_default();
                 let Value::Array(items) = items else { return Ok(()) };
-                items.into_iter().try_for_each(|item| self.pass_on(item))
+                items.into_iter().try_for_each(|item| self.pass_on(line, item))
             }
-            value => (self.sink)(self.begin, value).map_err(|message| self.error(message)),
+            value => (self.sink)(line, value).map_err(|message| error(line, message)),
         }
     }
+}
 
-    fn error(&self, message: String) -> DocumentError {
-        DocumentError::Line { line: self.begin, message }
-    }
+fn error(line: usize, message: String) -> DocumentError {
+    DocumentError::Line { line, message }
 }
 
 /// Takes a JSON object: a list item by item, anything else as a whole.

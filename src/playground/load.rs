@@ -6,6 +6,7 @@ use serde_json::Value;
 
 use crate::apiserver::api::Api;
 use crate::apiserver::import::Imported;
+use crate::apiserver::orphans::{Note, Owners};
 
 use super::manifests::{self, ManifestError, Source};
 
@@ -18,6 +19,8 @@ pub struct Loaded {
     pub restored: usize,
     /// Objects that were there already.
     pub present: usize,
+    /// Objects of a dump that named owners that are not in it.
+    pub orphans: usize,
     /// Nodes among all of them.
     pub nodes: usize,
     /// Objects of kinds that are not served, with how many there were.
@@ -35,24 +38,34 @@ pub enum Wanted {
     Nodes,
 }
 
-/// Reads `sources` in order and puts their objects in. Stops at the first object that is refused.
+/// Reads `sources` in order and puts their objects in. Stops at the first object that is refused. References
+/// to owners that are in none of them are left out: a garbage collector would delete what has them.
 pub fn load(
     api: &Api,
     sources: &[Source],
     wanted: Wanted,
     loaded: &mut Loaded,
 ) -> Result<(), ManifestError> {
+    let mut owners = Owners::default();
     for source in sources {
-        manifests::read(source, &mut |object| put(api, object, wanted, loaded))?;
+        manifests::read(source, &mut |object| put(api, object, wanted, loaded, &mut owners))?;
     }
+    loaded.orphans += owners.drop_missing(api);
     Ok(())
 }
 
-fn put(api: &Api, object: Value, wanted: Wanted, loaded: &mut Loaded) -> Result<(), String> {
+fn put(
+    api: &Api,
+    object: Value,
+    wanted: Wanted,
+    loaded: &mut Loaded,
+    owners: &mut Owners,
+) -> Result<(), String> {
     let is_node = object["kind"] == "Node" && object["apiVersion"] == "v1";
     if wanted == Wanted::Nodes && !is_node {
         return Ok(());
     }
+    let note = Note::of(&object);
     match api.import(object).map_err(|failure| failure.message)? {
         Imported::Created(warnings) => {
             loaded.created += 1;
@@ -60,7 +73,10 @@ fn put(api: &Api, object: Value, wanted: Wanted, loaded: &mut Loaded) -> Result<
                 *loaded.warnings.entry(warning).or_default() += 1;
             }
         }
-        Imported::Restored => loaded.restored += 1,
+        Imported::Restored => {
+            loaded.restored += 1;
+            owners.add(note);
+        }
         Imported::Present => loaded.present += 1,
         Imported::UnknownKind(kind) => *loaded.skipped.entry(kind).or_default() += 1,
     }

@@ -4,6 +4,7 @@
 mod documents;
 mod load;
 mod manifests;
+mod parsers;
 mod picture;
 mod separators;
 mod settle;
@@ -215,6 +216,12 @@ pub fn describe(loaded: &Loaded) -> Vec<String> {
     let mut lines = Vec::new();
     for (kind, count) in &loaded.skipped {
         lines.push(format!("warning: {count} objects of {kind} are left out: not served here"));
+    }
+    if loaded.orphans > 0 {
+        let count = loaded.orphans;
+        lines.push(format!(
+            "warning: {count} objects have owners that are not in the dump; they stay without them"
+        ));
     }
     for (warning, count) in &loaded.warnings {
         let times = if *count > 1 { format!(" ({count} times)") } else { String::new() };

@@ -21,6 +21,7 @@ const LIMITS: Limits = Limits {
     // Upstream: the secure server's IdleTimeout, v1.37. Longer than the usual pause between two scrapes.
     idle_max: Duration::from_secs(90),
     busy_max: Some(Duration::from_secs(30)),
+    stalled_max: Duration::from_secs(30),
 };
 
 /// Where the endpoints are wanted.

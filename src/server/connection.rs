@@ -81,7 +81,7 @@ impl Attendant {
         let mut stopping = false;
         loop {
             // A request may end meanwhile, so it is looked at again after a while in any case.
-            let look = Instant::now() + self.limits.idle_max;
+            let look = Instant::now() + self.limits.idle_max.min(self.limits.stalled_max);
             let look = look.min(activity.deadline(&self.limits));
             tokio::select! {
                 biased;
@@ -141,7 +141,7 @@ async fn answer(
     open: Open,
 ) -> Result<Response<Counted>, Infallible> {
     let response = service.oneshot(request).await?;
-    Ok(response.map(|body| Counted { body, _open: open }))
+    Ok(response.map(|body| Counted { body, open }))
 }
 
 /// What a connection is doing.
@@ -156,11 +156,19 @@ struct State {
     since: Instant,
     /// There was a request.
     begun: bool,
+    /// Of each answer that waits for the client to take what it was given: since when. As many as there
+    /// are requests open, at most.
+    untaken: Vec<Instant>,
 }
 
 impl Activity {
     pub(super) fn new() -> Self {
-        Self(Mutex::new(State { open: 0, since: Instant::now(), begun: false }))
+        Self(Mutex::new(State {
+            open: 0,
+            since: Instant::now(),
+            begun: false,
+            untaken: Vec::new(),
+        }))
     }
 
     /// Since when it has had no request.
@@ -179,7 +187,8 @@ impl Activity {
             (0, true) => limits.idle_max,
             _ => limits.busy_max.unwrap_or(NEVER),
         };
-        state.since + at_most
+        let quiet = state.since + at_most;
+        state.untaken.iter().map(|since| *since + limits.stalled_max).fold(quiet, Instant::min)
     }
 
     /// A request begins; it ends with what is returned.
@@ -188,7 +197,7 @@ impl Activity {
         state.open += 1;
         state.begun = true;
         state.since = Instant::now();
-        Open(Arc::clone(self))
+        Open { activity: Arc::clone(self), untaken: None }
     }
 
     fn state(&self) -> MutexGuard<'_, State> {
@@ -197,11 +206,34 @@ impl Activity {
 }
 
 /// A request that is being answered.
-struct Open(Arc<Activity>);
+struct Open {
+    activity: Arc<Activity>,
+    /// Since when a part of the answer waits to be taken.
+    untaken: Option<Instant>,
+}
+
+impl Open {
+    /// A part of the answer is handed over.
+    fn given(&mut self) {
+        let now = Instant::now();
+        self.untaken = Some(now);
+        self.activity.state().untaken.push(now);
+    }
+
+    /// The connection asks for more, so it has room again.
+    fn taken(&mut self) {
+        let Some(since) = self.untaken.take() else { return };
+        let mut state = self.activity.state();
+        if let Some(at) = state.untaken.iter().position(|other| *other == since) {
+            state.untaken.swap_remove(at);
+        }
+    }
+}
 
 impl Drop for Open {
     fn drop(&mut self) {
-        let mut state = self.0.state();
+        self.taken();
+        let mut state = self.activity.state();
         state.open -= 1;
         state.since = Instant::now();
     }
@@ -210,7 +242,7 @@ impl Drop for Open {
 /// The body of an answer. Its request is open for as long as it is there.
 struct Counted {
     body: Body,
-    _open: Open,
+    open: Open,
 }
 
 impl hyper::body::Body for Counted {
@@ -221,7 +253,13 @@ impl hyper::body::Body for Counted {
         mut self: Pin<&mut Self>,
         cx: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<Bytes>, axum::Error>>> {
-        Pin::new(&mut self.body).poll_frame(cx)
+        // Asked only once there is room for more.
+        self.open.taken();
+        let frame = Pin::new(&mut self.body).poll_frame(cx);
+        if matches!(frame, Poll::Ready(Some(Ok(_)))) && !self.body.is_end_stream() {
+            self.open.given();
+        }
+        frame
     }
 
     fn is_end_stream(&self) -> bool {

@@ -37,6 +37,9 @@ pub struct Limits {
     /// How long a connection may have requests of which none begins or ends. `None` where answers may go on
     /// for ever, as watches do.
     pub busy_max: Option<Duration>,
+    /// How long an answer may wait for its client to take more of it. It is looked at this often, so that
+    /// a connection may last twice as long.
+    pub stalled_max: Duration,
 }
 
 /// An address that is taken, and where nothing is accepted yet.

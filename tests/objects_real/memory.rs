@@ -56,7 +56,7 @@ impl Memory {
     /// Binds a pod.
     pub(crate) fn bind(&mut self, pod: &str, binding: &Value) -> Result<Value, Refusal> {
         let old = self.get("pods", "default", pod).expect("it is there");
-        let bound = objects::on_bind(&old, binding, NOW, self)?;
+        let bound = objects::on_bind((*old).clone(), binding, NOW, self)?;
         self.put("pods", &bound);
         Ok(bound)
     }

@@ -16,6 +16,7 @@ pub(crate) mod berth;
 pub(crate) mod control_plane;
 pub(crate) mod cutter;
 pub(crate) mod deployed;
+pub(crate) mod dump;
 pub(crate) mod endpoint;
 pub(crate) mod mixed;
 pub(crate) mod oracle;

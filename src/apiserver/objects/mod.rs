@@ -39,6 +39,12 @@ pub trait Lookup {
     /// for kinds that are not in namespaces.
     fn get(&self, resource: &str, namespace: &str, name: &str) -> Option<Arc<Value>>;
 
+    /// A label of an object.
+    fn label(&self, resource: &str, namespace: &str, name: &str, key: &str) -> Option<String> {
+        let object = self.get(resource, namespace, name)?;
+        object["metadata"]["labels"][key].as_str().map(str::to_owned)
+    }
+
     /// All objects of a namespace, or of all of them, in the order of their keys.
     fn list(&self, resource: &str, namespace: Option<&str>) -> Vec<Arc<Value>>;
 }
@@ -230,7 +236,7 @@ fn update_other(
 /// The refusals are those of the subresource `binding`: 409 for a pod that is bound, deleted, gated, or
 /// not the one that the binding means; upstream does not look whether the node is there.
 pub fn on_bind(
-    pod: &Value,
+    pod: Value,
     binding: &Value,
     now: &str,
     lookup: &dyn Lookup,

@@ -116,10 +116,14 @@ const NUMBERS: [&str; 19] = [
 pub(super) fn drop_empty(value: &mut Value) {
     match value {
         Value::Object(object) => object.retain(|key, field| {
-            if !MAPS.contains(&key.as_str()) || field.is_array() {
-                drop_empty(field);
-            } else if let Value::Object(map) = field {
-                map.retain(|_, entry| !entry.is_null());
+            match field {
+                // Whoever tracks the owners has put these into their form, and they are long.
+                Value::Array(_) if key == "managedFields" => return true,
+                Value::Object(map) if MAPS.contains(&key.as_str()) => {
+                    map.retain(|_, entry| !entry.is_null());
+                }
+                Value::Object(_) | Value::Array(_) => drop_empty(field),
+                _ => {}
             }
             !is_omitted(key, field)
         }),

@@ -83,7 +83,7 @@ fn values_of_wrong_types_do_no_harm() {
                     let mut new = object.clone();
                     let _ = on_update(resource, part, &object, &mut new, NOW, &Nothing);
                 }
-                let _ = on_bind(&object, &object, NOW, &Nothing);
+                let _ = on_bind(object.clone(), &object, NOW, &Nothing);
             }
         }
     }

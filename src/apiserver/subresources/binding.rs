@@ -22,7 +22,7 @@ pub fn bind(call: &mut Call<'_>, binding: &Value) -> Result<Answer, Failure> {
         let stored = call.find()?;
         let old = stored.parse().map_err(Failure::internal)?;
         // Upstream: the generation stays, though the spec changes, and nobody owns the fields.
-        let new = objects::on_bind(&old, binding, &now(), call.api)
+        let new = objects::on_bind(old, binding, &now(), call.api)
             .map_err(|refusal| refused(call, refusal))?;
         if update::store(call, &stored, &new)?.is_some() {
             return Ok(success(201));

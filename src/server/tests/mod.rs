@@ -35,6 +35,7 @@ const LIMITS: Limits = Limits {
     streams_max: 8,
     idle_max: std::time::Duration::from_secs(90),
     busy_max: None,
+    stalled_max: std::time::Duration::from_mins(1),
 };
 
 /// A service that greets.

@@ -11,14 +11,10 @@ const KEYS: [&str; 2] = ["topology.kubernetes.io/zone", "topology.kubernetes.io/
 
 /// Copies the labels of the node onto the pod; a node that is not there has none.
 pub(in crate::apiserver::objects) fn copy(pod: &mut Value, node: &str, lookup: &dyn Lookup) {
-    let Some(node) = lookup.get("nodes", "", node) else { return };
     for key in KEYS {
-        let value = &node["metadata"]["labels"][key];
-        if value.is_null() {
-            continue;
-        }
+        let Some(value) = lookup.label("nodes", "", node, key) else { continue };
         if let Some(labels) = ensure(pod, "metadata").and_then(|meta| ensure(meta, "labels")) {
-            set(labels, key, value.clone());
+            set(labels, key, value);
         }
     }
 }

@@ -12,18 +12,17 @@ use crate::apiserver::objects::{Lookup, Refusal, names};
 
 /// The pod on the node that `binding` names.
 pub(in crate::apiserver::objects) fn bind(
-    pod: &Value,
+    mut pod: Value,
     binding: &Value,
     now: &str,
     lookup: &dyn Lookup,
 ) -> Result<Value, Refusal> {
-    if name(pod) != name(binding) {
+    if name(&pod) != name(binding) {
         let text = "name in URL does not match name in Binding object";
         return Err(Refusal::BadRequest(text.to_owned()));
     }
     validate(binding)?;
-    check_state(pod, binding)?;
-    let mut pod = pod.clone();
+    check_state(&pod, binding)?;
     let node = text(&binding["target"], "name");
     set(&mut pod["spec"], "nodeName", node);
     take(&mut pod["status"], "nominatedNodeName");
