@@ -90,7 +90,7 @@ struct Restarts {
 
 impl Restarts {
     fn add(&mut self, status: &Value) {
-        self.count += number(status, "restartCount");
+        self.count = self.count.saturating_add(number(status, "restartCount"));
         self.last = self.last.max(time(at(status, "lastState.terminated.finishedAt")));
     }
 }

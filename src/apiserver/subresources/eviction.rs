@@ -10,6 +10,7 @@ use crate::apiserver::http::Target;
 use crate::apiserver::identity::now;
 use crate::apiserver::kinds::Resource;
 use crate::apiserver::objects::Lookup as _;
+use crate::apiserver::store::Stored;
 use crate::apiserver::verbs::delete::{self, Options};
 use crate::apiserver::verbs::{Answer, Call, success, text, update};
 
@@ -23,13 +24,17 @@ pub fn evict(call: &mut Call<'_>, eviction: &Value) -> Result<Answer, Failure> {
     if !name.is_empty() && name != call.target.name {
         return Err(Failure::bad_request("name in URL does not match name in Eviction object"));
     }
-    let options = Options::read(call.params, eviction.get("deleteOptions"))?;
+    let mut options = Options::read(call.params, eviction.get("deleteOptions"))?;
     let pod = call.find()?.parse().map_err(Failure::internal)?;
     if !ignores_budgets(&pod) {
         ask_budgets(call, &pod, &options)?;
     }
     if !options.dry_run {
-        add_condition(call)?;
+        let marked = add_condition(call, &options)?;
+        // What was meant is now another version by our own doing.
+        if !options.resource_version.is_empty() {
+            options.resource_version = marked.revision().to_string();
+        }
     }
     let target = Target { subresource: String::new(), ..call.target.clone() };
     let mut deletion = Call {
@@ -153,9 +158,11 @@ fn disrupted(message: &str) -> Failure {
     .with_cause(cause)
 }
 
-/// Says in the pod why it goes.
-fn add_condition(call: &mut Call<'_>) -> Result<(), Failure> {
+/// Says in the pod why it goes, if it is the one that is meant.
+fn add_condition(call: &mut Call<'_>, options: &Options) -> Result<Arc<Stored>, Failure> {
+    let target = call.target;
     update::rewrite(call, true, &mut |old| {
+        options.check_preconditions(target, old)?;
         let mut new = old.clone();
         let condition = json!({
             "type": "DisruptionTarget", "status": "True", "lastProbeTime": null,
@@ -170,8 +177,7 @@ fn add_condition(call: &mut Call<'_>) -> Result<(), Failure> {
             None => new["status"]["conditions"] = json!([condition]),
         }
         Ok(new)
-    })?;
-    Ok(())
+    })
 }
 
 /// Whether a LabelSelector of the API selects `labels`. In policy/v1 an empty one selects everything, and

@@ -89,7 +89,8 @@ impl Options {
         Err(Failure::unsupported_value("DeleteOptions", "propagationPolicy", &shown, &supported))
     }
 
-    fn check_preconditions(&self, target: &Target, object: &Value) -> Result<(), Failure> {
+    /// Refuses an object that is not the one that is meant.
+    pub fn check_preconditions(&self, target: &Target, object: &Value) -> Result<(), Failure> {
         // Upstream: these two name the kind where others name the resource.
         let conflict = |why: String| {
             let (name, kind) = (&target.name, target.resource.group_kind());

@@ -6,7 +6,7 @@ use crate::apiserver::failure::{Cause, Failure};
 use crate::apiserver::http::Target;
 use crate::apiserver::identity::now;
 use crate::apiserver::patch::{self, ApplyOptions, PatchError};
-use crate::apiserver::schema::GroupVersionKind;
+use crate::apiserver::schema::{self, GroupVersionKind};
 
 use super::{Answer, Call, create, fields, text, update};
 
@@ -102,14 +102,28 @@ fn apply(call: &mut Call<'_>, body: &Value) -> Result<Answer, Failure> {
         && target.subresource.is_empty()
     {
         let mut object = patch::apply(&kind, None, body, &options).map_err(failure)?;
+        check_applied(&kind, target, &object)?;
         super::metadata::of(&mut object).insert("name".to_owned(), target.name.clone().into());
         let object = create::insert_with(call, object, false)?;
         return Ok(Answer::Object { code: 201, object });
     }
     let object = update::rewrite(call, false, &mut |old| {
-        patch::apply(&kind, Some(old), body, &options).map_err(failure)
+        let object = patch::apply(&kind, Some(old), body, &options).map_err(failure)?;
+        check_applied(&kind, target, &object)?;
+        Ok(object)
     })?;
     Ok(Answer::Object { code: 200, object })
+}
+
+/// Server-side apply knows texts and numbers, and not what a quantity or a time is.
+/// Upstream: structuredMergeManager.Apply.
+fn check_applied(kind: &GroupVersionKind, target: &Target, object: &Value) -> Result<(), Failure> {
+    let Some(message) = schema::type_error(kind, object) else { return Ok(()) };
+    let why = message.split_once(": ").map_or(&*message, |(_, why)| why);
+    let Target { namespace, name, .. } = target;
+    Err(Failure::untyped(format!(
+        "failed to convert new typed object ({namespace}/{name}; {kind}) to object: {why}"
+    )))
 }
 
 /// Upstream: a JSON patch that does not apply gets a generic answer.
