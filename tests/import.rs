@@ -23,10 +23,8 @@ const PODS: usize = 500;
 /// The size that the figures are of.
 const MANY_NODES: usize = 5_000;
 const MANY_PODS: usize = 50_000;
-/// What a server may have resident that holds many.
+/// What a server may have resident that holds many; reading them may take no more.
 const HELD_KIB_MAX: u64 = 400 << 10;
-/// What reading a dump of many may take.
-const LOADED_KIB_MAX: u64 = 1536 << 10;
 
 fn write_dump(folder: &Path, nodes: usize, pods: usize) -> std::path::PathBuf {
     let path = folder.join("dump.yaml");
@@ -134,5 +132,5 @@ fn five_thousand_nodes_and_fifty_thousand_pods() {
     let path = write_dump(folder.path(), MANY_NODES, MANY_PODS);
     let (peak, elapsed) = load_in_a_process(&path);
     support::say(&format!("loaded in {:.1} s, {} MiB at most", elapsed.as_secs_f64(), peak >> 10));
-    assert!(peak < HELD_KIB_MAX.max(LOADED_KIB_MAX), "{peak} KiB");
+    assert!(peak <= HELD_KIB_MAX, "{peak} KiB");
 }

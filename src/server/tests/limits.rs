@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use futures::StreamExt as _;
 use tokio::sync::Notify;
 use tokio::time::Instant;
 
@@ -177,4 +178,41 @@ async fn a_shutdown_does_not_wait_for_ever() {
     serving.shutdown(Duration::from_secs(5)).await;
     assert_eq!(busy.rest().await, "");
     assert!(TcpStream::connect(address).await.is_err());
+}
+
+/// Says so when it goes.
+struct Guard(Arc<Notify>);
+
+impl Drop for Guard {
+    fn drop(&mut self) {
+        self.0.notify_one();
+    }
+}
+
+#[tokio::test]
+async fn a_client_that_takes_nothing_of_an_endless_answer_is_cut() {
+    let gone = Arc::new(Notify::new());
+    let guard = Guard(Arc::clone(&gone));
+    let endless = futures::stream::repeat("x".repeat(64 << 10)).map(move |part| {
+        let _held = &guard;
+        Ok::<_, std::convert::Infallible>(part)
+    });
+    let answer = axum::body::Body::from_stream(endless);
+    let answer = Arc::new(std::sync::Mutex::new(Some(answer)));
+    let service = greeter().route(
+        "/endless",
+        get(move || {
+            let answer = answer.lock().unwrap().take().unwrap();
+            async move { answer }
+        }),
+    );
+    let limits = Limits { stalled_max: Duration::from_millis(100), ..LIMITS };
+    let serving = serve(None, service, limits);
+    let mut client = Client::connect(serving.address()).await;
+    client.send("GET /endless HTTP/1.1\r\nhost: localhost\r\n\r\n").await;
+    gone.notified().await;
+    // What is on its way still comes, and then the end.
+    assert!(client.rest().await.starts_with("HTTP/1.1 200 OK"));
+    let mut other = Client::connect(serving.address()).await;
+    assert!(greeted(&mut other).await);
 }
