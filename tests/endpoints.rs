@@ -19,6 +19,7 @@ use tokio::time::{sleep, timeout};
 use support::berth::Berth;
 use support::control_plane::ControlPlane;
 use support::endpoint::{Answer, Endpoint, free_port, plain_of, start_secure};
+use support::memory_kb;
 use support::proxy::{Action, Proxy};
 use support::rest::{NODES, Rest, pods_path};
 
@@ -250,12 +251,4 @@ async fn answers(endpoint: &Endpoint) {
         sleep(Duration::from_millis(100)).await;
     }
     assert_eq!(endpoint.get("/livez").await, Some(answer(200, "ok")));
-}
-
-/// What a process has in memory.
-fn memory_kb(id: u32) -> u64 {
-    let status = fs::read_to_string(format!("/proc/{id}/status")).expect("it runs");
-    let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:"));
-    let line = line.expect("a process has memory");
-    line.trim().trim_end_matches(" kB").parse().expect("it is a number")
 }

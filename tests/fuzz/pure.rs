@@ -39,13 +39,19 @@ pub(crate) fn run(api: &Api, pair: &Pair) -> Result<(), String> {
                 return Err(format!("what would be stored cannot be read: {mistake}"));
             }
         }
+        // What is stored already has been looked at before.
+        if !one.is_object() || schema::type_error(&gvk, one).is_some() {
+            continue;
+        }
         for part in
             [None, Some("status"), Some("resize"), Some("ephemeralcontainers"), Some("finalize")]
         {
             let mut new = object.clone();
             drop(objects::on_update(qualified, part, one, &mut new, NOW, api));
         }
-        drop(objects::on_bind(one, object, NOW, api));
+        if kind == "Pod" {
+            drop(objects::on_bind(one, object, NOW, api));
+        }
     }
     for include_object in [IncludeObject::Metadata, IncludeObject::Object, IncludeObject::None] {
         let now = Timestamp::UNIX_EPOCH;

@@ -80,3 +80,11 @@ pub(crate) fn say(line: &str) {
 fn fail(message: &str) -> ! {
     panic!("{message}")
 }
+
+/// What a process has in memory, in kB.
+pub(crate) fn memory_kb(id: u32) -> u64 {
+    let status = std::fs::read_to_string(format!("/proc/{id}/status")).expect("it runs");
+    let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:"));
+    let line = line.expect("a process has memory");
+    line.trim().trim_end_matches(" kB").parse().expect("it is a number")
+}

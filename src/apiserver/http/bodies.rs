@@ -11,7 +11,7 @@ use super::BODY_BYTES_MAX;
 use super::accept::media_type;
 use crate::apiserver::failure::Failure;
 use crate::apiserver::protobuf;
-use crate::apiserver::schema::{GroupVersionKind, parse_strict};
+use crate::apiserver::schema::{self, GroupVersionKind, parse_strict};
 use crate::apiserver::verbs::patch::Sort;
 
 /// What bodies of objects may be.
@@ -57,8 +57,10 @@ pub(super) fn delete_options(headers: &HeaderMap, body: &[u8]) -> Result<Option<
     if body.is_empty() {
         Ok(None)
     } else {
-        object(headers, &GroupVersionKind::new("", "v1", "DeleteOptions"), body)
-            .map(|(options, _)| Some(options))
+        let kind = GroupVersionKind::new("", "v1", "DeleteOptions");
+        let (options, _) = object(headers, &kind, body)?;
+        schema::type_error(&kind, &options)
+            .map_or(Ok(Some(options)), |message| Err(Failure::bad_request(message)))
     }
 }
 

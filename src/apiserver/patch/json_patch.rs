@@ -30,11 +30,19 @@ pub fn json(doc: &mut Value, patch: &Value) -> Result<(), PatchError> {
             operations.len()
         )));
     }
+    if let Some(other) = operations.iter().find(|operation| !operation.is_object()) {
+        let what = super::go::kind(other);
+        return Err(PatchError::BadRequest(format!(
+            "error decoding patch: json: cannot unmarshal {what} into Go value of type \
+             jsonpatch.Operation"
+        )));
+    }
+    // Upstream: what is wrong inside of an operation is found when it is its turn.
     let operations = operations
         .iter()
         .map(serde::Deserialize::deserialize)
         .collect::<Result<Vec<PatchOperation>, _>>()
-        .map_err(|error| PatchError::BadRequest(format!("error decoding patch: {error}")))?;
+        .map_err(|error| PatchError::Invalid(format!("error decoding patch: {error}")))?;
 
     let mut patched = doc.clone();
     let mut copied = 0;
@@ -182,8 +190,11 @@ mod tests {
             assert_eq!(json(&mut doc, &patch), Err(PatchError::Invalid(want.to_owned())));
             assert_eq!(doc, json!({"a": [1, 2, 3]}));
         }
-        for patch in [json!({}), json!([{"op": "jump", "path": ""}]), json!([{"op": "add"}])] {
+        for patch in [json!({}), json!([1])] {
             assert!(matches!(json(&mut doc, &patch), Err(PatchError::BadRequest(_))), "{patch}");
+        }
+        for patch in [json!([{"op": "jump", "path": ""}]), json!([{"op": "add"}])] {
+            assert!(matches!(json(&mut doc, &patch), Err(PatchError::Invalid(_))), "{patch}");
         }
     }
 

@@ -39,6 +39,7 @@ pub fn insert_with(
     let warnings = objects::on_create(&kept.qualified, &mut object, &now(), call.api)
         .map_err(|refusal| call.refused(&name, refusal))?;
     call.warnings.extend(warnings);
+    metadata::check_path_segment(call, &name)?;
     schema::complete(&call.kind(), &mut object);
     if track {
         call.track(None, &mut object);

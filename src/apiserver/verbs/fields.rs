@@ -50,7 +50,7 @@ pub fn read(
 }
 
 /// Refuses a body that says that it is something else, and lets it be silent.
-fn check_kind(object: &Value, kind: &GroupVersionKind) -> Result<(), Failure> {
+pub(super) fn check_kind(object: &Value, kind: &GroupVersionKind) -> Result<(), Failure> {
     let version = text(object, "/apiVersion");
     let expected = if kind.group.is_empty() {
         kind.version.to_string()

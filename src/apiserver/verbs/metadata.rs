@@ -68,7 +68,6 @@ pub fn begin(call: &Call<'_>, object: &mut Value) -> Result<(), Failure> {
 pub fn settle_name(call: &Call<'_>, object: &mut Value) -> Result<(String, bool), Failure> {
     let name = text(object, "/metadata/name").to_owned();
     if !name.is_empty() {
-        check_path_segment(call, &name)?;
         return Ok((name, false));
     }
     let base = text(object, "/metadata/generateName");
@@ -81,13 +80,12 @@ pub fn settle_name(call: &Call<'_>, object: &mut Value) -> Result<(String, bool)
         return Err(Failure::invalid_field(call.resource(), "", cause));
     }
     let name = call.api.identities.name(base);
-    check_path_segment(call, &name)?;
     of(object).insert("name".to_owned(), name.clone().into());
     Ok((name, true))
 }
 
-/// No name may lead out of its path. Upstream: IsValidPathSegmentName.
-fn check_path_segment(call: &Call<'_>, name: &str) -> Result<(), Failure> {
+/// No name may lead out of its path, whatever the rules of its kind. Upstream: IsValidPathSegmentName.
+pub fn check_path_segment(call: &Call<'_>, name: &str) -> Result<(), Failure> {
     let why = if name == "." || name == ".." {
         format!("may not be '{name}'")
     } else if let Some(c) = ['/', '%'].into_iter().find(|c| name.contains(*c)) {

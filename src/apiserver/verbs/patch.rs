@@ -48,7 +48,8 @@ pub fn patch(call: &mut Call<'_>, sort: Sort, body: &Value) -> Result<Answer, Fa
     let object = update::rewrite(call, true, &mut |old| {
         let mut new =
             patched(&kind, sort, old, body).map_err(|error| inapplicable(sort, target, error))?;
-        unknown = fields::read(validation, &kind, &mut new, Vec::new())
+        unknown = fields::check_kind(&new, &kind)
+            .and_then(|()| fields::read(validation, &kind, &mut new, Vec::new()))
             .map_err(|failure| undecodable(failure, body))?;
         update::check_name(target, &new)?;
         Ok(new)
