@@ -15,6 +15,22 @@ use super::store::{Encoder, Limits, ListRequest, Store, Stored};
 pub const FIRST_NAMESPACES: [&str; 4] =
     ["default", "kube-system", "kube-public", "kube-node-lease"];
 
+/// The priority classes that are there from the start: name, value and description. Upstream: the hook
+/// of kube-apiserver that creates them.
+const FIRST_PRIORITIES: [(&str, i64, &str); 2] = [
+    (
+        "system-node-critical",
+        2_000_001_000,
+        "Used for system critical pods that must not be moved from their current node.",
+    ),
+    (
+        "system-cluster-critical",
+        2_000_000_000,
+        "Used for system critical pods that must run in the cluster, but can be moved to another node \
+         if necessary.",
+    ),
+];
+
 /// Revisions begin with the time in steps of this many a second, so that a client of an earlier process
 /// is told that its version is too old, and never waits for one that is long past.
 const REVISIONS_A_SECOND: i64 = 10_000;
@@ -31,7 +47,7 @@ pub struct Api {
 }
 
 impl Api {
-    /// A server that has the first namespaces and nothing else.
+    /// A server that has the first namespaces and priority classes, and nothing else.
     #[must_use]
     pub fn new(limits: Limits) -> Self {
         let micros_a_revision = 1_000_000 / REVISIONS_A_SECOND;
@@ -39,12 +55,29 @@ impl Api {
         let store = Store::new(Resource::tables(), u64::try_from(first).unwrap_or(1), limits);
         let api = Self { store, identities: Identities::default(), user: "kubernetes-admin" };
         api.add_first_namespaces();
+        api.add_first_priorities();
         api
     }
 
     fn add_first_namespaces(&self) {
         for name in FIRST_NAMESPACES {
             self.add_namespace(name);
+        }
+    }
+
+    fn add_first_priorities(&self) {
+        let Some(resource) = Resource::by_qualified("priorityclasses.scheduling.k8s.io") else {
+            return;
+        };
+        for (name, value, description) in FIRST_PRIORITIES {
+            let class = json!({
+                "metadata": {
+                    "name": name, "uid": self.identities.uid(), "creationTimestamp": now(), "generation": 1,
+                },
+                "value": value, "description": description, "preemptionPolicy": "PreemptLowerPriority",
+            });
+            // Nothing else can have taken the name yet.
+            let _ = self.store.create(resource.table, Encoder(resource).encode(&class));
         }
     }
 

@@ -20,7 +20,7 @@ const DEADLINE: Duration = Duration::from_mins(2);
 const POLL: Duration = Duration::from_millis(50);
 
 /// What this machine may have in its environment, and a test has not asked for.
-const PROXY_VARIABLES: [&str; 6] =
+pub(crate) const PROXY_VARIABLES: [&str; 6] =
     ["HTTPS_PROXY", "https_proxy", "HTTP_PROXY", "http_proxy", "NO_PROXY", "no_proxy"];
 
 /// A scheduler at work. Dropping it ends it.

@@ -22,6 +22,8 @@ use super::pod;
 use super::rollout::{self, Limits, Set};
 
 pub(super) const REVISION: &str = "deployment.kubernetes.io/revision";
+/// A field of the status. Upstream: the feature gate DeploymentReplicaSetTerminatingReplicas.
+const TERMINATING: &str = "terminatingReplicas";
 const HISTORY: &str = "deployment.kubernetes.io/revision-history";
 const DESIRED: &str = "deployment.kubernetes.io/desired-replicas";
 const MAX: &str = "deployment.kubernetes.io/max-replicas";
@@ -267,7 +269,7 @@ impl Rollout<'_> {
                 "uid": uid(self.object), "annotations": {REVISION: revision},
             }});
             let key = pod::key(&self.object.metadata);
-            plan.push(Action::merge(Kind::Deployment, &key, change));
+            plan.push(Action::merge_status(Kind::Deployment, &key, change));
         }
     }
 
@@ -340,6 +342,8 @@ impl Rollout<'_> {
         ] {
             status.insert(name.into(), if count == 0 { Value::Null } else { json!(count) });
         }
+        let terminating = self.all().filter_map(|set| set.data["status"][TERMINATING].as_i64());
+        status.insert(TERMINATING.into(), terminating.reduce(|sum, more| sum + more).into());
         let known = &self.object.data["status"];
         let mut conditions = Conditions::of(&known["conditions"], now);
         self.availability(&mut conditions, available);

@@ -77,6 +77,11 @@ impl Action {
         Self::of(kind, Write::merge(kind.path(key), change))
     }
 
+    /// Merges into an object through its status, which changes no generation.
+    pub(super) fn merge_status(kind: Kind, key: &Key, change: Value) -> Self {
+        Self::of(kind, Write::merge(format!("{}/status", kind.path(key)), change))
+    }
+
     /// Merges into an object, lists by their keys.
     pub(super) fn strategic(kind: Kind, key: &Key, change: Value) -> Self {
         Self::of(kind, Write::strategic(kind.path(key), change))

@@ -22,6 +22,8 @@ pub(super) fn reconcile(cache: &Cache, kind: Kind, key: &Key, now: Nanos) -> Pla
     let Some(object) = cache.get(kind, key) else { return plan };
     let spec = &object.data["spec"];
     let pods = claim(cache, kind, object, &mut plan);
+    let is_terminating = |pod: &&&Pod| pod.deleting && !pod.is_finished();
+    let terminating = pods.iter().filter(is_terminating).count();
     let mut active: Vec<&Pod> = pods.into_iter().filter(|pod| pod.is_active()).collect();
     let wanted = count(int(&spec["replicas"], 1));
 
@@ -48,6 +50,9 @@ pub(super) fn reconcile(cache: &Cache, kind: Kind, key: &Key, now: Nanos) -> Pla
     ] {
         // Zero is a field that is not there.
         status.insert(name.into(), if count == 0 { json!(null) } else { json!(count) });
+    }
+    if kind == Kind::ReplicaSet {
+        status.insert("terminatingReplicas".into(), json!(terminating));
     }
     status.insert("observedGeneration".into(), json!(object.metadata.generation));
 

@@ -145,7 +145,7 @@ impl Set<'_> {
     fn delete(&self, pod: &Pod, plan: &mut Plan) {
         let delete = Action::delete(Kind::Pod, &pod.key, &pod.uid);
         let set = name(self.object);
-        let text = format!("delete Pod {} in StatefulSet {set} successful", pod.key.name);
+        let text = format!("Delete Pod {} in StatefulSet {set} successful", pod.key.name);
         plan.push(delete.saying("SuccessfulDelete", text));
     }
 
@@ -179,7 +179,7 @@ impl Set<'_> {
         pod["spec"]["hostname"] = json!(pod_name);
         pod["spec"]["subdomain"] = self.spec["serviceName"].clone();
         self.create_claims(&pod_name, &mut pod, plan);
-        let text = format!("create Pod {pod_name} in StatefulSet {set} successful");
+        let text = format!("Create Pod {pod_name} in StatefulSet {set} successful");
         let create = Action::create(Kind::Pod, namespace(self.object), pod);
         plan.push(create.saying("SuccessfulCreate", text));
     }
@@ -215,7 +215,7 @@ impl Set<'_> {
             });
             let set = name(self.object);
             let text =
-                format!("create Claim {claim_name} Pod {pod_name} in StatefulSet {set} success");
+                format!("Create Claim {claim_name} Pod {pod_name} in StatefulSet {set} success");
             let create = Action::create(Kind::PersistentVolumeClaim, &key.namespace, created);
             plan.push(create.saying("SuccessfulCreate", text));
         }
@@ -245,6 +245,8 @@ impl Set<'_> {
         // This one is there also where it is zero.
         status.insert("replicas".into(), json!(there));
         status.insert("availableReplicas".into(), json!(healthy));
+        // Two revisions never get the same name here: it is made of what they hold.
+        status.insert("collisionCount".into(), json!(0));
         for (name, count) in [
             ("readyReplicas", ready),
             ("currentReplicas", of(current)),

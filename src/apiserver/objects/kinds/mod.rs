@@ -274,8 +274,25 @@ impl Kind {
             "clusterrolebindings.rbac.authorization.k8s.io" => {
                 Self { name: names::path_segment, defaults: policy::binding_defaults, ..cluster }
             }
-            "runtimeclasses.node.k8s.io" => cluster,
+            "devicetaintrules.resource.k8s.io"
+            | "nodes.metrics.k8s.io"
+            | "runtimeclasses.node.k8s.io" => cluster,
             _ => return None,
         })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::apiserver::kinds::{Resource, View};
+
+    #[test]
+    fn the_rules_know_which_kinds_are_in_namespaces() {
+        // What is only answered does not come by here.
+        let stored = Resource::all().iter().filter(|resource| resource.view != View::Answered);
+        let wrong = stored.filter(|kind| Kind::of(&kind.qualified).namespaced != kind.namespaced);
+        let wrong: Vec<_> = wrong.map(|kind| &kind.qualified).collect();
+        assert!(wrong.is_empty(), "{wrong:?}");
     }
 }
