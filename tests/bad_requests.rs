@@ -7,7 +7,10 @@ use std::io::{Read as _, Write as _};
 use std::net::{Ipv4Addr, SocketAddr, TcpStream};
 use std::time::Duration;
 
+use berth::apiserver::kinds::Resource;
+use berth::apiserver::selection::Selection;
 use berth::apiserver::server::{Options, Server};
+use berth::apiserver::store::ListRequest;
 use berth::server::listener::Listener;
 use http::Request;
 use http_body_util::BodyExt as _;
@@ -503,14 +506,14 @@ async fn refusals_are_those_of_kube_apiserver() {
         let before = server.api().store.revision();
         let said = send(&own, case).await;
         let is_stored = server.api().store.revision() != before;
+        if is_stored {
+            differences.push(format!("{}\n  has stored something: {said:?}", case.name()));
+        }
         if let Ours(code) = case.same {
             if said.code != code {
                 differences.push(format!("{}\n  ours: {said:?}", case.name()));
             }
             continue;
-        }
-        if is_stored {
-            differences.push(format!("{}\n  has stored something: {said:?}", case.name()));
         }
         let Some(real) = &real else { continue };
         let mut wanted = send(real, case).await;
@@ -521,7 +524,21 @@ async fn refusals_are_those_of_kube_apiserver() {
             differences.push(format!("{}\n  ours: {said:?}\n  real: {wanted:?}", case.name()));
         }
     }
+    for (resource, wanted) in
+        [("pods", "default/a default/bound"), ("configmaps", "default/m"), ("nodes", "n1")]
+    {
+        let keys: Vec<String> = stored(&server, resource);
+        assert_eq!(keys.join(" "), wanted, "{resource}");
+    }
     assert!(differences.is_empty(), "{}:\n{}", differences.len(), differences.join("\n"));
+}
+
+/// The keys of all objects of a resource.
+fn stored(server: &Server, resource: &str) -> Vec<String> {
+    let resource = Resource::by_qualified(resource).expect("it is served");
+    let selection = Selection::default();
+    let page = server.api().store.list(resource.table, &ListRequest::of(&selection));
+    page.expect("the present is there").objects.iter().map(|one| one.key().to_owned()).collect()
 }
 
 /// What a server says to bytes that are hardly HTTP.
