@@ -140,7 +140,8 @@ impl Requests {
                 let sort = if rng.once_in(20) { *rng.pick(&PATCHES) } else { sort };
                 headers.push(("content-type".to_owned(), sort.to_owned()));
                 if sort == PATCHES[3] && !rng.once_in(10) {
-                    add_query(&mut uri, rng.pick(&MANAGERS));
+                    let manager: &&str = rng.pick(&MANAGERS);
+                    add_query(&mut uri, manager);
                 }
                 Self::bytes(rng, &patch)
             }
@@ -218,7 +219,8 @@ impl Requests {
             path = format!("{path}/{part}");
         }
         if rng.once_in(50) {
-            path.push_str(rng.pick(&ENDINGS));
+            let ending: &&str = rng.pick(&ENDINGS);
+            path.push_str(ending);
         }
         (method, path)
     }
