@@ -200,6 +200,7 @@ fn pod(change: impl Fn(&mut Value)) -> String {
     pod.to_string()
 }
 
+#[expect(clippy::too_many_lines, reason = "a table, a line or two a row")]
 fn bodies() -> Vec<Case> {
     let post = |body: String| case("POST", PODS, JSON, body);
     let raw = |body: &'static str| case("POST", PODS, JSON, body);
@@ -235,7 +236,7 @@ fn bodies() -> Vec<Case> {
         post(pod(|pod| pod["spec"]["priority"] = json!(1_u64 << 40))),
         post(pod(|_| ()).replace("\"new\"", "1e400")).same(Reason),
         post(pod(|pod| {
-            pod["spec"]["containers"][0]["resources"] = json!({"requests": {"cpu": "much"}})
+            pod["spec"]["containers"][0]["resources"] = json!({"requests": {"cpu": "much"}});
         })),
         post(pod(|pod| pod["apiVersion"] = "v2".into())),
         post(pod(|pod| pod["apiVersion"] = "apps/v1".into())),
@@ -329,6 +330,7 @@ fn reads() -> Vec<Case> {
     ]
 }
 
+#[expect(clippy::too_many_lines, reason = "a table, a line or two a row")]
 fn patches() -> Vec<Case> {
     let patch = |sort: &'static str, body: &'static str| case("PATCH", MAP, sort, body);
     let apply = |query: &str, body: Value| {
@@ -408,6 +410,13 @@ fn patches() -> Vec<Case> {
     ]
 }
 
+/// Puts the fields of `value` into `object`.
+fn extend(object: &mut Value, value: &Value) {
+    if let (Some(object), Some(fields)) = (object.as_object_mut(), value.as_object()) {
+        object.extend(fields.clone());
+    }
+}
+
 fn writes() -> Vec<Case> {
     let text = |value: Value| value.to_string();
     let map = |metadata: Value| {
@@ -415,7 +424,7 @@ fn writes() -> Vec<Case> {
     };
     let options = |value: Value| {
         let mut options = json!({"apiVersion": "v1", "kind": "DeleteOptions"});
-        options.as_object_mut().zip(value.as_object()).map(|(all, own)| all.extend(own.clone()));
+        extend(&mut options, &value);
         options.to_string()
     };
     let bind = |path: &str, metadata: Value, target: Value| {
@@ -426,7 +435,7 @@ fn writes() -> Vec<Case> {
     let evict = |path: &str, value: Value| {
         let mut eviction =
             json!({"apiVersion": "policy/v1", "kind": "Eviction", "metadata": {"name": "a"}});
-        eviction.as_object_mut().zip(value.as_object()).map(|(all, own)| all.extend(own.clone()));
+        extend(&mut eviction, &value);
         case("POST", &format!("{path}/eviction"), JSON, eviction.to_string())
     };
     let node = || json!({"kind": "Node", "name": "n1"});
