@@ -7,7 +7,10 @@ use std::io::{Read as _, Write as _};
 use std::net::{Ipv4Addr, SocketAddr, TcpStream};
 use std::time::Duration;
 
+use berth::apiserver::kinds::Resource;
+use berth::apiserver::selection::Selection;
 use berth::apiserver::server::{Options, Server};
+use berth::apiserver::store::ListRequest;
 use berth::server::listener::Listener;
 use http::Request;
 use http_body_util::BodyExt as _;
@@ -197,6 +200,7 @@ fn pod(change: impl Fn(&mut Value)) -> String {
     pod.to_string()
 }
 
+#[expect(clippy::too_many_lines, reason = "a table, a line or two a row")]
 fn bodies() -> Vec<Case> {
     let post = |body: String| case("POST", PODS, JSON, body);
     let raw = |body: &'static str| case("POST", PODS, JSON, body);
@@ -232,7 +236,7 @@ fn bodies() -> Vec<Case> {
         post(pod(|pod| pod["spec"]["priority"] = json!(1_u64 << 40))),
         post(pod(|_| ()).replace("\"new\"", "1e400")).same(Reason),
         post(pod(|pod| {
-            pod["spec"]["containers"][0]["resources"] = json!({"requests": {"cpu": "much"}})
+            pod["spec"]["containers"][0]["resources"] = json!({"requests": {"cpu": "much"}});
         })),
         post(pod(|pod| pod["apiVersion"] = "v2".into())),
         post(pod(|pod| pod["apiVersion"] = "apps/v1".into())),
@@ -326,6 +330,7 @@ fn reads() -> Vec<Case> {
     ]
 }
 
+#[expect(clippy::too_many_lines, reason = "a table, a line or two a row")]
 fn patches() -> Vec<Case> {
     let patch = |sort: &'static str, body: &'static str| case("PATCH", MAP, sort, body);
     let apply = |query: &str, body: Value| {
@@ -405,6 +410,13 @@ fn patches() -> Vec<Case> {
     ]
 }
 
+/// Puts the fields of `value` into `object`.
+fn extend(object: &mut Value, value: &Value) {
+    if let (Some(object), Some(fields)) = (object.as_object_mut(), value.as_object()) {
+        object.extend(fields.clone());
+    }
+}
+
 fn writes() -> Vec<Case> {
     let text = |value: Value| value.to_string();
     let map = |metadata: Value| {
@@ -412,7 +424,7 @@ fn writes() -> Vec<Case> {
     };
     let options = |value: Value| {
         let mut options = json!({"apiVersion": "v1", "kind": "DeleteOptions"});
-        options.as_object_mut().zip(value.as_object()).map(|(all, own)| all.extend(own.clone()));
+        extend(&mut options, &value);
         options.to_string()
     };
     let bind = |path: &str, metadata: Value, target: Value| {
@@ -423,7 +435,7 @@ fn writes() -> Vec<Case> {
     let evict = |path: &str, value: Value| {
         let mut eviction =
             json!({"apiVersion": "policy/v1", "kind": "Eviction", "metadata": {"name": "a"}});
-        eviction.as_object_mut().zip(value.as_object()).map(|(all, own)| all.extend(own.clone()));
+        extend(&mut eviction, &value);
         case("POST", &format!("{path}/eviction"), JSON, eviction.to_string())
     };
     let node = || json!({"kind": "Node", "name": "n1"});
@@ -503,14 +515,14 @@ async fn refusals_are_those_of_kube_apiserver() {
         let before = server.api().store.revision();
         let said = send(&own, case).await;
         let is_stored = server.api().store.revision() != before;
+        if is_stored {
+            differences.push(format!("{}\n  has stored something: {said:?}", case.name()));
+        }
         if let Ours(code) = case.same {
             if said.code != code {
                 differences.push(format!("{}\n  ours: {said:?}", case.name()));
             }
             continue;
-        }
-        if is_stored {
-            differences.push(format!("{}\n  has stored something: {said:?}", case.name()));
         }
         let Some(real) = &real else { continue };
         let mut wanted = send(real, case).await;
@@ -521,7 +533,21 @@ async fn refusals_are_those_of_kube_apiserver() {
             differences.push(format!("{}\n  ours: {said:?}\n  real: {wanted:?}", case.name()));
         }
     }
+    for (resource, wanted) in
+        [("pods", "default/a default/bound"), ("configmaps", "default/m"), ("nodes", "n1")]
+    {
+        let keys: Vec<String> = stored(&server, resource);
+        assert_eq!(keys.join(" "), wanted, "{resource}");
+    }
     assert!(differences.is_empty(), "{}:\n{}", differences.len(), differences.join("\n"));
+}
+
+/// The keys of all objects of a resource.
+fn stored(server: &Server, resource: &str) -> Vec<String> {
+    let resource = Resource::by_qualified(resource).expect("it is served");
+    let selection = Selection::default();
+    let page = server.api().store.list(resource.table, &ListRequest::of(&selection));
+    page.expect("the present is there").objects.iter().map(|one| one.key().to_owned()).collect()
 }
 
 /// What a server says to bytes that are hardly HTTP.

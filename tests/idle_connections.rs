@@ -23,7 +23,7 @@ const ASKED_EVERY: usize = 500;
 /// What the server may have in memory, in kB. It holds 4,096 connections at once.
 const MEMORY_MAX_KB: u64 = 128 << 10;
 /// How long it may take to start, or to answer.
-const DEADLINE: Duration = Duration::from_secs(60);
+const DEADLINE: Duration = Duration::from_mins(1);
 
 /// The answer to a GET on a connection of its own, if there is one.
 fn ask(address: SocketAddr, path: &str) -> Option<String> {

@@ -77,7 +77,8 @@ fn files(folder: &str) -> Vec<PathBuf> {
 
 fn read(path: &Path) -> Value {
     let text = fs::read(path).expect("the file can be read");
-    serde_json::from_slice(&text).map_err(|error| format!("{}: {error}", path.display())).unwrap()
+    let value = serde_json::from_slice(&text);
+    value.map_err(|error| format!("{}: {error}", path.display())).expect("it is JSON")
 }
 
 /// The objects to start from.

@@ -28,7 +28,7 @@ use requests::Requests;
 use rng::Rng;
 
 /// How long a run takes unless `BERTH_FUZZ_SECONDS` says otherwise.
-const USUAL: Duration = Duration::from_secs(60);
+const USUAL: Duration = Duration::from_mins(1);
 /// Steps on one server.
 const STEPS: usize = 1500;
 

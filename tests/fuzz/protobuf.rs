@@ -10,30 +10,32 @@ const MESSAGES: &str = include_str!("../../src/apiserver/protobuf/messages.txt")
 /// Number, name and type of the fields of each message.
 type Messages = BTreeMap<&'static str, Vec<(u64, &'static str, &'static str)>>;
 
-static TABLE: LazyLock<(BTreeMap<(String, &'static str), &'static str>, Messages)> =
-    LazyLock::new(|| {
-        let mut kinds = BTreeMap::new();
-        let mut messages = Messages::new();
-        let mut last = "";
-        for line in MESSAGES.lines() {
-            let words: Vec<&'static str> = line.split_whitespace().collect();
-            match *words {
-                ["kind", version, kind, message] => {
-                    kinds.insert((version.trim_start_matches('/').to_owned(), kind), message);
-                }
-                ["message", name] => {
-                    messages.entry(name).or_default();
-                    last = name;
-                }
-                [number, name, of] if line.starts_with("  ") => {
-                    let number = number.parse().expect("a number");
-                    messages.entry(last).or_default().push((number, name, of));
-                }
-                _ => {}
+/// Message by version and kind.
+type Kinds = BTreeMap<(String, &'static str), &'static str>;
+
+static TABLE: LazyLock<(Kinds, Messages)> = LazyLock::new(|| {
+    let mut kinds = BTreeMap::new();
+    let mut messages = Messages::new();
+    let mut last = "";
+    for line in MESSAGES.lines() {
+        let words: Vec<&'static str> = line.split_whitespace().collect();
+        match *words {
+            ["kind", version, kind, message] => {
+                kinds.insert((version.trim_start_matches('/').to_owned(), kind), message);
             }
+            ["message", name] => {
+                messages.entry(name).or_default();
+                last = name;
+            }
+            [number, name, of] if line.starts_with("  ") => {
+                let number = number.parse().expect("a number");
+                messages.entry(last).or_default().push((number, name, of));
+            }
+            _ => {}
         }
-        (kinds, messages)
-    });
+    }
+    (kinds, messages)
+});
 
 /// An object as a body; what its type does not have is left out.
 pub(crate) fn encode(object: &Value) -> Vec<u8> {

@@ -1,5 +1,7 @@
 //! Requests made up from the corpus: mostly such as clients send, each with something wrong.
 
+use std::fmt::Write as _;
+
 use berth::apiserver::kinds::Resource;
 use serde_json::{Map, Value, json};
 
@@ -83,6 +85,11 @@ const OTHER_PATHS: [&str; 16] = [
     "/api/v1/namespaces/default/pods/%00",
 ];
 
+/// Who applies.
+const MANAGERS: [&str; 2] = ["fieldManager=m", "fieldManager=n&force=1"];
+/// What no path should end with.
+const ENDINGS: [&str; 8] = ["/", "%", "%00", "%2F..", "/..", "/a", "%ff", ";a"];
+
 /// The generator.
 pub(crate) struct Requests {
     pub(crate) seeds: Vec<Value>,
@@ -123,7 +130,7 @@ impl Requests {
 
     fn request(&self, rng: &mut Rng) -> Step {
         let object = self.object(rng);
-        let (method, mut uri) = self.place(rng, &object);
+        let (method, mut uri) = Self::place(rng, &object);
         let mut headers = Vec::new();
         let body = match method {
             "GET" | "HEAD" => Vec::new(),
@@ -133,7 +140,8 @@ impl Requests {
                 let sort = if rng.once_in(20) { *rng.pick(&PATCHES) } else { sort };
                 headers.push(("content-type".to_owned(), sort.to_owned()));
                 if sort == PATCHES[3] && !rng.once_in(10) {
-                    add_query(&mut uri, *rng.pick(&["fieldManager=m", "fieldManager=n&force=1"]));
+                    let manager: &&str = rng.pick(&MANAGERS);
+                    add_query(&mut uri, manager);
                 }
                 Self::bytes(rng, &patch)
             }
@@ -154,7 +162,7 @@ impl Requests {
     }
 
     /// The method and the path.
-    fn place(&self, rng: &mut Rng, object: &Value) -> (&'static str, String) {
+    fn place(rng: &mut Rng, object: &Value) -> (&'static str, String) {
         let method = match rng.below(40) {
             0..=13 => "POST",
             14..=18 => "PUT",
@@ -211,7 +219,8 @@ impl Requests {
             path = format!("{path}/{part}");
         }
         if rng.once_in(50) {
-            path.push_str(*rng.pick(&["/", "%", "%00", "%2F..", "/..", "/a", "%ff", ";a"]));
+            let ending: &&str = rng.pick(&ENDINGS);
+            path.push_str(ending);
         }
         (method, path)
     }
@@ -342,5 +351,10 @@ fn add_query(uri: &mut String, query: &str) {
 }
 
 fn percent(text: &str) -> String {
-    text.bytes().map(|byte| format!("%{byte:02X}")).collect()
+    let mut out = String::new();
+    for byte in text.bytes() {
+        // A string takes everything.
+        let _ = write!(out, "%{byte:02X}");
+    }
+    out
 }
