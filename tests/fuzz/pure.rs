@@ -50,7 +50,7 @@ pub(crate) fn run(api: &Api, pair: &Pair) -> Result<(), String> {
             drop(objects::on_update(qualified, part, one, &mut new, NOW, api));
         }
         if kind == "Pod" {
-            drop(objects::on_bind(one, object, NOW, api));
+            drop(objects::on_bind(one.clone(), object, NOW, api));
         }
     }
     for include_object in [IncludeObject::Metadata, IncludeObject::Object, IncludeObject::None] {
