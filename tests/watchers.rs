@@ -134,7 +134,7 @@ async fn stall(server: &Server, version: &str) -> TcpStream {
     socket.set_recv_buffer_size(4096).expect("a small buffer");
     let mut stream = socket.connect(server.address()).await.expect("a connection");
     let path = format!("{PODS_PATH}?watch=1&resourceVersion={version}");
-    let request = format!("GET {path} HTTP/1.1\r\nhost: localhost\r\n\r\n");
+    let request = format!("GET {path} HTTP/1.1\r\nhost: localhost\r\nconnection: close\r\n\r\n");
     stream.write_all(request.as_bytes()).await.expect("it is sent");
     stream
 }

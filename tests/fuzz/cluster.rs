@@ -305,7 +305,9 @@ impl Watch {
             "DELETED" => self.objects.remove(&key).is_some(),
             _ => false,
         };
-        let at_start = self.resource.plural == "namespaces" && revision <= self.last;
+        // The server begins with objects of two kinds.
+        let from_the_start = ["namespaces", "priorityclasses"].contains(&self.resource.plural);
+        let at_start = from_the_start && revision <= self.last;
         if !fits || !(is_new || at_start) {
             return Err(format!("{} after {}: {event}", self.resource.qualified, self.last));
         }
