@@ -91,7 +91,7 @@ impl Case {
 }
 
 /// What an answer says, without what differs from server to server.
-#[derive(Debug, PartialEq)]
+#[derive(Debug, Default, PartialEq)]
 struct Said {
     code: u16,
     reason: String,
@@ -117,24 +117,18 @@ fn request(case: &Case) -> Request<Body> {
 
 async fn send(client: &Client, case: &Case) -> Said {
     let tries = if case.body.len() > SHORT_BODY_BYTES { LONG_BODY_TRIES } else { 1 };
-    let mut answered = None;
+    let mut response = None;
     for _ in 0..tries {
         // The real one may wait for a version that is still to come, as long as the client does.
         let Ok(answer) = timeout(ANSWER_MAX, client.send(request(case))).await else {
-            return Said {
-                code: 0,
-                reason: String::new(),
-                message: "silence".into(),
-                warnings: vec![],
-            };
+            return Said { message: "silence".into(), ..Said::default() };
         };
-        let is_good = answer.is_ok();
-        answered = Some(answer);
-        if is_good {
+        response = answer.ok();
+        if response.is_some() {
             break;
         }
     }
-    let response = answered.expect("it was asked").expect("the server answers");
+    let response = response.expect("the server answers");
     let mut code = response.status().as_u16();
     let warnings = response.headers().get_all("warning").iter();
     let warnings = warnings.filter_map(|value| value.to_str().ok()).map(str::to_owned).collect();
