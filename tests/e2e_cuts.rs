@@ -27,8 +27,8 @@ const SILENCE: Duration = Duration::from_mins(1);
 const CREATED_AT_ONCE: usize = 8;
 /// By how much berth's memory may grow while everything goes wrong.
 const GROWTH_MAX_KIB: u64 = 64 << 10;
-/// After so many troubles in a row the same request goes through: pauses double, and there are ten waves.
-const IN_A_ROW_MAX: usize = 3;
+/// After so many troubles in a row the same request goes through: pauses double, and there are several waves.
+const IN_A_ROW_MAX: usize = 2;
 /// How many lines berth may log while everything goes wrong, for hundreds of failures.
 const STORM_LINES_MAX: usize = 100;
 
@@ -41,7 +41,7 @@ on_both_servers! {
 }
 
 async fn a_storm_of_everything_loses_nothing_and_doubles_nothing(server: Server) {
-    const WAVES: usize = 10;
+    const WAVES: usize = 4;
     const PODS_A_WAVE: usize = 30;
     let seed = "a storm of everything, 1";
     support::say(&format!("the storm's seed is {seed:?}"));

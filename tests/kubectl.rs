@@ -121,6 +121,13 @@ fn controller_manager(binary: &Path, kubeconfig: &Path) -> Command {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn kubectl_gets_the_same_answers() {
+    // kubectl itself prints some warnings in an order that differs from run to run.
+    if !std::env::var("BERTH_FULL").is_ok_and(|full| full == "true") {
+        support::say(
+            "LEFT OUT: kubectl_gets_the_same_answers: it runs in .ci/full (BERTH_FULL=true)",
+        );
+        return;
+    }
     let test = "kubectl_gets_the_same_answers";
     let Some(kubectl) = require(test, "kubectl", upstream::binary("kubectl")) else { return };
     let manager = "kube-controller-manager";
