@@ -5,6 +5,7 @@ mod binding;
 mod cycle;
 mod dry_run;
 mod event;
+mod lifecycle;
 mod pods;
 mod query;
 mod sample;
@@ -63,7 +64,7 @@ pub struct Engine {
     /// Placements that the watch has not confirmed yet.
     attempts: BTreeMap<AttemptId, Attempt>,
     attempt_of: Map<PodId, AttemptId>,
-    /// Bindings to be sent again, and when.
+    /// When attempts must be looked at: Bindings to be sent again, waits that end.
     retries: BTreeSet<(Nanos, AttemptId)>,
     in_flight: usize,
     last_attempt: u64,
@@ -122,6 +123,15 @@ impl Engine {
             Event::ListEnd(kind) => self.list_end(kind, now, out),
             Event::BindResult { attempt, outcome } => {
                 self.bind_result(attempt, outcome, now, out);
+            }
+            Event::PreBindResult { attempt, outcome } => {
+                self.pre_bind_result(attempt, outcome, now, out);
+            }
+            Event::BindCallResult { attempt, outcome } => {
+                self.bind_call_result(attempt, outcome, now, out);
+            }
+            Event::Permit { uid, plugin, rejected } => {
+                self.permit_event(&uid, &plugin, rejected, now, out);
             }
             Event::Attempt => {
                 if self.may_attempt() {
