@@ -34,6 +34,8 @@ pub(super) struct Attempt {
     /// When it was decided.
     pub(super) began: Nanos,
     pub(super) stage: Stage,
+    /// Name of the plugin that binds.
+    pub(super) binder: &'static str,
 }
 
 /// How far an attempt is.
@@ -90,7 +92,8 @@ impl Engine {
         let node = self.cluster.node_name(node_id).into();
         let must_wait = !waits.is_empty();
         let stage = Stage::Permitting(waits);
-        let attempt = Attempt { pod, queued, node, node_id, tries: 0, began: now, stage };
+        let attempt =
+            Attempt { pod, queued, node, node_id, tries: 0, began: now, stage, binder: "" };
         self.set_deadline(id, None, attempt.stage_deadline());
         self.attempts.insert(id, attempt);
         self.attempt_of.insert(pod, id);
@@ -140,7 +143,7 @@ impl Engine {
             BindOutcome::Gone => self.abandon(id, "the pod is gone", now, out),
             BindOutcome::NotNow { message } => self.abandon(id, &message, now, out),
             BindOutcome::Refused { message } => {
-                let text = format!("running Bind plugin \"DefaultBinder\": {message}");
+                let text = format!("running Bind plugin \"{}\": {message}", attempt.binder);
                 let queued = attempt.queued.clone();
                 self.say_failed(&queued, "SchedulerError", text, out);
                 // Where one is refused all may be: the writer says so, once for many.

@@ -339,13 +339,16 @@ impl Engine {
         let mut binders = profile.at(ExtensionPoint::Bind);
         let chosen = binders.find_map(|(_, entry)| match entry.plugin.bind(&at) {
             Bind::Skip => None,
-            Bind::Api => Some(None),
-            Bind::Call => Some(Some(Arc::clone(&entry.plugin))),
+            Bind::Api => Some((entry.name, None)),
+            Bind::Call => Some((entry.name, Some(Arc::clone(&entry.plugin)))),
         });
         drop(binders);
+        if let Some((name, _)) = &chosen {
+            attempt.binder = name;
+        }
         match chosen {
-            Some(None) => self.send(id, out),
-            Some(Some(plugin)) => {
+            Some((_, None)) => self.send(id, out),
+            Some((_, Some(plugin))) => {
                 let call = attempt.call(ExtensionPoint::Bind, plugin);
                 attempt.stage = Stage::Calling;
                 self.in_flight += 1;

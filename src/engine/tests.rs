@@ -2,6 +2,7 @@
 
 mod bad_days;
 mod kit;
+mod lifecycle;
 mod measured;
 mod property;
 mod waiting;
