@@ -1,4 +1,5 @@
-//! The cached state of the cluster in rows and columns: nodes, the pods on them, images, namespaces.
+//! The cached state of the cluster in rows and columns: nodes, the pods on them, images, namespaces,
+//! and the objects that plugins look up by name.
 //! Written by `engine` alone, read by plugins through a [`View`].
 
 #[cfg(test)]
@@ -8,6 +9,7 @@ mod interner;
 mod labels;
 mod namespaces;
 mod nodes;
+mod objects;
 mod permutation;
 mod pods;
 mod row;
@@ -18,6 +20,7 @@ mod view;
 pub use images::ImageOn;
 pub use labels::LabelColumn;
 pub use nodes::{NodeChange, NodeEntry};
+pub use objects::{ObjectChange, Objects, Store};
 pub use permutation::Permutation;
 pub use pods::{Place, PodEntry};
 pub use row::{Row, ScalarUse};
@@ -62,6 +65,7 @@ pub struct Cluster {
     labels: NodeLabels,
     images: Images,
     namespaces: Namespaces,
+    objects: Objects,
     /// Required anti-affinity terms of pods, with the namespace of their owners.
     anti_affinity: Interner<(Box<str>, AffinityTerm)>,
     /// How many pods that are on a node own each term.
@@ -98,6 +102,7 @@ impl Cluster {
             labels: NodeLabels::default(),
             images: Images::default(),
             namespaces: Namespaces::default(),
+            objects: Objects::default(),
             anti_affinity: Interner::default(),
             anti_affinity_owners: Vec::new(),
         }
