@@ -281,6 +281,9 @@ impl Engine {
     /// Asks again whether what was begun at PreBind is done; after changes of objects that plugins wait
     /// for.
     pub(super) fn look_at_pre_bindings(&mut self, now: Nanos, out: &mut Vec<Effect>) {
+        if self.attempts.is_empty() {
+            return;
+        }
         let pre_binding = |(id, attempt): (&AttemptId, &Attempt)| {
             matches!(attempt.stage, Stage::PreBinding { answered: true, .. }).then_some(*id)
         };

@@ -4,6 +4,7 @@ mod bad_days;
 mod kit;
 mod lifecycle;
 mod measured;
+mod objects;
 mod property;
 mod waiting;
 
