@@ -27,6 +27,8 @@ mod unsupported;
 mod tests;
 
 pub use error::ObjectError;
+pub(crate) use metadata::core_kind;
+
 pub use feed::{Change, Identity, Page, Unreadable, change, page};
 pub use namespace::Namespace;
 pub use node::Node;

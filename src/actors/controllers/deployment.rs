@@ -12,6 +12,7 @@ use serde_json::{Map, Value, json};
 use crate::units::Nanos;
 
 use super::super::clock::{self, seconds_text};
+use super::super::metadata::created;
 use super::cache::Cache;
 use super::kind::{Key, Kind};
 use super::plan::{
@@ -54,7 +55,7 @@ pub(super) fn reconcile(cache: &Cache, key: &Key, now: Nanos) -> Plan {
     let Some(object) = cache.get(Kind::Deployment, key) else { return plan };
     adopt(cache, object, &mut plan);
     let mut sets: Vec<_> = cache.owned_by(Kind::ReplicaSet, uid(object)).collect();
-    sets.sort_by_key(|set| (pod::created(&set.metadata), name(set).to_owned()));
+    sets.sort_by_key(|set| (created(&set.metadata), name(set).to_owned()));
     let template = &object.data["spec"]["template"];
     let new = sets.iter().position(|set| is_of(set, template)).map(|at| sets.remove(at));
     let rollout = Rollout { object, limits: Limits::of(&object.data["spec"]), new, old: sets };

@@ -13,12 +13,13 @@ use serde_json::{Map, Value, json};
 use crate::units::Nanos;
 
 use super::super::clock::{self, seconds_text};
+use super::super::phase::Phase;
 use super::cache::Cache;
 use super::kind::{Key, Kind};
 use super::plan::{
     Action, BURST, Plan, Say, condition, count, int, is_deleting, name, namespace, number, pod_from,
 };
-use super::pod::{Phase, Pod};
+use super::pod::Pod;
 
 const INDEX: &str = "batch.kubernetes.io/job-completion-index";
 /// The pause after a pod failed; it doubles with each failure.
