@@ -162,9 +162,10 @@ fn compare_pod(upstream: &Value, berth: &Value, allow: Allow) -> Vec<(String, Va
 
 /// Adds to `upstream` the outcomes of preemption that only `more`, another answer to the same scenario, has.
 pub(crate) fn add_outcomes(upstream: &mut Value, more: &Value) {
-    let pods = upstream["pods"].as_array_mut().into_iter().flatten();
+    let pods = upstream.get_mut("pods").and_then(Value::as_array_mut).into_iter().flatten();
     for (pod, more) in pods.zip(more["pods"].as_array().into_iter().flatten()) {
-        let Some(seen) = pod["preemption"].as_array_mut() else { continue };
+        let seen = pod.get_mut("preemption").and_then(Value::as_array_mut);
+        let Some(seen) = seen else { continue };
         for outcome in more["preemption"].as_array().into_iter().flatten() {
             if !seen.contains(outcome) {
                 seen.push(outcome.clone());
