@@ -31,8 +31,8 @@ fn every_pod_goes_where_upstream_would_have_put_it() -> Result<()> {
     ensure!(placed > PODS * 9 / 10, "only {placed} of {PODS} pods were placed");
 
     let by_name: BTreeMap<String, &Value> = pods.iter().map(|pod| (key(pod), pod)).collect();
-    let in_order = run.order.iter().map(|pod| by_name.get(pod).context("a pod that nobody made"));
-    let in_order: Vec<&Value> = in_order.map(Result::copied).collect::<Result<_>>()?;
+    let document = |pod: &String| by_name.get(pod).copied().context("a pod that nobody made");
+    let in_order: Vec<&Value> = run.order.iter().map(document).collect::<Result<_>>()?;
     let mut replay = json!({"name": "whole-run", "mode": "replay", "brief": true, "config": config,
         "objects": objects, "pods": in_order, "placements": run.placements});
     let answer = oracle.ask(&replay);

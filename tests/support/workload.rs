@@ -74,7 +74,7 @@ fn node(i: usize) -> Value {
     json!({
         "apiVersion": "v1", "kind": "Node",
         "metadata": {"name": name, "labels": {HOST: name, ZONE: zone(i),
-            "disk": if i.is_multiple_of(3) { "ssd" } else { "hdd" }}},
+            "disk": if i % 7 < 3 { "ssd" } else { "hdd" }}},
         "spec": spec,
         "status": {"capacity": resources, "allocatable": resources, "images": images},
     })

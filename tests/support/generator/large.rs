@@ -16,7 +16,8 @@ impl Gen {
         let mut tries = 0;
         while bound.len() < PODS && tries < 4 * PODS {
             tries += 1;
-            let place = self.rng.below(NODES);
+            // No node stays empty.
+            let place = if tries <= NODES { tries - 1 } else { self.rng.below(NODES) };
             if room[place] > 0 {
                 room[place] -= 1;
                 bound.push(self.pod(&format!("b{}", bound.len()), Some(&format!("n{place}"))));
@@ -38,7 +39,7 @@ impl Gen {
             self.many_rules(pod);
         }
         if self.rng.percent(60) {
-            self.big_preemptor(&mut scene.pending[0]);
+            self.big_preemptor(&mut scene);
         }
         self.profiles(&mut scene);
         if scene.config.is_null() {
@@ -53,7 +54,8 @@ impl Gen {
     }
 
     /// A pod that no node takes without evicting others: on a few nodes, or on nearly all.
-    fn big_preemptor(&mut self, pod: &mut Value) {
+    fn big_preemptor(&mut self, scene: &mut Scene) {
+        let pod = &mut scene.pending[0];
         let rules = json!({"containers": pod["spec"]["containers"], "priority": 5000,
                            "schedulerName": pod["spec"]["schedulerName"]});
         pod["spec"] = rules;
@@ -63,6 +65,9 @@ impl Gen {
             return;
         }
         container["resources"] = json!({});
+        for node in &mut scene.nodes {
+            node["metadata"]["labels"][HOST] = node["metadata"]["name"].clone();
+        }
         let term = json!({"topologyKey": HOST, "namespaceSelector": {}, "labelSelector": {}});
         let required = json!({"requiredDuringSchedulingIgnoredDuringExecution": [term]});
         pod["spec"]["affinity"]["podAntiAffinity"] = required;
