@@ -38,14 +38,13 @@ pub(crate) struct Run {
 /// pod that it can.
 pub(crate) fn run(config: &Value, objects: &[Value], pods: &[Value]) -> Result<Run> {
     let mut driver = Driver::new(config)?;
-    let kinds = [Kind::Node, Kind::Pod, Kind::Namespace];
-    for kind in kinds {
+    for kind in Kind::all() {
         driver.step(Event::ListBegin(kind));
     }
     for object in objects {
         driver.show(object)?;
     }
-    for kind in kinds {
+    for kind in Kind::all() {
         driver.step(Event::ListEnd(kind));
     }
     ensure!(driver.engine.is_synced(), "a kind is missing from the list above");
@@ -103,6 +102,7 @@ impl Driver {
             wire::Object::Node(node) => Event::NodeUpsert(Box::new(node)),
             wire::Object::Namespace(namespace) => Event::NamespaceUpsert(Box::new(namespace)),
             wire::Object::Pod(pod) => Event::PodUpsert(pod),
+            wire::Object::Kept(object) => Event::ObjectUpsert(object),
             wire::Object::Other(_) => return Ok(()),
         };
         self.step(event);
