@@ -212,7 +212,7 @@ pub struct LogArgs {
 }
 
 /// The flags of `berth evaluate`.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Args)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Args)]
 pub struct EvaluateArgs {
     /// How to print the answer.
     #[arg(
@@ -223,6 +223,17 @@ pub struct EvaluateArgs {
         allow_hyphen_values = true
     )]
     pub output: OutputFormat,
+
+    /// Print for people why: one table a pod, with what every node got, plugin by plugin.
+    #[arg(
+        long,
+        value_name = "BOOL",
+        num_args = 0..=1,
+        require_equals = true,
+        default_missing_value = "true",
+        value_parser = parse_bool
+    )]
+    pub explain: Option<bool>,
 }
 
 /// The subcommands of `berth config`.

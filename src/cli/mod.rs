@@ -14,6 +14,7 @@ pub mod playground;
 pub mod run;
 pub mod version;
 
+mod evaluate_answers;
 mod evaluate_table;
 mod go_flags;
 mod scenario;
@@ -43,7 +44,7 @@ fn dispatch(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
             Command::Run(args) => run::execute(&args),
             Command::Apiserver(args) => apiserver::execute(&args),
             Command::Playground(args) => playground::execute(&args),
-            Command::Evaluate(args) => evaluate::execute(args),
+            Command::Evaluate(args) => evaluate::execute(&args),
             Command::Config(args) => config::execute(&args),
             Command::Kubelets(args) => actors::kubelets(&args),
             Command::Controllers(args) => actors::controllers(&args),

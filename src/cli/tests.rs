@@ -110,7 +110,7 @@ fn a_boolean_takes_its_value_only_after_an_equals_sign() {
 #[test]
 fn evaluate_has_two_outputs() {
     let output = |line| match try_parse_from(words(line)).unwrap().command {
-        Command::Evaluate(EvaluateArgs { output }) => output,
+        Command::Evaluate(EvaluateArgs { output, .. }) => output,
         _ => panic!("not evaluate"),
     };
     assert_eq!(output("evaluate"), OutputFormat::Json);
