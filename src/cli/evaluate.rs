@@ -10,7 +10,7 @@ use serde_json::Value;
 
 use crate::engine::{Engine, EngineConfig, Event};
 use crate::framework::{NoProbe, Profile};
-use crate::model::Pod;
+use crate::model::{FeatureGates, Pod};
 use crate::plugins::PLUGINS;
 use crate::queue::Backoff;
 use crate::units::Nanos;
@@ -23,13 +23,20 @@ use super::scenario::Scenario;
 /// The longest line that is read, in bytes: some 20,000 nodes and 200,000 pods.
 const LINE_BYTES_MAX: u64 = 1 << 30;
 
-/// Reads scenarios until the input ends. The exit code is 2 if a line was malformed, 1 if the output
+/// Reads scenarios until the input ends. The exit code is 2 if a flag or a line was malformed, 1 if the output
 /// could not be written.
 #[must_use]
 pub fn execute(args: &EvaluateArgs) -> ExitCode {
+    let gates = match args.gates.read() {
+        Ok(gates) => gates,
+        Err(error) => return super::refuse(&error),
+    };
+    for warning in &gates.warnings {
+        super::warn(warning);
+    }
     let stdin = io::stdin().lock();
     let stdout = io::BufWriter::new(io::stdout().lock());
-    super::written(run(stdin, stdout, Form::of(args)))
+    super::written(run(stdin, stdout, Form::of(args), gates.features))
 }
 
 /// How answers are printed.
@@ -50,7 +57,12 @@ impl Form {
 }
 
 /// Answers every line; says whether all of them could be read.
-fn run(mut input: impl BufRead, mut out: impl Write, form: Form) -> io::Result<bool> {
+fn run(
+    mut input: impl BufRead,
+    mut out: impl Write,
+    form: Form,
+    gates: FeatureGates,
+) -> io::Result<bool> {
     let mut all_well = true;
     let mut bytes = Vec::new();
     for line in 1u64.. {
@@ -66,7 +78,7 @@ fn run(mut input: impl BufRead, mut out: impl Write, form: Form) -> io::Result<b
             skip_line(&mut input)?;
             Err((Value::Null, format!("longer than {LINE_BYTES_MAX} bytes")))
         } else {
-            answer(text)
+            answer(text, gates)
         };
         all_well &= document.is_ok();
         let document = document.unwrap_or_else(|(name, error)| {
@@ -97,11 +109,11 @@ fn skip_line(input: &mut impl BufRead) -> io::Result<()> {
 }
 
 /// Answers one line; an error comes with the name of the scenario, if it has one.
-fn answer(text: &[u8]) -> Result<Document, (Value, String)> {
+fn answer(text: &[u8], gates: FeatureGates) -> Result<Document, (Value, String)> {
     let value: Value = serde_json::from_slice(text)
         .map_err(|error| (Value::Null, format!("not JSON: {error}")))?;
     let name = value.get("name").cloned().unwrap_or_default();
-    let scenario = Scenario::read(&value).map_err(|error| (name.clone(), error))?;
+    let scenario = Scenario::read(&value, gates).map_err(|error| (name.clone(), error))?;
     let profiles = scenario.configuration.profiles.iter();
     let profiles = profiles.map(|spec| Profile::compile(spec, PLUGINS));
     let profiles: Result<_, _> = profiles.collect();
@@ -182,7 +194,10 @@ mod tests {
 
     fn printed(scenarios: &str, detail: Detail) -> String {
         let mut out = Vec::new();
-        assert!(run(scenarios.as_bytes(), &mut out, Form::Table(detail)).unwrap());
+        assert!(
+            run(scenarios.as_bytes(), &mut out, Form::Table(detail), FeatureGates::default())
+                .unwrap()
+        );
         String::from_utf8(out).unwrap()
     }
 
@@ -251,7 +266,9 @@ mod tests {
 
     #[test]
     fn explaining_is_for_people_whatever_the_output() {
-        let of = |explain, output| Form::of(&EvaluateArgs { output, explain });
+        let of = |explain, output| {
+            Form::of(&EvaluateArgs { output, explain, ..EvaluateArgs::default() })
+        };
         assert_eq!(of(None, OutputFormat::Json), Form::Json);
         assert_eq!(of(Some(false), OutputFormat::Table), Form::Table(evaluate_table::SHORT));
         assert_eq!(of(Some(true), OutputFormat::Json), Form::Table(evaluate_table::FULL));

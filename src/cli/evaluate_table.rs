@@ -124,9 +124,10 @@ fn table(answer: &PodAnswer, detail: Detail) -> String {
     ];
     let left_out = left_out.iter().filter(|(count, _)| *count > 0);
     let left_out: Vec<_> = left_out.map(|(count, what)| format!("{count} {what}")).collect();
-    let more = match left_out.is_empty() {
-        true => String::new(),
-        false => format!("  nodes left out: {}\n", left_out.join(", ")),
+    let more = if left_out.is_empty() {
+        String::new()
+    } else {
+        format!("  nodes left out: {}\n", left_out.join(", "))
     };
     format!("{table}\n{more}")
 }

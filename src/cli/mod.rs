@@ -64,6 +64,11 @@ pub fn refuse(error: &impl Display) -> ExitCode {
     ExitCode::from(EXIT_USAGE)
 }
 
+/// Warns on standard error of a subcommand that has no log.
+fn warn(warning: &impl Display) {
+    drop(io::Write::write_fmt(&mut io::stderr(), format_args!("warning: {warning}\n")));
+}
+
 /// The exit code of a subcommand that wrote to standard output: 0, 2 where what it was given is wrong
 /// (`Ok(false)`), 1 where the output could not be written.
 fn written(outcome: io::Result<bool>) -> ExitCode {

@@ -6,7 +6,7 @@ use serde_json::Value;
 
 use crate::config::{self, Configuration};
 use crate::engine::Event;
-use crate::model::Pod;
+use crate::model::{FeatureGates, Pod};
 use crate::plugins::PLUGINS;
 use crate::wire;
 
@@ -30,7 +30,7 @@ const FIELDS: [&str; 7] = ["name", "mode", "config", "objects", "pods", "placeme
 
 impl Scenario {
     /// Reads a scenario; an error begins with the path of what is wrong.
-    pub(super) fn read(value: &Value) -> Result<Self, String> {
+    pub(super) fn read(value: &Value, gates: FeatureGates) -> Result<Self, String> {
         let fields = value.as_object().ok_or("a scenario is a JSON object")?;
         if let Some(unknown) = fields.keys().find(|key| !FIELDS.contains(&key.as_str())) {
             return Err(format!("{unknown}: unknown field; known are {}", FIELDS.join(", ")));
@@ -52,8 +52,8 @@ impl Scenario {
             Some(brief) => brief.as_bool().ok_or(format!("brief: {brief}: not true or false"))?,
         };
         let configuration = match field(value, "config") {
-            None => Configuration::default_berth(PLUGINS),
-            Some(config) => config::from_value(config, "config", PLUGINS)
+            None => Configuration::default_berth(PLUGINS, gates),
+            Some(config) => config::from_value(config, "config", PLUGINS, gates)
                 .map_err(|errors| errors.to_string())?,
         };
         let mut events = Vec::new();

@@ -8,7 +8,7 @@ use super::reader::Reader;
 use super::v1::API_VERSION;
 use super::value::Value;
 use super::{args_affinity, args_later, args_resources};
-use crate::model::{BalancedResources, NodeAffinity, NodeResourcesFitArgs};
+use crate::model::{BalancedResources, FeatureGates, NodeAffinity, NodeResourcesFitArgs};
 
 /// The plugins that have args.
 pub(super) const WITH_ARGS: [&str; 8] = [
@@ -67,14 +67,14 @@ pub(super) fn read(
 }
 
 /// The args of `plugin` where a file gives none.
-pub(super) fn defaults(plugin: &str) -> Option<Args> {
-    read(&mut Reader::default(), plugin, &Value::Null, true)
+pub(super) fn defaults(plugin: &str, gates: FeatureGates) -> Option<Args> {
+    read(&mut Reader::new(gates), plugin, &Value::Null, true)
 }
 
 /// Args that have no effect yet; that is said where they are not the defaults.
 fn later(reader: &mut Reader, value: &Value, read: fn(&mut Reader, &Value) -> Value) -> Args {
     let fields = read(reader, value);
-    if fields != read(&mut Reader::default(), &Value::Null) {
+    if fields != read(&mut Reader::new(reader.gates()), &Value::Null) {
         reader.warn(None, "has no effect yet; the plugin is not supported");
     }
     Args { fields, meaning: Meaning::None }

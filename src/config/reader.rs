@@ -7,6 +7,7 @@ use std::str::FromStr;
 use super::duration::parse_go_duration;
 use super::error::Findings;
 use super::value::{Value, quoted};
+use crate::model::FeatureGates;
 use crate::units::Set;
 
 /// The place in the document and the findings so far.
@@ -14,9 +15,20 @@ use crate::units::Set;
 pub(super) struct Reader {
     path: String,
     findings: Findings,
+    gates: FeatureGates,
 }
 
 impl Reader {
+    /// A reader at the top of a document.
+    pub(super) fn new(gates: FeatureGates) -> Self {
+        Self { gates, ..Self::default() }
+    }
+
+    /// The feature gates, on which some rules depend.
+    pub(super) fn gates(&self) -> FeatureGates {
+        self.gates
+    }
+
     /// The findings, in the order of the document.
     pub(super) fn into_findings(self) -> Findings {
         self.findings

@@ -1,6 +1,7 @@
 //! Our own Pod, Node and Namespace: plain owned values with what a scheduler reads of them, and the pure
 //! rules on such values. Made by `wire`, interned by `cluster`; no Kubernetes types here.
 
+mod feature_gates;
 mod labels;
 mod node;
 mod node_affinity;
@@ -10,6 +11,7 @@ mod requests;
 mod selector;
 mod taints;
 
+pub use feature_gates::FeatureGates;
 pub use labels::{Labels, Namespace};
 pub use node::{Image, Node, normalized_image_name};
 pub use node_affinity::{

@@ -1,7 +1,7 @@
 //! What a profile's `pluginConfig` says to the plugins that have something to be told, as plain values.
 //! Made by `config`, read by `plugins`.
 
-use super::NodeAffinity;
+use super::{FeatureGates, NodeAffinity};
 
 /// The args of one profile's plugins; the default is upstream's.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -12,6 +12,8 @@ pub struct PluginArgs {
     pub balanced_resources: BalancedResources,
     /// Of NodeAffinity: an affinity added to that of every pod.
     pub added_affinity: Option<NodeAffinity>,
+    /// The feature gates, the same in all profiles.
+    pub gates: FeatureGates,
 }
 
 /// Args of NodeResourcesFit.
