@@ -2,6 +2,8 @@
 
 use crate::model::Pod;
 
+use crate::units::NodeId;
+
 use super::row::count_usage;
 use super::{Cluster, Place, Row, ScalarUse};
 
@@ -38,6 +40,7 @@ impl Cluster {
             ports.sort();
             column.sort();
             assert_eq!(column, ports, "host ports of {}", self.node_name(node));
+            self.check_classes(node);
             scalars.sort_by_key(|s| s.name);
             let mut column = self.scalars[node].clone();
             column.sort_by_key(|s| s.name);
@@ -62,6 +65,20 @@ impl Cluster {
             }
         }
         assert_eq!(self.placed_pods(), placed);
+        let of_classes: u32 = self.classes().map(|(_, _, pods)| pods).sum();
+        assert_eq!(of_classes as usize, placed.0);
+    }
+
+    /// The classes on `node` are those of its pods.
+    fn check_classes(&self, node: NodeId) {
+        let mut want = std::collections::BTreeMap::new();
+        for pod in self.node_pods[node].iter().filter_map(|pod| self.pod(*pod)) {
+            assert!(self.class(pod.class).is_some_and(|c| c.namespace == pod.key.namespace));
+            *want.entry(pod.class).or_insert(0) += 1;
+        }
+        let found: std::collections::BTreeMap<u32, u32> =
+            self.classes_on(node).iter().copied().collect();
+        assert_eq!(found, want, "classes on {}", self.node_name(node));
     }
 
     /// What a pod that lists nothing else sees as different of two clusters: rows by node name.

@@ -3,6 +3,7 @@
 
 #[cfg(test)]
 mod check;
+mod classes;
 mod images;
 mod interner;
 mod labels;
@@ -15,6 +16,7 @@ mod row;
 mod tests;
 mod view;
 
+pub use classes::PodClass;
 pub use images::ImageOn;
 pub use labels::LabelColumn;
 pub use nodes::{NodeChange, NodeEntry};
@@ -23,7 +25,7 @@ pub use pods::{Place, PodEntry};
 pub use row::{Row, ScalarUse};
 pub use view::{Overlay, View};
 
-use crate::model::{AffinityTerm, HostPort, PodKey, Taint};
+use crate::model::{HostPort, PodKey, Taint};
 use crate::units::{IndexVec, Map, NodeId, PodId};
 
 use images::Images;
@@ -41,6 +43,8 @@ pub struct Cluster {
     node_pods: IndexVec<NodeId, Vec<PodId>>,
     /// Host ports that pods use, and how many pods use each.
     ports: IndexVec<NodeId, Vec<(HostPort, u32)>>,
+    /// Classes of the pods, and how many pods of each.
+    node_classes: IndexVec<NodeId, Vec<(u32, u32)>>,
     positions: IndexVec<NodeId, u32>,
     /// The node of each position; `None` where no node has it.
     at_position: Vec<Option<NodeId>>,
@@ -62,10 +66,9 @@ pub struct Cluster {
     labels: NodeLabels,
     images: Images,
     namespaces: Namespaces,
-    /// Required anti-affinity terms of pods, with the namespace of their owners.
-    anti_affinity: Interner<(Box<str>, AffinityTerm)>,
-    /// How many pods that are on a node own each term.
-    anti_affinity_owners: Vec<i64>,
+    classes: Interner<PodClass>,
+    /// How many pods of each class are on a node.
+    class_pods: Vec<u32>,
 }
 
 impl Cluster {
@@ -82,6 +85,7 @@ impl Cluster {
             entries: IndexVec::default(),
             node_pods: IndexVec::default(),
             ports: IndexVec::default(),
+            node_classes: IndexVec::default(),
             positions: IndexVec::default(),
             at_position: vec![None; permutation.len() as usize],
             permutation,
@@ -98,8 +102,8 @@ impl Cluster {
             labels: NodeLabels::default(),
             images: Images::default(),
             namespaces: Namespaces::default(),
-            anti_affinity: Interner::default(),
-            anti_affinity_owners: Vec::new(),
+            classes: Interner::default(),
+            class_pods: Vec::new(),
         }
     }
 

@@ -1,6 +1,6 @@
 //! Namespaces and their labels, and whether a pod is meant by a term of pod affinity.
 
-use crate::model::{AffinityTerm, Labels, Namespace, Pod};
+use crate::model::{Labels, Namespace, Pod};
 use crate::units::Map;
 
 use super::Cluster;
@@ -38,30 +38,29 @@ impl Cluster {
         self.namespaces.labels.retain(|_, (_, seen)| *seen == list);
     }
 
+    /// The labels of the namespace `name`; none where it is not known.
+    #[must_use]
+    pub fn namespace_labels(&self, name: &str) -> &Labels {
+        const NONE: &Labels = &Labels::EMPTY;
+        self.namespaces.labels.get(name).map_or(NONE, |(labels, _)| labels)
+    }
+
+    /// The namespaces that exist, with their labels.
+    pub fn namespaces(&self) -> impl Iterator<Item = (&str, &Labels)> {
+        self.namespaces.labels.iter().map(|(name, (labels, _))| (&**name, labels))
+    }
+
     /// Whether a required anti-affinity term of a pod that is on a node means `pod`.
     ///
     /// Upstream: InterPodAffinity, existing pods' anti-affinity, v1.37, without a look at topology.
     #[must_use]
     pub fn repelled_by_existing(&self, pod: &Pod) -> bool {
-        let owned = |id: u32| self.anti_affinity_owners.get(id as usize).is_some_and(|n| *n > 0);
-        let mut terms = self.anti_affinity.iter();
-        terms.any(|(id, (owner, term))| owned(id) && self.term_means(owner, term, pod))
-    }
-
-    /// Whether `term` of a pod in namespace `owner` means `pod`.
-    fn term_means(&self, owner: &str, term: &AffinityTerm, pod: &Pod) -> bool {
-        let namespace = &*pod.key.namespace;
-        let named = if term.namespaces.is_empty() && term.namespace_selector.is_none() {
-            namespace == owner
-        } else {
-            term.namespaces.iter().any(|n| **n == *namespace)
-        };
-        let selected = || {
-            term.namespace_selector.as_ref().is_some_and(|selector| {
-                let known = self.namespaces.labels.get(namespace);
-                selector.matches(known.map_or(&Labels::default(), |(labels, _)| labels))
+        let of_namespace = self.namespace_labels(&pod.key.namespace);
+        self.classes().filter(|(_, _, placed)| *placed > 0).any(|(_, class, _)| {
+            let terms = class.affinity.iter().flat_map(|affinity| &affinity.anti_required);
+            terms.into_iter().any(|term| {
+                term.means(&class.namespace, &pod.key.namespace, of_namespace, &pod.labels)
             })
-        };
-        (named || selected()) && term.selector.as_ref().is_some_and(|s| s.matches(&pod.labels))
+        })
     }
 }

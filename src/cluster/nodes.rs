@@ -96,6 +96,7 @@ impl Cluster {
             self.entries.push(entry);
             self.node_pods.push(Vec::new());
             self.ports.push(Vec::new());
+            self.node_classes.push(Vec::new());
             self.positions.push(0);
             self.rows.push(Row::vacant())
         };

@@ -1,10 +1,10 @@
 //! Pods come, are assumed, confirmed, forgotten, change and go.
 
-use crate::model::{HostPort, Pod, PodKey};
+use crate::model::{HostPort, Pod, PodKey, PodVolume};
 use crate::units::{NodeId, PodId};
 
-use super::Cluster;
 use super::row::{Usage, count_ports, count_usage};
+use super::{Cluster, PodClass};
 
 /// Where a pod counts.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -44,8 +44,16 @@ pub struct PodEntry {
     pub(crate) usage: Usage,
     /// Host ports that it uses.
     pub(crate) ports: Box<[HostPort]>,
-    /// Numbers of its required anti-affinity terms.
-    terms: Vec<u32>,
+    /// Number of its class.
+    pub class: u32,
+    /// Its volumes of the kinds that volume plugins judge.
+    pub volumes: Box<[PodVolume]>,
+    /// `status.nominatedNodeName`.
+    pub nominated_node: Option<Box<str>>,
+    /// `status.startTime` in seconds since 1970.
+    pub start_time: Option<i64>,
+    /// It is being deleted to make room for a pod of higher priority.
+    pub preempted: bool,
     /// Number of the list that named it last.
     pub(crate) seen: u32,
 }
@@ -169,18 +177,18 @@ impl Cluster {
                 .map(|(n, amount)| (names.acquire_str(n), *amount))
                 .collect(),
         };
-        let owned = |term: &_| (pod.key.namespace.clone(), Clone::clone(term));
-        let terms = pod.required_anti_affinity.iter().map(owned);
-        entry.terms = terms.map(|term| self.anti_affinity.acquire(&term)).collect();
+        entry.class = self.classes.acquire(&PodClass::of(pod));
+        entry.volumes = pod.volumes.as_slice().into();
+        entry.nominated_node.clone_from(&pod.nominated_node);
+        entry.start_time = pod.start_time;
+        entry.preempted = pod.preempted;
     }
 
     fn drain(&mut self, entry: &mut PodEntry) {
         for (name, _) in std::mem::take(&mut entry.usage.scalars) {
             self.resource_names.release(name);
         }
-        for term in std::mem::take(&mut entry.terms) {
-            self.anti_affinity.release(term);
-        }
+        self.classes.release(entry.class);
     }
 
     /// Moves the pod to `place` in every column; returns where it was.
@@ -220,18 +228,12 @@ impl Cluster {
         }
     }
 
-    /// Adds (`sign` 1) or takes away (-1) what the pod uses of `node`, and its terms.
+    /// Adds (`sign` 1) or takes away (-1) what the pod uses of `node`, and its class.
     fn count(&mut self, id: PodId, node: NodeId, sign: i64) {
         let Some(entry) = &self.pods[id] else { return };
         count_usage(&mut self.rows[node], &mut self.scalars[node], &entry.usage, sign);
         count_ports(&mut self.ports[node], &entry.ports, sign);
-        for &term in &entry.terms {
-            let term = term as usize;
-            if self.anti_affinity_owners.len() <= term {
-                self.anti_affinity_owners.resize(term + 1, 0);
-            }
-            self.anti_affinity_owners[term] += sign;
-        }
+        self.count_class(entry.class, node, sign);
     }
 
     fn free_if_vacant(&mut self, place: Place) {

@@ -15,16 +15,31 @@ pub struct View<'a> {
     overlay: Option<&'a Overlay>,
 }
 
-/// One node with some of its pods taken away.
+/// One node with some pods more and some fewer.
 #[derive(Clone, Debug)]
 pub struct Overlay {
     node: NodeId,
     row: Row,
     scalars: Vec<ScalarUse>,
     ports: Vec<(HostPort, u32)>,
+    added: Vec<PodId>,
+    removed: Vec<PodId>,
 }
 
 impl Overlay {
+    /// `node` as it is.
+    #[must_use]
+    pub fn new(cluster: &Cluster, node: NodeId) -> Self {
+        Self {
+            node,
+            row: cluster.rows[node],
+            scalars: cluster.scalars[node].clone(),
+            ports: cluster.ports[node].clone(),
+            added: Vec::new(),
+            removed: Vec::new(),
+        }
+    }
+
     /// `node` without the pods `removed`.
     #[must_use]
     pub fn without(
@@ -32,16 +47,54 @@ impl Overlay {
         node: NodeId,
         removed: impl IntoIterator<Item = PodId>,
     ) -> Self {
-        let mut row = cluster.rows[node];
-        let mut scalars = cluster.scalars[node].clone();
-        let mut ports = cluster.ports[node].clone();
-        for id in removed {
-            if let Some(pod) = cluster.pod(id) {
-                count_usage(&mut row, &mut scalars, &pod.usage, -1);
-                count_ports(&mut ports, &pod.ports, -1);
-            }
+        let mut overlay = Self::new(cluster, node);
+        for pod in removed {
+            overlay.remove(cluster, pod);
         }
-        Self { node, row, scalars, ports }
+        overlay
+    }
+
+    /// One pod more: one that was taken away, or one that is not on the node.
+    pub fn add(&mut self, cluster: &Cluster, pod: PodId) {
+        match self.removed.iter().position(|other| *other == pod) {
+            Some(at) => drop(self.removed.remove(at)),
+            None => self.added.push(pod),
+        }
+        self.count(cluster, pod, 1);
+    }
+
+    /// One pod less: one that is on the node, or was added.
+    pub fn remove(&mut self, cluster: &Cluster, pod: PodId) {
+        match self.added.iter().position(|other| *other == pod) {
+            Some(at) => drop(self.added.remove(at)),
+            None => self.removed.push(pod),
+        }
+        self.count(cluster, pod, -1);
+    }
+
+    /// The node that is changed in thought.
+    #[must_use]
+    pub fn node(&self) -> NodeId {
+        self.node
+    }
+
+    /// The pods that are there in thought only.
+    #[must_use]
+    pub fn added(&self) -> &[PodId] {
+        &self.added
+    }
+
+    /// The pods that are taken away in thought.
+    #[must_use]
+    pub fn removed(&self) -> &[PodId] {
+        &self.removed
+    }
+
+    fn count(&mut self, cluster: &Cluster, id: PodId, sign: i64) {
+        if let Some(pod) = cluster.pod(id) {
+            count_usage(&mut self.row, &mut self.scalars, &pod.usage, sign);
+            count_ports(&mut self.ports, &pod.ports, sign);
+        }
     }
 }
 
@@ -83,5 +136,32 @@ impl<'a> View<'a> {
             Some(overlay) if overlay.node == node => &overlay.scalars,
             _ => &self.cluster.scalars[node],
         }
+    }
+
+    /// What is changed in thought, if anything is.
+    #[must_use]
+    pub fn overlay(&self) -> Option<&'a Overlay> {
+        self.overlay
+    }
+
+    /// The pods on `node`, in no particular order.
+    pub fn pods_on(&self, node: NodeId) -> impl Iterator<Item = PodId> + use<'a> {
+        let overlay = self.overlay.filter(|overlay| overlay.node == node);
+        let removed = overlay.map_or(&[][..], |overlay| &overlay.removed);
+        let added = overlay.map_or(&[][..], |overlay| &overlay.added);
+        let there = self.cluster.pods_on(node).iter().filter(|pod| !removed.contains(pod));
+        there.chain(added).copied()
+    }
+
+    /// The classes of pods that are changed in thought on [`Overlay::node`]: 1 for a pod more, -1 for a
+    /// pod less.
+    pub fn class_changes(&self) -> impl Iterator<Item = (u32, i64)> + use<'a> {
+        let class = |cluster: &Cluster, pod: &PodId| cluster.pod(*pod).map(|entry| entry.class);
+        let cluster = self.cluster;
+        self.overlay.into_iter().flat_map(move |overlay| {
+            let more = overlay.added.iter().filter_map(move |pod| Some((class(cluster, pod)?, 1)));
+            let less = overlay.removed.iter();
+            more.chain(less.filter_map(move |pod| Some((class(cluster, pod)?, -1))))
+        })
     }
 }

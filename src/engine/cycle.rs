@@ -29,6 +29,8 @@ pub(super) enum Judged {
         message: String,
         rejectors: PluginMask,
     },
+    /// Nothing can be decided, and why.
+    Failed(String),
     /// The nodes were judged.
     Nodes {
         evals: Evals,
@@ -60,6 +62,10 @@ pub(super) fn judge(
             watch.spent(ExtensionPoint::PreFilter, Code::Success.as_str());
             (evals, narrowed)
         }
+        Prepared::Failed(message) => {
+            watch.spent(ExtensionPoint::PreFilter, Code::Error.as_str());
+            return Judged::Failed(message);
+        }
         Prepared::Rejected { plugin, rejection, rejectors } => {
             watch.spent(ExtensionPoint::PreFilter, rejection.code.as_str());
             diagnosis.pre_filter = Some(rejection.reasons.join(", "));
@@ -81,6 +87,10 @@ pub(super) fn judge(
     let nodes = sampled.as_deref().or(over.as_deref());
     let (table, times) = Table::build_timed(&evals, &view, nodes, watch.probe());
     watch.lap();
+    if let Some((verdict, node)) = table.failed().error() {
+        watch.record(ExtensionPoint::Filter, Code::Error.as_str(), searched + times.filter);
+        return Judged::Failed(evals.filter_error(profile, &view, node, verdict));
+    }
     watch.record(ExtensionPoint::Filter, Code::Success.as_str(), searched + times.filter);
     if table.feasible() > 1 {
         watch.record(ExtensionPoint::Score, Code::Success.as_str(), times.score);
@@ -161,6 +171,11 @@ impl Engine {
                 probe.algorithm(probe.clock().since(began));
                 self.reject(id, queued, message, rejectors, now, out);
                 ended(AttemptResult::Unschedulable);
+            }
+            Judged::Failed(message) => {
+                probe.algorithm(probe.clock().since(began));
+                self.fail(id, queued, message, now, out);
+                ended(AttemptResult::Error);
             }
             Judged::Nodes { evals, table, .. } => {
                 let (seed, positions) = (self.config.seed, self.cluster.positions());

@@ -96,6 +96,10 @@ impl Engine {
                 answer.unschedulable_plugins = profile.names(rejectors);
                 return;
             }
+            Judged::Failed(message) => {
+                answer.error = Some(message);
+                return;
+            }
             Judged::Nodes { evals, table, over, rejectors, message } => {
                 answer.message = message;
                 answer.unschedulable_plugins = profile.names(rejectors);

@@ -30,6 +30,8 @@ pub enum Prepared {
         /// All plugins that had a part in it.
         rejectors: PluginMask,
     },
+    /// Nothing can be decided, and why.
+    Failed(String),
     /// Nodes can be judged.
     Ready {
         /// The evals.
@@ -144,6 +146,12 @@ pub fn prepare(profile: &Profile, pod: &Pod, view: View<'_>) -> Prepared {
                 }
                 break;
             }
+            PluginEval::Fail(error) => {
+                return Prepared::Failed(format!(
+                    "running PreFilter plugin \"{}\": {error}",
+                    entry.name
+                ));
+            }
             PluginEval::Run(eval) => Some(eval),
             PluginEval::Narrow(eval, only) => {
                 narrowing.add(position, only);
@@ -228,6 +236,22 @@ impl Evals {
     pub fn reasons(&self, view: &View<'_>, node: NodeId, verdict: Verdict) -> Vec<String> {
         let item = self.items.iter().find(|item| item.position == verdict.plugin);
         item.map_or_else(Vec::new, |item| item.eval.reasons(view, node, verdict))
+    }
+
+    /// What to say where nothing could be said of `node`.
+    ///
+    /// Upstream: RunFilterPlugins, v1.37.
+    #[must_use]
+    pub fn filter_error(
+        &self,
+        profile: &Profile,
+        view: &View<'_>,
+        node: NodeId,
+        verdict: Verdict,
+    ) -> String {
+        let name = profile.plugins[usize::from(verdict.plugin)].name;
+        let error = self.reasons(view, node, verdict).join(", ");
+        format!("running \"{name}\" filter plugin: {error}")
     }
 
     /// Adds the weighted node-local points of `nodes` to `out`; `scratch` is as long as `nodes`.

@@ -60,6 +60,8 @@ pub enum PluginEval {
     Skip,
     /// The pod fits nowhere.
     Reject(Code, Vec<String>),
+    /// Nothing can be decided about the pod, and why.
+    Fail(String),
     /// It judges nodes.
     Run(Box<dyn Eval>),
     /// It judges nodes, and only those with these names come into question.
@@ -87,7 +89,8 @@ pub trait Eval: Send {
     /// Node-local: judges the nodes whose verdict still is a pass.
     fn filter(&self, _view: &View<'_>, _nodes: &[NodeId], _out: &mut [Verdict]) {}
 
-    /// The reasons behind a rejection by [`Eval::filter`], in upstream's words and order.
+    /// The reasons behind a rejection by [`Eval::filter`], in upstream's words and order; of a
+    /// [`Code::Error`] the text of the error.
     fn reasons(&self, _view: &View<'_>, _node: NodeId, _verdict: Verdict) -> Vec<String> {
         Vec::new()
     }

@@ -346,6 +346,13 @@ impl FailedNodes {
         self.counts.iter().copied()
     }
 
+    /// A node of which nothing could be said, if there is one.
+    #[must_use]
+    pub fn error(&self) -> Option<(Verdict, NodeId)> {
+        let (verdict, _, node) = self.iter().find(|(verdict, ..)| verdict.code == Code::Error)?;
+        Some((verdict, node))
+    }
+
     /// The plugins that rejected at least one node.
     #[must_use]
     pub fn rejectors(&self) -> PluginMask {

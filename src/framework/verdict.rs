@@ -10,6 +10,8 @@ pub enum Code {
     Unschedulable,
     /// The node will not do, and evicting pods does not help.
     UnschedulableAndUnresolvable,
+    /// Nothing can be said of the node, which ends the attempt.
+    Error,
 }
 
 impl Code {
@@ -20,6 +22,7 @@ impl Code {
             Self::Success => "Success",
             Self::Unschedulable => "Unschedulable",
             Self::UnschedulableAndUnresolvable => "UnschedulableAndUnresolvable",
+            Self::Error => "Error",
         }
     }
 }

@@ -5,6 +5,9 @@
 pub struct Labels(Vec<(Box<str>, Box<str>)>);
 
 impl Labels {
+    /// No labels.
+    pub const EMPTY: Self = Self(Vec::new());
+
     /// The value of `key`, if the object has that label.
     #[must_use]
     pub fn get(&self, key: &str) -> Option<&str> {

@@ -7,9 +7,12 @@ mod node;
 mod node_affinity;
 mod plugin_args;
 mod pod;
+mod pod_affinity;
+mod pod_volume;
 mod requests;
 mod selector;
 mod taints;
+mod topology_spread;
 
 pub use feature_gates::FeatureGates;
 pub use labels::{Labels, Namespace};
@@ -21,12 +24,13 @@ pub use plugin_args::{
     BalancedResources, NodeResourcesFitArgs, PluginArgs, ScoringStrategy, StrategyKind,
     WeightedResource,
 };
-pub use pod::{
-    AffinityTerm, HostPort, Pod, PodKey, ScheduledCondition, Unsupported, UnsupportedFeature,
-};
+pub use pod::{HostPort, Owner, Pod, PodKey, ScheduledCondition, Unsupported, UnsupportedFeature};
+pub use pod_affinity::{AffinityTerm, PodAffinity, WeightedTerm};
+pub use pod_volume::{PodVolume, VolumeSource};
 pub use requests::{
     Container, DEFAULT_MEMORY_BYTES, DEFAULT_MILLI_CPU, PodRequests, PodResources, ResourceList,
     StatusResources,
 };
 pub use selector::{LabelOperator, LabelRequirement, LabelSelector};
 pub use taints::{Effect, Taint, Toleration, TolerationOperator, UNSCHEDULABLE_TAINT_KEY};
+pub use topology_spread::SpreadConstraint;

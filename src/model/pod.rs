@@ -1,6 +1,8 @@
 //! A pod as the scheduler sees it.
 
-use super::{LabelSelector, Labels, NodeAffinity, PodRequests, Toleration};
+use super::{
+    Labels, NodeAffinity, PodAffinity, PodRequests, PodVolume, SpreadConstraint, Toleration,
+};
 
 /// Namespace and name of a pod, as people write it: `namespace/name`.
 #[derive(Clone, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -19,6 +21,7 @@ impl std::fmt::Display for PodKey {
 
 /// A pod, without what nobody here reads.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[expect(clippy::struct_excessive_bools, reason = "each is a fact of its own")]
 pub struct Pod {
     /// Namespace and name.
     pub key: PodKey,
@@ -57,8 +60,20 @@ pub struct Pod {
     /// Normalised names of the images of init containers, containers and image volumes, repetitions
     /// included.
     pub images: Vec<Box<str>>,
-    /// Its required pod anti-affinity.
-    pub required_anti_affinity: Vec<AffinityTerm>,
+    /// Its pod affinity and anti-affinity, if it has a term of either.
+    pub pod_affinity: Option<Box<PodAffinity>>,
+    /// Its topology spread constraints.
+    pub topology_spread: Vec<SpreadConstraint>,
+    /// Its volumes of the kinds that volume plugins judge.
+    pub volumes: Vec<PodVolume>,
+    /// The controller that it belongs to.
+    pub owner: Option<Owner>,
+    /// `status.nominatedNodeName`.
+    pub nominated_node: Option<Box<str>>,
+    /// `status.startTime` in seconds since 1970.
+    pub start_time: Option<i64>,
+    /// It has the condition DisruptionTarget, True, for the reason PreemptionByScheduler.
+    pub preempted: bool,
     /// Constraints that berth cannot honour yet; such a pod is held, never placed wrongly.
     pub unsupported: Vec<Unsupported>,
     /// Its condition PodScheduled, if it has one.
@@ -89,17 +104,17 @@ impl HostPort {
     }
 }
 
-/// A term of pod (anti-)affinity.
-#[derive(Clone, Debug, PartialEq, Eq, Hash)]
-pub struct AffinityTerm {
-    /// The pods meant; `None` matches none.
-    pub selector: Option<LabelSelector>,
-    /// Namespaces named; empty together with no selector means the owner's own.
-    pub namespaces: Vec<Box<str>>,
-    /// Namespaces selected by their labels.
-    pub namespace_selector: Option<LabelSelector>,
-    /// The node label whose equal values are one place.
-    pub topology_key: Box<str>,
+/// The controller that a pod belongs to.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Owner {
+    /// `apiVersion`, such as `apps/v1`.
+    pub api_version: Box<str>,
+    /// `kind`, such as `ReplicaSet`.
+    pub kind: Box<str>,
+    /// Its name.
+    pub name: Box<str>,
+    /// Its UID.
+    pub uid: Box<str>,
 }
 
 /// A part of a pod that berth cannot judge yet.

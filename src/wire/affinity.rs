@@ -1,14 +1,15 @@
-//! Affinity: whether there is any, and the required pod anti-affinity that other pods must respect.
-
-use std::collections::BTreeMap;
+//! Pod affinity and anti-affinity: all terms, compiled.
 
 use serde::Deserialize;
-use serde::de::IgnoredAny;
 
-use crate::model::{self, LabelOperator, LabelRequirement};
+use crate::model;
 
-use super::json::{List, string_map};
+use super::json::List;
 use super::node_affinity::NodeAffinity;
+use super::selector::LabelSelector;
+
+/// What is said of a list of terms in which a selector cannot be read.
+const UNREADABLE: &str = "a label selector cannot be read";
 
 #[derive(Clone, Debug, Default, Deserialize)]
 #[serde(default, expecting = "an object")]
@@ -16,65 +17,81 @@ pub(super) struct Affinity {
     #[serde(rename = "nodeAffinity")]
     pub(super) node: Option<NodeAffinity>,
     #[serde(rename = "podAffinity")]
-    pub(super) pod: Option<PodAffinity<IgnoredAny>>,
+    pub(super) pod: Option<PodAffinity>,
     #[serde(rename = "podAntiAffinity")]
-    pub(super) pod_anti: Option<PodAffinity<Term>>,
+    pub(super) pod_anti: Option<PodAffinity>,
 }
 
 #[derive(Clone, Debug, Default, Deserialize)]
 #[serde(default, expecting = "an object")]
-pub(super) struct PodAffinity<T> {
+pub(super) struct PodAffinity {
     #[serde(rename = "requiredDuringSchedulingIgnoredDuringExecution")]
-    required: List<T>,
+    required: List<Term>,
     #[serde(rename = "preferredDuringSchedulingIgnoredDuringExecution")]
-    preferred: List<IgnoredAny>,
+    preferred: List<WeightedTerm>,
 }
 
 #[derive(Clone, Debug, Default, Deserialize)]
 #[serde(default, rename_all = "camelCase", expecting = "an object")]
-pub(super) struct Term {
+struct WeightedTerm {
+    weight: Option<i32>,
+    pod_affinity_term: Option<Term>,
+}
+
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(default, rename_all = "camelCase", expecting = "an object")]
+struct Term {
     label_selector: Option<LabelSelector>,
     namespaces: List<Box<str>>,
     namespace_selector: Option<LabelSelector>,
     topology_key: Option<Box<str>>,
 }
 
-#[derive(Clone, Debug, Default, Deserialize)]
-#[serde(default, rename_all = "camelCase", expecting = "an object")]
-struct LabelSelector {
-    #[serde(deserialize_with = "string_map")]
-    match_labels: Option<BTreeMap<String, String>>,
-    match_expressions: List<Requirement>,
-}
-
-#[derive(Clone, Debug, Default, Deserialize)]
-#[serde(default, expecting = "an object")]
-pub(super) struct Requirement {
-    pub(super) key: Option<Box<str>>,
-    pub(super) operator: Option<Box<str>>,
-    pub(super) values: List<Box<str>>,
-}
-
-impl<T> PodAffinity<T> {
+impl PodAffinity {
     pub(super) fn has_terms(&self) -> bool {
         !self.required.is_empty() || !self.preferred.is_empty()
     }
 }
 
-impl PodAffinity<Term> {
-    /// The required terms.
+impl Affinity {
+    /// All terms; `None` where there is none.
     ///
     /// A selector that cannot be read must not lose the pod, which uses its node all the same. Upstream
-    /// then goes on with none of the terms of this list and says nothing, and so does this. A pod that is
-    /// not bound yet is not placed without them: its affinity stands in `unsupported` too.
-    ///
-    /// `matchLabelKeys` are not looked at: the API server writes them into the selectors when the pod is
-    /// created.
-    ///
-    /// Upstream: framework.NewPodInfo and `GetAffinityTerms`, v1.37.
-    pub(super) fn required_terms(&self) -> Vec<model::AffinityTerm> {
-        let terms = self.required.iter().map(Term::to_model);
-        terms.collect::<Option<_>>().unwrap_or_default()
+    /// then goes on with none of the terms of that list, and so does this.
+    pub(super) fn pod_terms(&self) -> Option<Box<model::PodAffinity>> {
+        if ![&self.pod, &self.pod_anti].into_iter().flatten().any(PodAffinity::has_terms) {
+            return None;
+        }
+        let mut all = model::PodAffinity::default();
+        let mut broken = false;
+        if let Some(pod) = &self.pod {
+            all.required = compiled(&pod.required, Term::to_model, &mut broken);
+            all.preferred = compiled(&pod.preferred, WeightedTerm::to_model, &mut broken);
+        }
+        if let Some(anti) = &self.pod_anti {
+            all.anti_required = compiled(&anti.required, Term::to_model, &mut broken);
+            all.anti_preferred = compiled(&anti.preferred, WeightedTerm::to_model, &mut broken);
+        }
+        all.error = broken.then(|| UNREADABLE.into());
+        Some(Box::new(all))
+    }
+}
+
+/// All terms of a list, or none where one cannot be read.
+fn compiled<T, U>(terms: &[T], compile: impl Fn(&T) -> Option<U>, broken: &mut bool) -> Vec<U> {
+    terms.iter().map(compile).collect::<Option<_>>().unwrap_or_else(|| {
+        *broken = true;
+        Vec::new()
+    })
+}
+
+impl WeightedTerm {
+    fn to_model(&self) -> Option<model::WeightedTerm> {
+        let term = self
+            .pod_affinity_term
+            .as_ref()
+            .map_or_else(|| Term::default().to_model(), Term::to_model)?;
+        Some(model::WeightedTerm { weight: self.weight.unwrap_or_default(), term })
     }
 }
 
@@ -91,84 +108,4 @@ impl Term {
             topology_key: self.topology_key.clone().unwrap_or_default(),
         })
     }
-}
-
-impl LabelSelector {
-    /// The selector, its requirements by key; `None` where upstream finds it wrong.
-    ///
-    /// Upstream: metav1.LabelSelectorAsSelector, v1.37.
-    fn to_model(&self) -> Option<model::LabelSelector> {
-        let labels = self.match_labels.iter().flatten();
-        let equal = labels.map(|(key, value)| LabelRequirement {
-            key: key.as_str().into(),
-            operator: LabelOperator::In,
-            values: vec![value.as_str().into()],
-        });
-        let listed = self.match_expressions.iter().map(Requirement::to_model);
-        let all = equal.map(Some).chain(listed);
-        let all = all.map(|requirement| requirement.filter(is_valid));
-        let mut requirements = all.collect::<Option<Vec<_>>>()?;
-        requirements.sort_by(|a, b| a.key.cmp(&b.key));
-        Some(model::LabelSelector { requirements })
-    }
-}
-
-impl Requirement {
-    fn to_model(&self) -> Option<LabelRequirement> {
-        let operator = match self.operator.as_deref().unwrap_or_default() {
-            "In" => LabelOperator::In,
-            "NotIn" => LabelOperator::NotIn,
-            "Exists" => LabelOperator::Exists,
-            "DoesNotExist" => LabelOperator::DoesNotExist,
-            _ => return None,
-        };
-        Some(LabelRequirement {
-            key: self.key.clone().unwrap_or_default(),
-            operator,
-            values: self.values.to_vec(),
-        })
-    }
-}
-
-/// Upstream: labels.NewRequirement, v1.37.
-fn is_valid(requirement: &LabelRequirement) -> bool {
-    let named = match requirement.operator {
-        LabelOperator::In | LabelOperator::NotIn => !requirement.values.is_empty(),
-        LabelOperator::Exists | LabelOperator::DoesNotExist => requirement.values.is_empty(),
-    };
-    named && is_label_key(&requirement.key) && requirement.values.iter().all(|v| is_label_value(v))
-}
-
-/// A word, or nothing.
-pub(super) fn is_label_value(value: &str) -> bool {
-    value.is_empty() || is_label_word(value)
-}
-
-/// A word, after a DNS subdomain and a slash where it has a prefix.
-pub(super) fn is_label_key(key: &str) -> bool {
-    match key.split_once('/') {
-        None => is_label_word(key),
-        Some((prefix, word)) => is_label_word(word) && is_subdomain(prefix),
-    }
-}
-
-/// 1 to 63 letters, digits, `-`, `_` and `.`, with a letter or digit at both ends.
-fn is_label_word(word: &str) -> bool {
-    let bytes = word.as_bytes();
-    let ends = [bytes.first(), bytes.last()];
-    bytes.len() <= 63
-        && ends.iter().all(|end| end.is_some_and(u8::is_ascii_alphanumeric))
-        && bytes.iter().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'-' | b'_' | b'.'))
-}
-
-/// At most 253 characters: labels of small letters, digits and `-`, joined by points.
-fn is_subdomain(name: &str) -> bool {
-    let inner = |b: u8| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'-';
-    name.len() <= 253
-        && name.split('.').all(|label| {
-            !label.is_empty()
-                && label.bytes().all(inner)
-                && !label.starts_with('-')
-                && !label.ends_with('-')
-        })
 }

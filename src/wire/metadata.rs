@@ -1,15 +1,15 @@
-//! Metadata without what makes most of it: managed fields, annotations, owners.
+//! Metadata without what makes most of it: managed fields, annotations, owners that are not the controller.
 
 use std::collections::BTreeMap;
 
-use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::{OwnerReference, Time};
 use kube::core::ObjectMeta;
 use serde::{Deserialize, Deserializer};
 
-use crate::model::Labels;
+use crate::model::{Labels, Owner};
 
 use super::error::FieldError;
-use super::json::string_map;
+use super::json::{List, Text, string_map};
 
 /// The fields that are kept.
 #[derive(Default, Deserialize)]
@@ -23,6 +23,8 @@ struct Trimmed {
     #[serde(default, deserialize_with = "string_map")]
     labels: Option<BTreeMap<String, String>>,
     deletion_timestamp: Option<Time>,
+    #[serde(default, deserialize_with = "controller")]
+    owner_references: Option<OwnerReference>,
 }
 
 /// Decodes metadata; every field that is not named above stays empty. To be used with
@@ -40,7 +42,48 @@ where
         generation: kept.generation,
         labels: kept.labels,
         deletion_timestamp: kept.deletion_timestamp,
+        owner_references: kept.owner_references.map(|owner| vec![owner]),
         ..ObjectMeta::default()
+    })
+}
+
+/// The controller among the owners.
+fn controller<'de, D>(deserializer: D) -> Result<Option<OwnerReference>, D::Error>
+where
+    D: Deserializer<'de>,
+{
+    #[derive(Default, Deserialize)]
+    #[serde(default, rename_all = "camelCase", expecting = "an object")]
+    struct Reference<'a> {
+        #[serde(borrow)]
+        api_version: Text<'a>,
+        #[serde(borrow)]
+        kind: Text<'a>,
+        #[serde(borrow)]
+        name: Text<'a>,
+        #[serde(borrow)]
+        uid: Text<'a>,
+        controller: Option<bool>,
+    }
+    let all = List::<Reference<'de>>::deserialize(deserializer)?;
+    let controller = all.iter().find(|owner| owner.controller == Some(true));
+    Ok(controller.map(|owner| OwnerReference {
+        api_version: owner.api_version.0.to_string(),
+        kind: owner.kind.0.to_string(),
+        name: owner.name.0.to_string(),
+        uid: owner.uid.0.to_string(),
+        ..OwnerReference::default()
+    }))
+}
+
+/// The controller that the object belongs to.
+pub(super) fn owner(metadata: &ObjectMeta) -> Option<Owner> {
+    let owner = metadata.owner_references.as_ref()?.first()?;
+    Some(Owner {
+        api_version: owner.api_version.as_str().into(),
+        kind: owner.kind.as_str().into(),
+        name: owner.name.as_str().into(),
+        uid: owner.uid.as_str().into(),
     })
 }
 

@@ -20,8 +20,11 @@ mod object;
 mod pod;
 mod pod_requests;
 mod pod_to_model;
+mod selector;
 mod status;
+mod topology_spread;
 mod unsupported;
+mod volume;
 
 #[cfg(test)]
 mod tests;

@@ -4,8 +4,8 @@ use serde::Deserialize;
 
 use crate::model::{self, NodeOperator, NodeRequirement, NodeSelectorTerm, PreferredTerm};
 
-use super::affinity::{Requirement, is_label_key, is_label_value};
 use super::json::List;
+use super::selector::{Requirement, is_label_key, is_label_value};
 
 #[derive(Clone, Debug, Default, Deserialize)]
 #[serde(default, expecting = "an object")]

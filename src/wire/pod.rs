@@ -15,6 +15,8 @@ use super::json::{List, Text, or_default, string_map};
 use super::metadata::{self, core_kind};
 use super::node::effect;
 use super::status::PodStatus;
+use super::topology_spread::SpreadConstraint;
+use super::volume::Volume;
 
 /// A pod, trimmed.
 #[derive(Clone, Debug, Default, Deserialize)]
@@ -43,7 +45,7 @@ pub(super) struct PodSpec {
     #[serde(deserialize_with = "string_map")]
     pub(super) node_selector: Option<BTreeMap<String, String>>,
     pub(super) affinity: Option<Affinity>,
-    pub(super) topology_spread_constraints: List<IgnoredAny>,
+    pub(super) topology_spread_constraints: List<SpreadConstraint>,
     pub(super) resource_claims: List<IgnoredAny>,
     pub(super) host_network: Option<bool>,
     pub(super) host_users: Option<bool>,
@@ -107,32 +109,6 @@ pub(super) struct VolumeMount {
 #[serde(default, expecting = "an object")]
 pub(super) struct SchedulingGate {
     pub(super) name: Option<Box<str>>,
-}
-
-/// A volume: an image, or whether it is of a kind that a volume plugin judges.
-#[derive(Clone, Debug, Default, Deserialize)]
-#[serde(default, rename_all = "camelCase", expecting = "an object")]
-pub(super) struct Volume {
-    pub(super) image: Option<ImageVolume>,
-    pub(super) persistent_volume_claim: Option<IgnoredAny>,
-    pub(super) ephemeral: Option<IgnoredAny>,
-    pub(super) gce_persistent_disk: Option<IgnoredAny>,
-    pub(super) aws_elastic_block_store: Option<IgnoredAny>,
-    pub(super) iscsi: Option<IgnoredAny>,
-    pub(super) rbd: Option<IgnoredAny>,
-    pub(super) azure_disk: Option<IgnoredAny>,
-    pub(super) azure_file: Option<IgnoredAny>,
-    pub(super) cinder: Option<IgnoredAny>,
-    #[serde(rename = "vsphereVolume")]
-    pub(super) vsphere: Option<IgnoredAny>,
-    #[serde(rename = "portworxVolume")]
-    pub(super) portworx: Option<IgnoredAny>,
-}
-
-#[derive(Clone, Debug, Default, Deserialize)]
-#[serde(default, expecting = "an object")]
-pub(super) struct ImageVolume {
-    pub(super) reference: Option<Box<str>>,
 }
 
 #[derive(Clone, Debug)]

@@ -3,12 +3,14 @@
 
 use crate::model::{self, HostPort, PodKey, normalized_image_name};
 
-use super::affinity::PodAffinity;
+use super::affinity::Affinity;
 use super::error::{FieldError, ObjectError};
 use super::metadata::{self, text};
 use super::pod::{Pod, PodSpec};
 use super::pod_requests::pod_resources;
+use super::topology_spread::SpreadConstraint;
 use super::unsupported::unsupported;
+use super::volume::Volume;
 
 const DEFAULT_NAMESPACE: &str = "default";
 const DEFAULT_SCHEDULER: &str = "default-scheduler";
@@ -70,11 +72,16 @@ impl Pod {
             host_ports: spec.host_ports(),
             requests: resources.requests(),
             images: spec.images(),
-            required_anti_affinity: {
-                let affinity = spec.affinity.as_ref();
-                let anti = affinity.and_then(|affinity| affinity.pod_anti.as_ref());
-                anti.map(PodAffinity::required_terms).unwrap_or_default()
+            pod_affinity: spec.affinity.as_ref().and_then(Affinity::pod_terms),
+            topology_spread: {
+                let constraints = spec.topology_spread_constraints.iter();
+                constraints.map(SpreadConstraint::to_model).collect()
             },
+            volumes: spec.volumes.iter().filter_map(Volume::to_model).collect(),
+            owner: metadata::owner(metadata),
+            nominated_node: status.nominated_node_name.clone().filter(|name| !name.is_empty()),
+            start_time: status.start_time.as_ref().map(|time| time.0.as_second()),
+            preempted: status.conditions.preempted,
             unsupported: unsupported(spec, &resources),
             scheduled_condition: status.conditions.scheduled.clone(),
             key,

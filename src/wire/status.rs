@@ -1,5 +1,6 @@
-//! A pod's status: what it really uses, whether it is finished, and two of its conditions.
+//! A pod's status: what it really uses, whether it is finished, when it began, and three of its conditions.
 
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
 use serde::{Deserialize, Deserializer};
 
 use crate::model::ScheduledCondition;
@@ -18,6 +19,8 @@ pub(super) struct PodStatus {
     pub(super) init_container_statuses: List<ContainerStatus>,
     pub(super) allocated_resources: Option<Amounts>,
     pub(super) resources: Option<StatusResources>,
+    pub(super) nominated_node_name: Option<Box<str>>,
+    pub(super) start_time: Option<Time>,
 }
 
 #[derive(Clone, Debug, Default, Deserialize)]
@@ -40,6 +43,8 @@ pub(super) struct Conditions {
     pub(super) scheduled: Option<ScheduledCondition>,
     /// `PodResizePending` has the reason Infeasible.
     pub(super) resize_infeasible: bool,
+    /// `DisruptionTarget` is True for the reason PreemptionByScheduler.
+    pub(super) preempted: bool,
 }
 
 impl PodStatus {
@@ -88,6 +93,9 @@ impl<'de> Deserialize<'de> for Conditions {
             }),
             resize_infeasible: first("PodResizePending")
                 .is_some_and(|condition| condition.reason.0 == "Infeasible"),
+            preempted: first("DisruptionTarget").is_some_and(|condition| {
+                condition.status.0 == "True" && condition.reason.0 == "PreemptionByScheduler"
+            }),
         })
     }
 }

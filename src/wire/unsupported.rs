@@ -1,10 +1,10 @@
 //! What in a pod's spec berth cannot judge yet, so that such a pod is held and not placed wrongly. Each
 //! rule is upstream's rule of when the plugin in question has something to say.
 
-use crate::model::{self, PodResources, Unsupported, UnsupportedFeature};
+use crate::model::{self, PodResources, Unsupported, UnsupportedFeature, VolumeSource};
 
 use super::affinity::PodAffinity;
-use super::pod::{Container, PodSpec, Volume};
+use super::pod::{Container, PodSpec};
 
 /// Prefix of the resources that a `DeviceClass` stands for.
 ///
@@ -16,7 +16,8 @@ const DEVICE_CLASS_PREFIX: &str = "deviceclass.resource.kubernetes.io/";
 pub(super) fn unsupported(spec: &PodSpec, resources: &PodResources) -> Vec<Unsupported> {
     let mut found = Found(Vec::new());
     for (i, volume) in spec.volumes.iter().enumerate() {
-        if let Some(kind) = volume.judged() {
+        if let Some(volume) = volume.to_model() {
+            let kind = field(&volume.source);
             found.add(UnsupportedFeature::Volumes, format!("spec.volumes[{i}].{kind}"));
         }
     }
@@ -41,26 +42,20 @@ impl Found {
     }
 }
 
-impl Volume {
-    /// Its kind, if it is one that a volume plugin judges.
-    ///
-    /// Upstream: `VolumeRestrictions` needsRestrictionsCheck, `NodeVolumeLimits` CSILimits.PreFilter with
-    /// `IsInlineMigratable`, `VolumeBinding` podHasPVCs, `VolumeZone` getPVbyPod, v1.37.
-    fn judged(&self) -> Option<&'static str> {
-        let kinds = [
-            (self.persistent_volume_claim, "persistentVolumeClaim"),
-            (self.ephemeral, "ephemeral"),
-            (self.gce_persistent_disk, "gcePersistentDisk"),
-            (self.aws_elastic_block_store, "awsElasticBlockStore"),
-            (self.iscsi, "iscsi"),
-            (self.rbd, "rbd"),
-            (self.azure_disk, "azureDisk"),
-            (self.azure_file, "azureFile"),
-            (self.cinder, "cinder"),
-            (self.vsphere, "vsphereVolume"),
-            (self.portworx, "portworxVolume"),
-        ];
-        kinds.into_iter().find_map(|(there, name)| there.map(|_| name))
+/// The name of a source's field.
+fn field(source: &VolumeSource) -> &'static str {
+    match source {
+        VolumeSource::Claim { .. } => "persistentVolumeClaim",
+        VolumeSource::Ephemeral => "ephemeral",
+        VolumeSource::GcePersistentDisk { .. } => "gcePersistentDisk",
+        VolumeSource::AwsElasticBlockStore { .. } => "awsElasticBlockStore",
+        VolumeSource::Iscsi { .. } => "iscsi",
+        VolumeSource::Rbd { .. } => "rbd",
+        VolumeSource::AzureDisk { .. } => "azureDisk",
+        VolumeSource::AzureFile { .. } => "azureFile",
+        VolumeSource::Cinder { .. } => "cinder",
+        VolumeSource::Vsphere { .. } => "vsphereVolume",
+        VolumeSource::Portworx { .. } => "portworxVolume",
     }
 }
 

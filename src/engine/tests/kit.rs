@@ -267,7 +267,8 @@ impl TestPod {
     pub(super) fn repels(mut self, key: &str, value: &str) -> Self {
         let values = vec![value.into()];
         let requirement = LabelRequirement { key: key.into(), operator: LabelOperator::In, values };
-        self.0.required_anti_affinity.push(AffinityTerm {
+        let affinity = self.0.pod_affinity.get_or_insert_default();
+        affinity.anti_required.push(AffinityTerm {
             selector: Some(LabelSelector { requirements: vec![requirement] }),
             namespaces: Vec::new(),
             namespace_selector: None,

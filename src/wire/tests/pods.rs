@@ -30,7 +30,9 @@ fn metadata_is_trimmed() {
     assert_eq!(metadata.labels.as_ref().map(std::collections::BTreeMap::len), Some(5));
     assert!(metadata.deletion_timestamp.is_some());
     assert!(metadata.managed_fields.is_none() && metadata.annotations.is_none());
-    assert!(metadata.owner_references.is_none() && metadata.creation_timestamp.is_none());
+    assert!(metadata.creation_timestamp.is_none());
+    let owners: Vec<_> = metadata.owner_references.iter().flatten().map(|o| &*o.kind).collect();
+    assert_eq!(owners, ["ReplicaSet"], "the controller");
 }
 
 #[test]
@@ -132,7 +134,7 @@ fn required_anti_affinity_is_compiled() {
         values: values.iter().map(|value| (*value).into()).collect(),
     };
     let pod = full().to_model().unwrap();
-    let [term] = &*pod.required_anti_affinity else { panic!("one term") };
+    let [term] = &*pod.pod_affinity.unwrap().anti_required else { panic!("one term") };
     let selector = LabelSelector {
         requirements: vec![
             requirement("app", LabelOperator::NotIn, &["a", "b"]),
@@ -175,7 +177,7 @@ fn one_wrong_selector_drops_all_terms_and_keeps_the_pod() {
             {"labelSelector": selector, "topologyKey": "zone"}]);
         let required = "requiredDuringSchedulingIgnoredDuringExecution";
         let pod = pod(json!({"affinity": {"podAntiAffinity": {required: terms}}}));
-        assert_eq!(pod.required_anti_affinity.len(), want, "{selector}");
+        assert_eq!(pod.pod_affinity.unwrap().anti_required.len(), want, "{selector}");
         assert_eq!(pod.unsupported.len(), 1, "{selector}");
     }
 }

@@ -1,0 +1,77 @@
+//! Classes of pods: pods that spreading, affinity and disruption budgets cannot tell apart. Kept once, with
+//! how many pods of each are on every node, so that nobody walks all pods.
+
+use crate::model::{Labels, Pod, PodAffinity};
+use crate::units::NodeId;
+
+use super::Cluster;
+
+/// What pods of one class have in common.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
+pub struct PodClass {
+    /// The namespace.
+    pub namespace: Box<str>,
+    /// The labels.
+    pub labels: Labels,
+    /// They are being deleted.
+    pub terminating: bool,
+    /// Their pod affinity and anti-affinity.
+    pub affinity: Option<Box<PodAffinity>>,
+}
+
+impl PodClass {
+    /// The class of `pod`.
+    #[must_use]
+    pub fn of(pod: &Pod) -> Self {
+        Self {
+            namespace: pod.key.namespace.clone(),
+            labels: pod.labels.clone(),
+            terminating: pod.terminating,
+            affinity: pod.pod_affinity.clone(),
+        }
+    }
+}
+
+impl Cluster {
+    /// All classes of pods that are known, with their numbers, and how many pods of each are on a node.
+    pub fn classes(&self) -> impl Iterator<Item = (u32, &PodClass, u32)> {
+        let placed = |class: u32| self.class_pods.get(class as usize).copied().unwrap_or_default();
+        self.classes.iter().map(move |(number, class)| (number, class, placed(number)))
+    }
+
+    /// One more than the largest number of a class.
+    #[must_use]
+    pub fn classes_bound(&self) -> usize {
+        self.classes.bound()
+    }
+
+    /// The class of this number, while a pod has it.
+    #[must_use]
+    pub fn class(&self, number: u32) -> Option<&PodClass> {
+        self.classes.get(number)
+    }
+
+    /// The classes of the pods on `node`, and how many pods each has there, in no particular order.
+    #[must_use]
+    pub fn classes_on(&self, node: NodeId) -> &[(u32, u32)] {
+        &self.node_classes[node]
+    }
+
+    /// Counts a pod of `class` on `node` (`sign` 1), or no more (-1).
+    pub(super) fn count_class(&mut self, class: u32, node: NodeId, sign: i64) {
+        if self.class_pods.len() <= class as usize {
+            self.class_pods.resize(class as usize + 1, 0);
+        }
+        let on_node = &mut self.node_classes[node];
+        let at = on_node.iter().position(|(other, _)| *other == class);
+        match (at, sign) {
+            (Some(at), 1) => on_node[at].1 += 1,
+            (None, 1) => on_node.push((class, 1)),
+            (Some(at), _) if on_node[at].1 > 1 => on_node[at].1 -= 1,
+            (Some(at), _) => drop(on_node.swap_remove(at)),
+            (None, _) => debug_assert!(false, "a pod is not counted that was not there"),
+        }
+        let all = &mut self.class_pods[class as usize];
+        *all = if sign == 1 { *all + 1 } else { all.saturating_sub(1) };
+    }
+}
