@@ -8,11 +8,13 @@
 
 mod args;
 mod args_affinity;
-mod args_later;
+mod args_pods;
 mod args_resources;
+mod args_volumes;
 mod defaults;
 mod duration;
 mod error;
+mod extenders;
 mod gates;
 mod merge;
 mod names;
@@ -30,6 +32,7 @@ use std::path::{Path, PathBuf};
 
 pub use duration::parse_duration;
 pub use error::{ConfigError, ConfigErrors};
+pub use extenders::{Extender, ExtenderTls, ManagedResource, Pem};
 pub use gates::{GateErrors, Gates};
 
 use crate::framework::{PluginInfo, ProfileSpec};
@@ -54,6 +57,8 @@ pub const LEADER_ELECTION_UNSUPPORTED: &str =
 pub struct Configuration {
     /// The profiles; at least one, each with a name of its own.
     pub profiles: Vec<ProfileSpec>,
+    /// Who else is asked about pods, in the order of asking.
+    pub extenders: Vec<Extender>,
     /// How to talk to the API server.
     pub client: ClientConnection,
     /// The first wait of a pod that failed; doubles with each failure.
@@ -115,6 +120,7 @@ impl Configuration {
         profile.args.gates = gates;
         Self {
             profiles: vec![profile],
+            extenders: Vec::new(),
             client: ClientConnection::default(),
             pod_initial_backoff: BACKOFF_INITIAL,
             pod_max_backoff: BACKOFF_MAX,
@@ -225,6 +231,7 @@ impl Checked {
     /// What the file means. Takes the fields that mean something apart, so that none is forgotten.
     fn compile(self) -> Configuration {
         let Self { file, gates, mut profiles, warnings } = self;
+        let ignored = extenders::ignored_resources(&file.extenders);
         for (spec, profile) in profiles.iter_mut().zip(file.profiles) {
             spec.args.gates = gates;
             let percentage =
@@ -237,7 +244,14 @@ impl Checked {
                     Meaning::Fit(args) => spec.args.node_resources_fit = args,
                     Meaning::Balanced(resources) => spec.args.balanced_resources = resources,
                     Meaning::Affinity(affinity) => spec.args.added_affinity = affinity,
+                    Meaning::Preemption(args) => spec.args.default_preemption = args,
+                    Meaning::PodAffinity(args) => spec.args.inter_pod_affinity = args,
+                    Meaning::Spread(spread) => spec.args.default_spread = spread,
+                    Meaning::Volumes(args) => spec.args.volume_binding = args,
                 }
+            }
+            if let Some(ignored) = &ignored {
+                spec.args.node_resources_fit.ignored_resources.clone_from(ignored);
             }
         }
         let seconds = |seconds: Option<i64>| {
@@ -245,6 +259,7 @@ impl Checked {
         };
         Configuration {
             profiles,
+            extenders: extenders::compile(file.extenders),
             client: compile_client(file.client_connection),
             pod_initial_backoff: seconds(file.pod_initial_backoff_seconds),
             pod_max_backoff: seconds(file.pod_max_backoff_seconds),

@@ -21,7 +21,8 @@ pub use node_affinity::{
     NodeAffinity, NodeOperator, NodeRequirement, NodeSelectorTerm, PreferredTerm,
 };
 pub use plugin_args::{
-    BalancedResources, NodeResourcesFitArgs, PluginArgs, ScoringStrategy, StrategyKind,
+    BalancedResources, DefaultPreemptionArgs, DefaultSpread, InterPodAffinityArgs,
+    NodeResourcesFitArgs, PluginArgs, ScoringStrategy, StrategyKind, VolumeBindingArgs,
     WeightedResource,
 };
 pub use pod::{HostPort, Owner, Pod, PodKey, ScheduledCondition, Unsupported, UnsupportedFeature};

@@ -1,6 +1,7 @@
 //! Tables of configuration files: what is read from the good ones, what is said about the others.
 
 mod args;
+mod extenders;
 mod good;
 mod lists;
 mod printed;
