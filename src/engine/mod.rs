@@ -18,7 +18,7 @@ pub use event::{
     AttemptId, BindOutcome, Decision, DecisionVerdict, Effect, Event, FailedCondition, Kind,
     NoticeLevel, PodRef, Report,
 };
-pub use query::{NodeVerdict, PodAnswer};
+pub use query::{NodeVerdict, PodAnswer, PreemptionAnswer};
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -258,6 +258,7 @@ fn node_actions(change: NodeChange) -> impl Iterator<Item = Action> {
         update(change.taints, Action::UPDATE_NODE_TAINT),
         update(change.allocatable, Action::UPDATE_NODE_ALLOCATABLE),
         update(change.labels, Action::UPDATE_NODE_LABEL),
+        update(change.declared_features, Action::UPDATE_NODE_DECLARED_FEATURE),
     ]
     .into_iter()
     .flatten()

@@ -23,6 +23,7 @@ mod persistent_volume;
 mod pod;
 mod pod_requests;
 mod pod_to_model;
+mod required_features;
 mod selector;
 mod status;
 mod storage;
