@@ -19,8 +19,8 @@ pub use node_affinity::{
     NodeAffinity, NodeOperator, NodeRequirement, NodeSelectorTerm, PreferredTerm,
 };
 pub use plugin_args::{
-    BalancedResources, NodeResourcesFitArgs, PluginArgs, ScoringStrategy, StrategyKind,
-    WeightedResource,
+    BalancedResources, NodeResourcesFitArgs, PluginArgs, PodTopologySpreadArgs, ScoringStrategy,
+    StrategyKind, WeightedResource,
 };
 pub use pod::{HostPort, Owner, Pod, PodKey, ScheduledCondition, Unsupported, UnsupportedFeature};
 pub use pod_affinity::{AffinityTerm, PodAffinity, WeightedTerm};
@@ -31,4 +31,4 @@ pub use requests::{
 };
 pub use selector::{LabelOperator, LabelRequirement, LabelSelector};
 pub use taints::{Effect, Taint, Toleration, TolerationOperator, UNSCHEDULABLE_TAINT_KEY};
-pub use topology_spread::SpreadConstraint;
+pub use topology_spread::{SpreadConstraint, WhenUnsatisfiable};

@@ -1,7 +1,7 @@
 //! What a profile's `pluginConfig` says to the plugins that have something to be told, as plain values.
 //! Made by `config`, read by `plugins`.
 
-use super::NodeAffinity;
+use super::{NodeAffinity, SpreadConstraint};
 
 /// The args of one profile's plugins; the default is upstream's.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -12,6 +12,23 @@ pub struct PluginArgs {
     pub balanced_resources: BalancedResources,
     /// Of NodeAffinity: an affinity added to that of every pod.
     pub added_affinity: Option<NodeAffinity>,
+    /// Of PodTopologySpread.
+    pub pod_topology_spread: PodTopologySpreadArgs,
+}
+
+/// Args of PodTopologySpread: how pods without constraints of their own are spread.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct PodTopologySpreadArgs {
+    /// `defaultingType: System`, the default: by upstream's own constraints, over hosts and zones.
+    pub system_defaulted: bool,
+    /// With `defaultingType: List` the constraints, which have no selectors.
+    pub default_constraints: Vec<SpreadConstraint>,
+}
+
+impl Default for PodTopologySpreadArgs {
+    fn default() -> Self {
+        Self { system_defaulted: true, default_constraints: Vec::new() }
+    }
 }
 
 /// Args of NodeResourcesFit.

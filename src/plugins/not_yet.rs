@@ -7,10 +7,10 @@ use crate::framework::{
 use crate::model::{Pod, UnsupportedFeature};
 
 /// What a start line says of scores that are missing and hold nothing.
-pub const NOT_YET: &str = "not supported yet: default topology spreading and existing pods' affinity \
-                           terms are not scored; status.nominatedNodeName is not read; pods with \
-                           volumes that need a plugin, spread constraints, pod \
-                           affinity, resource claims or required node features are held unschedulable";
+pub const NOT_YET: &str = "not supported yet: existing pods' affinity terms are not scored; \
+                           status.nominatedNodeName is not read; pods with \
+                           volumes that need a plugin, pod affinity, \
+                           resource claims or required node features are held unschedulable";
 
 macro_rules! not_yet {
     ($constant:ident, $name:literal, $feature:ident, $weight:literal, [$($point:ident),*],
@@ -56,14 +56,6 @@ not_yet!(
     0,
     [PreFilter, Filter],
     "volumes that a volume plugin judges"
-);
-not_yet!(
-    POD_TOPOLOGY_SPREAD,
-    "PodTopologySpread",
-    TopologySpread,
-    2,
-    [PreFilter, Filter, PreScore, Score],
-    "topology spread constraints"
 );
 not_yet!(
     INTER_POD_AFFINITY,

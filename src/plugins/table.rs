@@ -5,7 +5,7 @@ use crate::framework::PluginInfo;
 use super::{
     default_binder, default_preemption, image_locality, node_affinity, node_name, node_ports,
     node_resources_balanced_allocation, node_resources_fit, node_unschedulable, not_yet,
-    priority_sort, scheduling_gates, taint_toleration,
+    pod_topology_spread, priority_sort, scheduling_gates, taint_toleration,
 };
 
 /// All built-in plugins. This order is the order in which a node's first rejection is found.
@@ -22,7 +22,7 @@ pub static PLUGINS: &[PluginInfo] = &[
     not_yet::NODE_VOLUME_LIMITS,
     not_yet::VOLUME_BINDING,
     not_yet::VOLUME_ZONE,
-    not_yet::POD_TOPOLOGY_SPREAD,
+    pod_topology_spread::INFO,
     not_yet::INTER_POD_AFFINITY,
     not_yet::DYNAMIC_RESOURCES,
     default_preemption::INFO,

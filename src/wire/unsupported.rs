@@ -21,9 +21,6 @@ pub(super) fn unsupported(spec: &PodSpec, resources: &PodResources) -> Vec<Unsup
             found.add(UnsupportedFeature::Volumes, format!("spec.volumes[{i}].{kind}"));
         }
     }
-    if !spec.topology_spread_constraints.is_empty() {
-        found.add(UnsupportedFeature::TopologySpread, "spec.topologySpreadConstraints");
-    }
     pod_affinity(spec, &mut found);
     if !spec.resource_claims.is_empty() {
         found.add(UnsupportedFeature::ResourceClaims, "spec.resourceClaims");

@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 
 use crate::model::UnsupportedFeature::{
-    self, DeclaredFeatures, PodAffinity, ResourceClaims, TopologySpread, Volumes,
+    self, DeclaredFeatures, PodAffinity, ResourceClaims, Volumes,
 };
 
 use super::pod;
@@ -38,10 +38,7 @@ fn affinity_and_spreading() {
             json!({"affinity": {"podAntiAffinity": {required: [], preferred: [{}]}}}),
             vec![(PodAffinity, "spec.affinity.podAntiAffinity")],
         ),
-        (
-            json!({"topologySpreadConstraints": [{"maxSkew": 1}]}),
-            vec![(TopologySpread, "spec.topologySpreadConstraints")],
-        ),
+        (json!({"topologySpreadConstraints": [{"maxSkew": 1}]}), vec![]),
         // Behind a gate that is off.
         (json!({"schedulingGroup": {"podGroupName": "g"}}), vec![]),
     ]);
