@@ -3,6 +3,7 @@
 mod bad_days;
 mod kit;
 mod measured;
+mod objects;
 mod property;
 mod waiting;
 
