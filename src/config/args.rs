@@ -7,8 +7,8 @@
 use super::reader::Reader;
 use super::v1::API_VERSION;
 use super::value::Value;
-use super::{args_affinity, args_later, args_resources};
-use crate::model::{BalancedResources, NodeAffinity, NodeResourcesFitArgs};
+use super::{args_affinity, args_later, args_resources, args_spread};
+use crate::model::{BalancedResources, NodeAffinity, NodeResourcesFitArgs, PodTopologySpreadArgs};
 
 /// The plugins that have args.
 pub(super) const WITH_ARGS: [&str; 8] = [
@@ -42,6 +42,8 @@ pub(super) enum Meaning {
     Balanced(BalancedResources),
     /// NodeAffinity.
     Affinity(Option<NodeAffinity>),
+    /// PodTopologySpread.
+    Spread(PodTopologySpreadArgs),
 }
 
 /// Reads the args of `plugin` at the current path; null is the defaults. `None` for a plugin without
@@ -59,7 +61,7 @@ pub(super) fn read(
         "DefaultPreemption" => later(reader, value, args_later::default_preemption),
         "DynamicResources" => later(reader, value, args_later::dynamic_resources),
         "InterPodAffinity" => later(reader, value, args_later::inter_pod_affinity),
-        "PodTopologySpread" => later(reader, value, args_later::pod_topology_spread),
+        "PodTopologySpread" => args_spread::read(reader, value),
         "VolumeBinding" => later(reader, value, args_later::volume_binding),
         _ => return None,
     };

@@ -10,6 +10,7 @@ mod args;
 mod args_affinity;
 mod args_later;
 mod args_resources;
+mod args_spread;
 mod defaults;
 mod duration;
 mod error;
@@ -219,6 +220,7 @@ impl Checked {
                     Meaning::Fit(args) => spec.args.node_resources_fit = args,
                     Meaning::Balanced(resources) => spec.args.balanced_resources = resources,
                     Meaning::Affinity(affinity) => spec.args.added_affinity = affinity,
+                    Meaning::Spread(args) => spec.args.pod_topology_spread = args,
                 }
             }
         }

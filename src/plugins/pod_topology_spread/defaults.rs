@@ -1,9 +1,10 @@
 //! The constraints of pods that have none of their own, and which pods these are about.
 
 use crate::cluster::Cluster;
-use crate::model::{LabelSelector, Pod, SpreadConstraint, WhenUnsatisfiable};
+use crate::model::{LabelSelector, Labels, Owner, Pod, SpreadConstraint, WhenUnsatisfiable};
 
 use super::HOSTNAME;
+use super::constraint::equal;
 
 /// Upstream: systemDefaultConstraints, v1.37.
 pub(super) fn system_constraints() -> Vec<SpreadConstraint> {
@@ -16,7 +17,60 @@ pub(super) fn system_constraints() -> Vec<SpreadConstraint> {
     vec![constraint(HOSTNAME, 3), constraint("topology.kubernetes.io/zone", 5)]
 }
 
-/// The pods that belong together with `pod`.
-pub(super) fn selector(_pod: &Pod, _cluster: &Cluster) -> LabelSelector {
-    LabelSelector::default()
+/// The pods that belong together with `pod`: those that all services which select it and its controller
+/// select. Without requirements where there is none of them.
+///
+/// Upstream: helper.DefaultSelector, v1.37.
+pub(super) fn selector(pod: &Pod, cluster: &Cluster) -> LabelSelector {
+    let objects = cluster.objects();
+    let mut labels: Vec<(&str, &str)> = Vec::new();
+    for service in objects.services.in_namespace(&pod.key.namespace) {
+        if !service.selector.is_empty() && selects(&service.selector, &pod.labels) {
+            labels.extend(service.selector.iter());
+        }
+    }
+    let mut others = None;
+    let controller = pod.owner.as_ref().map(|owner| (kind(owner), &*owner.name));
+    match controller {
+        Some((Some(Controller::ReplicationController), name)) => {
+            let found = objects.replication_controllers.get(&pod.key.namespace, name);
+            labels.extend(found.iter().flat_map(|found| found.selector.iter()));
+        }
+        Some((Some(Controller::ReplicaSet), name)) => {
+            let found = objects.replica_sets.get(&pod.key.namespace, name);
+            others = found.and_then(|found| found.selector.as_ref());
+        }
+        Some((Some(Controller::StatefulSet), name)) => {
+            let found = objects.stateful_sets.get(&pod.key.namespace, name);
+            others = found.and_then(|found| found.selector.as_ref());
+        }
+        Some((None, _)) | None => {}
+    }
+    // Of two values of a key the later one stays: the replication controller's.
+    let labels: Labels = labels.into_iter().collect();
+    let mut requirements: Vec<_> = labels.iter().map(|(key, value)| equal(key, value)).collect();
+    requirements.extend(others.iter().flat_map(|other| other.requirements.iter().cloned()));
+    LabelSelector { requirements }
+}
+
+/// Whether all of `wanted` are among `labels`.
+fn selects(wanted: &Labels, labels: &Labels) -> bool {
+    wanted.iter().all(|(key, value)| labels.get(key) == Some(value))
+}
+
+/// The controllers that are looked at.
+#[derive(Clone, Copy)]
+enum Controller {
+    ReplicationController,
+    ReplicaSet,
+    StatefulSet,
+}
+
+fn kind(owner: &Owner) -> Option<Controller> {
+    match (&*owner.api_version, &*owner.kind) {
+        ("v1", "ReplicationController") => Some(Controller::ReplicationController),
+        ("apps/v1", "ReplicaSet") => Some(Controller::ReplicaSet),
+        ("apps/v1", "StatefulSet") => Some(Controller::StatefulSet),
+        _ => None,
+    }
 }
