@@ -47,3 +47,38 @@ fn split(number: u32) -> (f64, i32) {
     let exponent = u32::BITS - number.leading_zeros();
     (fraction, i32::try_from(exponent).unwrap_or_default())
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// By Go's math.Log, bit by bit.
+    #[test]
+    fn as_upstream() {
+        let rows = [
+            (1, 0),
+            (2, 0x3fe6_2e42_fefa_39ef),
+            (3, 0x3ff1_93ea_7aad_030a),
+            (4, 0x3ff6_2e42_fefa_39ef),
+            (5, 0x3ff9_c041_f7ed_8d33),
+            (7, 0x3fff_2272_ae32_5a57),
+            (10, 0x4002_6bb1_bbb5_5516),
+            (1002, 0x401b_a396_5d40_5f5f),
+            (5002, 0x4021_0901_f6dc_84b9),
+            (1_000_002, 0x402b_a18a_dcab_d9bd),
+            (u32::MAX, 0x4036_2e42_fef9_39ef),
+        ];
+        for (number, bits) in rows {
+            assert_eq!(ln(number).to_bits(), bits, "{number}");
+        }
+        assert!(ln(0).is_infinite());
+    }
+
+    /// The bits of `ln` of the first 200,000 numbers, folded as FNV-1a folds bytes.
+    #[test]
+    fn as_upstream_for_all_sizes_that_occur() {
+        let fold = |hash: u64, number| (hash ^ ln(number).to_bits()).wrapping_mul(0x0100_0000_01b3);
+        let hash = (1..=200_000).fold(0xcbf2_9ce4_8422_2325, fold);
+        assert_eq!(hash, 0xb2c4_aab4_979f_2359);
+    }
+}
