@@ -12,7 +12,7 @@ use std::io::{BufRead, BufReader};
 use anyhow::{Context, Result, ensure};
 use flate2::read::GzDecoder;
 use serde_json::{Value, json};
-use support::compare::{Allow, Comparison, compare};
+use support::compare::{Allow, Comparison, add_outcomes, compare};
 use support::evaluate::evaluate;
 
 const FOLDER: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/data/vectors");
@@ -48,13 +48,50 @@ fn config() -> Result<()> {
 }
 
 #[test]
+fn pod_affinity() -> Result<()> {
+    same_as_recorded("podaffinity")
+}
+
+#[test]
+fn spread() -> Result<()> {
+    same_as_recorded("spread")
+}
+
+#[test]
+fn volumes() -> Result<()> {
+    same_as_recorded("volumes")
+}
+
+#[test]
+fn preemption() -> Result<()> {
+    same_as_recorded("preemption")
+}
+
+#[test]
+fn mixed() -> Result<()> {
+    same_as_recorded("mixed")
+}
+
+#[test]
 fn every_file_of_vectors_has_a_test() -> Result<()> {
     let mut files = BTreeSet::new();
     for entry in fs::read_dir(FOLDER)? {
         files.insert(entry?.file_name().to_string_lossy().into_owned());
     }
-    let tested = ["config", "images", "nodeaffinity", "ports", "resources", "taints"]
-        .map(|topic| format!("{topic}.jsonl.gz"));
+    let tested = [
+        "config",
+        "images",
+        "mixed",
+        "nodeaffinity",
+        "podaffinity",
+        "ports",
+        "preemption",
+        "resources",
+        "spread",
+        "taints",
+        "volumes",
+    ]
+    .map(|topic| format!("{topic}.jsonl.gz"));
     assert_eq!(files, BTreeSet::from(tested));
     Ok(())
 }
@@ -195,5 +232,32 @@ fn the_comparison_allows_unsupported_preemption_on_demand_and_then_nothing_else(
     assert!(!judge(Allow::UnsupportedPreemption, more));
     // Upstream breaks ties by chance: one of its outcomes is right, another is not.
     assert!(judge(Allow::Nothing, json!({"preemption": [seen[1]]})));
-    assert!(!judge(Allow::Nothing, json!({"preemption": [{"node": "a", "victims": ["w"]}]})));
+    let other = |field: &str, value: Value| {
+        let mut outcome = seen[0].clone();
+        outcome[field] = value;
+        judge(Allow::Nothing, json!({"preemption": [outcome]}))
+    };
+    assert!(!other("node", json!("b")));
+    assert!(!other("victims", json!(["w"])));
+    assert!(!other("victims", json!(["v", "w"])));
+    assert!(!other("message", json!("another")));
+    assert!(!judge(Allow::Nothing, json!({"preemption": []})));
+}
+
+#[test]
+fn outcomes_that_upstream_takes_by_chance_are_collected() {
+    let answer = |nodes: &[&str]| {
+        let outcomes: Vec<Value> = nodes.iter().map(|node| json!({"node": node})).collect();
+        json!({"pods": [{"pod": "p", "preemption": outcomes}, {"pod": "q", "feasible": 1}]})
+    };
+    let berth = answer(&["b"]);
+    let mut upstream = answer(&["a"]);
+    assert!(compare(&upstream, &berth, Allow::Nothing).only_outcomes_differ());
+    add_outcomes(&mut upstream, &answer(&["a", "b"]));
+    assert_eq!(upstream, answer(&["a", "b"]));
+    assert!(compare(&upstream, &berth, Allow::Nothing).is_equal());
+    let none = json!({"pods": [{"pod": "p"}, {"pod": "q", "feasible": 1}]});
+    assert!(!compare(&upstream, &none, Allow::Nothing).only_outcomes_differ());
+    let worse = json!({"pods": [{"pod": "p", "preemption": [{"node": "c"}]}, {"pod": "q"}]});
+    assert!(!compare(&upstream, &worse, Allow::Nothing).only_outcomes_differ());
 }

@@ -32,8 +32,10 @@ pub(crate) mod upstream;
 pub(crate) mod users;
 
 pub(crate) mod compare;
+pub(crate) mod driver;
 pub(crate) mod evaluate;
 pub(crate) mod generator;
+pub(crate) mod workload;
 
 use std::io::{self, Write};
 
