@@ -4,7 +4,10 @@
 
 use berth::cluster::{Cluster, View};
 use berth::framework::{Prepared, Profile, ProfileSpec, Table, prepare};
-use berth::model::{Image, Node, Pod, PodKey, Taint};
+use berth::model::{
+    Image, LabelOperator, LabelRequirement, LabelSelector, Node, Pod, PodKey, Service,
+    SpreadConstraint, Taint, WhenUnsatisfiable,
+};
 use berth::plugins::PLUGINS;
 use berth::units::NodeId;
 use criterion::{BenchmarkId, Criterion, criterion_group, criterion_main};
@@ -50,6 +53,72 @@ fn basic_pod(name: &str) -> Pod {
     pod
 }
 
+const ZONE: &str = "topology.kubernetes.io/zone";
+const HOSTNAME: &str = "kubernetes.io/hostname";
+
+/// 5,000 nodes in three zones with 10,000 pods of one app, which a service selects; a third of the pods
+/// are in another namespace.
+fn spread_cluster() -> Cluster {
+    const NODES: usize = 5000;
+    let mut cluster = cluster(0, false, false);
+    for at in 0..NODES {
+        let name = format!("node-{at:05}");
+        let zone = format!("zone-{}", at % 3);
+        let mut node = Node { name: name.as_str().into(), ..Node::default() };
+        node.labels = [(ZONE, zone.as_str()), (HOSTNAME, name.as_str())].into_iter().collect();
+        node.allocatable.milli_cpu = 4000;
+        node.allocatable.memory = 32 << 30;
+        node.allocatable_pods = 110;
+        cluster.upsert_node(&node, 0);
+    }
+    for at in 0..2 * NODES {
+        let mut bound = spread_pod(&format!("bound-{at}"), None);
+        if at % 3 == 0 {
+            bound.key.namespace = "other".into();
+        }
+        bound.node_name = Some(format!("node-{:05}", (at * 7) % NODES).into());
+        cluster.add_pod(&bound, 0);
+    }
+    let (namespace, name) = ("default".into(), "web".into());
+    let selector = [("app", "web")].into_iter().collect();
+    cluster.upsert_object(Service { namespace, name, selector }.into());
+    cluster
+}
+
+/// A pod of the app; with a constraint on zones, hard or soft, or none.
+fn spread_pod(name: &str, when: Option<WhenUnsatisfiable>) -> Pod {
+    let mut pod = basic_pod(name);
+    pod.labels = [("app", "web")].into_iter().collect();
+    let (key, operator) = ("app".into(), LabelOperator::In);
+    let requirement = LabelRequirement { key, operator, values: vec!["web".into()] };
+    pod.topology_spread.extend(when.map(|when_unsatisfiable| SpreadConstraint {
+        max_skew: 5,
+        topology_key: ZONE.into(),
+        when_unsatisfiable,
+        selector: Some(LabelSelector { requirements: vec![requirement] }),
+        ..SpreadConstraint::default()
+    }));
+    pod
+}
+
+fn spread(criterion: &mut Criterion) {
+    let profile = Profile::compile(&ProfileSpec::of_defaults("berth", PLUGINS), PLUGINS)
+        .expect("the defaults fit");
+    let cluster = spread_cluster();
+    let mut group = criterion.benchmark_group("spread");
+    for (name, when) in [
+        ("hard zone", Some(WhenUnsatisfiable::DoNotSchedule)),
+        ("soft zone", Some(WhenUnsatisfiable::ScheduleAnyway)),
+        ("system defaults", None),
+    ] {
+        let pod = spread_pod("pod", when);
+        group.bench_function(BenchmarkId::new(name, 5000), |bencher| {
+            bencher.iter(|| pass(&profile, &cluster, std::hint::black_box(&pod)));
+        });
+    }
+    group.finish();
+}
+
 fn pass(profile: &Profile, cluster: &Cluster, pod: &Pod) -> Option<NodeId> {
     let view = View::new(cluster);
     let Prepared::Ready { evals, .. } = prepare(profile, pod, view) else { return None };
@@ -76,5 +145,5 @@ fn scan(criterion: &mut Criterion) {
     group.finish();
 }
 
-criterion_group!(benches, scan);
+criterion_group!(benches, scan, spread);
 criterion_main!(benches);

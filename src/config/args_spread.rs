@@ -70,9 +70,9 @@ fn read_constraint(
                 reader.refuse(value, message);
             }
         }
-        "minDomains" if matches!(value, Value::Null) => {}
+        "minDomains" | "nodeAffinityPolicy" | "nodeTaintsPolicy"
+            if matches!(value, Value::Null) => {}
         "minDomains" => constraint.min_domains = reader.int32(value),
-        "nodeAffinityPolicy" | "nodeTaintsPolicy" if matches!(value, Value::Null) => {}
         "nodeAffinityPolicy" => constraint.honors_node_affinity = reads_honor(reader, value),
         "nodeTaintsPolicy" => constraint.honors_taints = reads_honor(reader, value),
         "matchLabelKeys" => drop(reader.strings(value)),

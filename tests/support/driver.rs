@@ -103,6 +103,7 @@ impl Driver {
             wire::Object::Node(node) => Event::NodeUpsert(Box::new(node)),
             wire::Object::Namespace(namespace) => Event::NamespaceUpsert(Box::new(namespace)),
             wire::Object::Pod(pod) => Event::PodUpsert(pod),
+            wire::Object::Kept(object) => Event::ObjectUpsert(object),
             wire::Object::Other(_) => return Ok(()),
         };
         self.step(event);

@@ -2,8 +2,9 @@
 
 use super::*;
 use crate::model::{
-    NodeAffinity, NodeOperator, NodeRequirement, NodeSelectorTerm, PluginArgs, PreferredTerm,
-    StrategyKind, WeightedResource,
+    NodeAffinity, NodeOperator, NodeRequirement, NodeSelectorTerm, PluginArgs,
+    PodTopologySpreadArgs, PreferredTerm, SpreadConstraint, StrategyKind, WeightedResource,
+    WhenUnsatisfiable,
 };
 
 fn with_args(plugin: &str, args: &str) -> String {
@@ -263,13 +264,10 @@ fn an_added_affinity_is_checked() {
 
 #[test]
 fn args_of_later_plugins_are_checked_and_without_effect() {
-    let constraint = "{maxSkew: 1, topologyKey: zone, whenUnsatisfiable: ScheduleAnyway}";
-    let list = format!("{{defaultingType: List, defaultConstraints: [{constraint}]}}");
     let accepted = [
         ("DefaultPreemption", "{minCandidateNodesPercentage: 20}"),
         ("DynamicResources", "{filterTimeout: 0s}"),
         ("InterPodAffinity", "{hardPodAffinityWeight: 5}"),
-        ("PodTopologySpread", list.as_str()),
         ("VolumeBinding", "{bindTimeoutSeconds: 0}"),
     ];
     for (plugin, args) in accepted {
@@ -322,6 +320,48 @@ fn args_of_later_plugins_are_checked_and_without_effect() {
             ),
         ],
     );
+}
+
+#[test]
+fn default_constraints() {
+    let constraint = SpreadConstraint {
+        max_skew: 1,
+        topology_key: "zone".into(),
+        when_unsatisfiable: WhenUnsatisfiable::ScheduleAnyway,
+        ..SpreadConstraint::default()
+    };
+    let written = "maxSkew: 1, topologyKey: zone, whenUnsatisfiable: ScheduleAnyway";
+    let hard = "maxSkew: 2, topologyKey: rack, whenUnsatisfiable: DoNotSchedule, minDomains: 3, \
+                nodeAffinityPolicy: Ignore, nodeTaintsPolicy: Honor";
+    let all_fields = SpreadConstraint {
+        max_skew: 2,
+        topology_key: "rack".into(),
+        when_unsatisfiable: WhenUnsatisfiable::DoNotSchedule,
+        min_domains: Some(3),
+        honors_node_affinity: false,
+        honors_taints: true,
+        ..SpreadConstraint::default()
+    };
+    let nulls = "minDomains: null, nodeAffinityPolicy: null, nodeTaintsPolicy: null, \
+                 matchLabelKeys: null, labelSelector: null";
+    let table = [
+        ("{defaultingType: System}".to_owned(), true, vec![]),
+        ("{defaultingType: List}".to_owned(), false, vec![]),
+        (
+            format!("{{defaultingType: List, defaultConstraints: [{{{written}, {nulls}}}]}}"),
+            false,
+            vec![constraint.clone()],
+        ),
+        (
+            format!("{{defaultingType: List, defaultConstraints: [{{{written}}}, {{{hard}}}]}}"),
+            false,
+            vec![constraint, all_fields],
+        ),
+    ];
+    for (args, system_defaulted, default_constraints) in table {
+        let want = PodTopologySpreadArgs { system_defaulted, default_constraints };
+        assert_eq!(told("PodTopologySpread", &args).pod_topology_spread, want, "{args}");
+    }
 }
 
 #[test]

@@ -30,21 +30,23 @@ pub(super) fn selector(pod: &Pod, cluster: &Cluster) -> LabelSelector {
         }
     }
     let mut others = None;
-    let controller = pod.owner.as_ref().map(|owner| (kind(owner), &*owner.name));
-    match controller {
-        Some((Some(Controller::ReplicationController), name)) => {
-            let found = objects.replication_controllers.get(&pod.key.namespace, name);
-            labels.extend(found.iter().flat_map(|found| found.selector.iter()));
+    if let Some(Owner { api_version, kind, name, .. }) = &pod.owner {
+        let namespace = &*pod.key.namespace;
+        match (&**api_version, &**kind) {
+            ("v1", "ReplicationController") => {
+                let found = objects.replication_controllers.get(namespace, name);
+                labels.extend(found.iter().flat_map(|found| found.selector.iter()));
+            }
+            ("apps/v1", "ReplicaSet") => {
+                let found = objects.replica_sets.get(namespace, name);
+                others = found.and_then(|found| found.selector.as_ref());
+            }
+            ("apps/v1", "StatefulSet") => {
+                let found = objects.stateful_sets.get(namespace, name);
+                others = found.and_then(|found| found.selector.as_ref());
+            }
+            _ => {}
         }
-        Some((Some(Controller::ReplicaSet), name)) => {
-            let found = objects.replica_sets.get(&pod.key.namespace, name);
-            others = found.and_then(|found| found.selector.as_ref());
-        }
-        Some((Some(Controller::StatefulSet), name)) => {
-            let found = objects.stateful_sets.get(&pod.key.namespace, name);
-            others = found.and_then(|found| found.selector.as_ref());
-        }
-        Some((None, _)) | None => {}
     }
     // Of two values of a key the later one stays: the replication controller's.
     let labels: Labels = labels.into_iter().collect();
@@ -56,21 +58,4 @@ pub(super) fn selector(pod: &Pod, cluster: &Cluster) -> LabelSelector {
 /// Whether all of `wanted` are among `labels`.
 fn selects(wanted: &Labels, labels: &Labels) -> bool {
     wanted.iter().all(|(key, value)| labels.get(key) == Some(value))
-}
-
-/// The controllers that are looked at.
-#[derive(Clone, Copy)]
-enum Controller {
-    ReplicationController,
-    ReplicaSet,
-    StatefulSet,
-}
-
-fn kind(owner: &Owner) -> Option<Controller> {
-    match (&*owner.api_version, &*owner.kind) {
-        ("v1", "ReplicationController") => Some(Controller::ReplicationController),
-        ("apps/v1", "ReplicaSet") => Some(Controller::ReplicaSet),
-        ("apps/v1", "StatefulSet") => Some(Controller::StatefulSet),
-        _ => None,
-    }
 }

@@ -2,7 +2,9 @@
 
 use serde_json::json;
 
-use crate::model::{HostPort, NodeOperator, NodeRequirement};
+use crate::model::{
+    HostPort, LabelSelector, NodeOperator, NodeRequirement, SpreadConstraint, WhenUnsatisfiable,
+};
 
 use super::pod;
 
@@ -63,4 +65,40 @@ fn node_affinity_keeps_what_it_cannot_parse_as_matching_nothing() {
     assert_eq!(required[0].fields, [name]);
     assert_eq!(affinity.preferred[0].weight, 7);
     assert_eq!(affinity.preferred[0].term.expressions[0].operator, Some(NodeOperator::Gt));
+}
+
+#[test]
+fn spread_constraints() {
+    let read = |constraint: serde_json::Value| {
+        pod(json!({"topologySpreadConstraints": [constraint]})).topology_spread.remove(0)
+    };
+    let least = json!({"maxSkew": 2, "topologyKey": "zone", "whenUnsatisfiable": "DoNotSchedule",
+        "minDomains": null, "nodeAffinityPolicy": null, "nodeTaintsPolicy": null});
+    let expected = SpreadConstraint {
+        max_skew: 2,
+        topology_key: "zone".into(),
+        when_unsatisfiable: WhenUnsatisfiable::DoNotSchedule,
+        ..SpreadConstraint::default()
+    };
+    assert_eq!(read(least), expected);
+    let most = json!({"maxSkew": 1, "topologyKey": "rack", "whenUnsatisfiable": "ScheduleAnyway",
+        "labelSelector": {}, "minDomains": 4, "nodeAffinityPolicy": "Ignore",
+        "nodeTaintsPolicy": "Honor", "matchLabelKeys": ["a", "b"]});
+    let expected = SpreadConstraint {
+        max_skew: 1,
+        topology_key: "rack".into(),
+        when_unsatisfiable: WhenUnsatisfiable::ScheduleAnyway,
+        selector: Some(LabelSelector::default()),
+        selector_error: None,
+        min_domains: Some(4),
+        honors_node_affinity: false,
+        honors_taints: true,
+        match_label_keys: vec!["a".into(), "b".into()],
+    };
+    assert_eq!(read(most), expected);
+    let odd = read(json!({"whenUnsatisfiable": "Never", "nodeAffinityPolicy": "",
+        "nodeTaintsPolicy": "Maybe", "labelSelector": {"matchExpressions": [{"key": "a"}]}}));
+    assert_eq!(odd.when_unsatisfiable, WhenUnsatisfiable::Unknown);
+    assert!(!odd.honors_node_affinity && !odd.honors_taints, "neither is Honor");
+    assert!(odd.selector_error.is_some(), "no operator");
 }
