@@ -69,6 +69,8 @@ pub struct Cluster {
     classes: Interner<PodClass>,
     /// How many pods of each class are on a node.
     class_pods: Vec<u32>,
+    /// The classes with affinity of which a pod is on a node, in order.
+    affinity_classes: Vec<u32>,
 }
 
 impl Cluster {
@@ -104,6 +106,7 @@ impl Cluster {
             namespaces: Namespaces::default(),
             classes: Interner::default(),
             class_pods: Vec::new(),
+            affinity_classes: Vec::new(),
         }
     }
 

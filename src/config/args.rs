@@ -8,7 +8,7 @@ use super::reader::Reader;
 use super::v1::API_VERSION;
 use super::value::Value;
 use super::{args_affinity, args_later, args_resources};
-use crate::model::{BalancedResources, NodeAffinity, NodeResourcesFitArgs};
+use crate::model::{BalancedResources, InterPodAffinityArgs, NodeAffinity, NodeResourcesFitArgs};
 
 /// The plugins that have args.
 pub(super) const WITH_ARGS: [&str; 8] = [
@@ -42,6 +42,8 @@ pub(super) enum Meaning {
     Balanced(BalancedResources),
     /// NodeAffinity.
     Affinity(Option<NodeAffinity>),
+    /// InterPodAffinity.
+    PodAffinity(InterPodAffinityArgs),
 }
 
 /// Reads the args of `plugin` at the current path; null is the defaults. `None` for a plugin without
@@ -58,7 +60,7 @@ pub(super) fn read(
         "NodeResourcesFit" => args_resources::read_fit(reader, value, enabled),
         "DefaultPreemption" => later(reader, value, args_later::default_preemption),
         "DynamicResources" => later(reader, value, args_later::dynamic_resources),
-        "InterPodAffinity" => later(reader, value, args_later::inter_pod_affinity),
+        "InterPodAffinity" => args_affinity::read_pods(reader, value),
         "PodTopologySpread" => later(reader, value, args_later::pod_topology_spread),
         "VolumeBinding" => later(reader, value, args_later::volume_binding),
         _ => return None,

@@ -219,6 +219,7 @@ impl Checked {
                     Meaning::Fit(args) => spec.args.node_resources_fit = args,
                     Meaning::Balanced(resources) => spec.args.balanced_resources = resources,
                     Meaning::Affinity(affinity) => spec.args.added_affinity = affinity,
+                    Meaning::PodAffinity(args) => spec.args.inter_pod_affinity = args,
                 }
             }
         }

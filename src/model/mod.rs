@@ -1,6 +1,7 @@
 //! Our own Pod, Node and Namespace: plain owned values with what a scheduler reads of them, and the pure
 //! rules on such values. Made by `wire`, interned by `cluster`; no Kubernetes types here.
 
+mod label_names;
 mod labels;
 mod node;
 mod node_affinity;
@@ -13,14 +14,15 @@ mod selector;
 mod taints;
 mod topology_spread;
 
+pub use label_names::{is_dns_label, label_key_errors, label_value_errors, subdomain_errors};
 pub use labels::{Labels, Namespace};
 pub use node::{Image, Node, normalized_image_name};
 pub use node_affinity::{
     NodeAffinity, NodeOperator, NodeRequirement, NodeSelectorTerm, PreferredTerm,
 };
 pub use plugin_args::{
-    BalancedResources, NodeResourcesFitArgs, PluginArgs, ScoringStrategy, StrategyKind,
-    WeightedResource,
+    BalancedResources, InterPodAffinityArgs, NodeResourcesFitArgs, PluginArgs, ScoringStrategy,
+    StrategyKind, WeightedResource,
 };
 pub use pod::{HostPort, Owner, Pod, PodKey, ScheduledCondition, Unsupported, UnsupportedFeature};
 pub use pod_affinity::{AffinityTerm, PodAffinity, WeightedTerm};

@@ -133,8 +133,6 @@ pub enum UnsupportedFeature {
     Volumes,
     /// PodTopologySpread: spread constraints.
     TopologySpread,
-    /// InterPodAffinity: the pod's own affinity and anti-affinity.
-    PodAffinity,
     /// DynamicResources: resource claims.
     ResourceClaims,
     /// NodeDeclaredFeatures: features that the node must declare.

@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 
 use crate::model::UnsupportedFeature::{
-    self, DeclaredFeatures, PodAffinity, ResourceClaims, TopologySpread, Volumes,
+    self, DeclaredFeatures, ResourceClaims, TopologySpread, Volumes,
 };
 
 use super::pod;
@@ -31,12 +31,8 @@ fn affinity_and_spreading() {
         (json!({"nodeSelector": {"disk": "ssd"}}), vec![]),
         (json!({"affinity": {"nodeAffinity": {preferred: [{}]}}}), vec![]),
         (
-            json!({"affinity": {"podAffinity": {required: [{}]}, "podAntiAffinity": {}}}),
-            vec![(PodAffinity, "spec.affinity.podAffinity")],
-        ),
-        (
-            json!({"affinity": {"podAntiAffinity": {required: [], preferred: [{}]}}}),
-            vec![(PodAffinity, "spec.affinity.podAntiAffinity")],
+            json!({"affinity": {"podAffinity": {required: [{}]}, "podAntiAffinity": {preferred: [{}]}}}),
+            vec![],
         ),
         (
             json!({"topologySpreadConstraints": [{"maxSkew": 1}]}),
