@@ -68,6 +68,11 @@ fn ports() -> Result<()> {
 }
 
 #[test]
+fn pod_affinity() -> Result<()> {
+    same_as_upstream("pod_affinity", "podaffinity")
+}
+
+#[test]
 fn config() -> Result<()> {
     same_as_upstream("config", "config")
 }

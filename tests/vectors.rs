@@ -43,6 +43,11 @@ fn ports() -> Result<()> {
 }
 
 #[test]
+fn pod_affinity() -> Result<()> {
+    same_as_recorded("podaffinity")
+}
+
+#[test]
 fn config() -> Result<()> {
     same_as_recorded("config")
 }
@@ -53,8 +58,9 @@ fn every_file_of_vectors_has_a_test() -> Result<()> {
     for entry in fs::read_dir(FOLDER)? {
         files.insert(entry?.file_name().to_string_lossy().into_owned());
     }
-    let tested = ["config", "images", "nodeaffinity", "ports", "resources", "taints"]
-        .map(|topic| format!("{topic}.jsonl.gz"));
+    let tested =
+        ["config", "images", "nodeaffinity", "podaffinity", "ports", "resources", "taints"]
+            .map(|topic| format!("{topic}.jsonl.gz"));
     assert_eq!(files, BTreeSet::from(tested));
     Ok(())
 }

@@ -26,14 +26,14 @@ pub(super) fn raw_scores(tallies: &Tallies, view: &View<'_>, nodes: &[NodeId]) -
 
 /// A raw score as key words.
 pub(super) fn to_words(raw: i64) -> [u32; 2] {
-    let [a, b, c, d, e, f, g, h] = raw.to_le_bytes();
-    [u32::from_le_bytes([a, b, c, d]), u32::from_le_bytes([e, f, g, h])]
+    let bits = raw.cast_unsigned();
+    let word = |bits: u64| u32::try_from(bits & u64::from(u32::MAX)).unwrap_or_default();
+    [word(bits), word(bits >> 32)]
 }
 
 /// The raw score behind key words.
 pub(super) fn of_words([low, high]: [u32; 2]) -> i64 {
-    let ([a, b, c, d], [e, f, g, h]) = (low.to_le_bytes(), high.to_le_bytes());
-    i64::from_le_bytes([a, b, c, d, e, f, g, h])
+    (u64::from(high) << 32 | u64::from(low)).cast_signed()
 }
 
 /// Raw scores to points: the lowest is 0, the highest 100.
