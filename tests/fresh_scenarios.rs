@@ -72,6 +72,11 @@ fn ports() -> Result<()> {
 }
 
 #[test]
+fn pod_affinity() -> Result<()> {
+    same_as_upstream("pod_affinity", "podaffinity")
+}
+
+#[test]
 fn config() -> Result<()> {
     same_as_upstream("config", "config")
 }
@@ -84,11 +89,6 @@ fn spread() -> Result<()> {
 #[test]
 fn spread_plus() -> Result<()> {
     same_as_upstream("spread_plus", "spread+")
-}
-
-#[test]
-fn pod_affinity() -> Result<()> {
-    same_as_upstream("pod_affinity", "podaffinity")
 }
 
 #[test]

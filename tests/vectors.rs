@@ -43,6 +43,11 @@ fn ports() -> Result<()> {
 }
 
 #[test]
+fn pod_affinity() -> Result<()> {
+    same_as_recorded("podaffinity")
+}
+
+#[test]
 fn config() -> Result<()> {
     same_as_recorded("config")
 }

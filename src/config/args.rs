@@ -8,7 +8,10 @@ use super::reader::Reader;
 use super::v1::API_VERSION;
 use super::value::Value;
 use super::{args_affinity, args_later, args_resources, args_spread};
-use crate::model::{BalancedResources, NodeAffinity, NodeResourcesFitArgs, PodTopologySpreadArgs};
+use crate::model::{
+    BalancedResources, InterPodAffinityArgs, NodeAffinity, NodeResourcesFitArgs,
+    PodTopologySpreadArgs,
+};
 
 /// The plugins that have args.
 pub(super) const WITH_ARGS: [&str; 8] = [
@@ -44,6 +47,8 @@ pub(super) enum Meaning {
     Affinity(Option<NodeAffinity>),
     /// PodTopologySpread.
     Spread(PodTopologySpreadArgs),
+    /// InterPodAffinity.
+    PodAffinity(InterPodAffinityArgs),
 }
 
 /// Reads the args of `plugin` at the current path; null is the defaults. `None` for a plugin without
@@ -60,7 +65,7 @@ pub(super) fn read(
         "NodeResourcesFit" => args_resources::read_fit(reader, value, enabled),
         "DefaultPreemption" => later(reader, value, args_later::default_preemption),
         "DynamicResources" => later(reader, value, args_later::dynamic_resources),
-        "InterPodAffinity" => later(reader, value, args_later::inter_pod_affinity),
+        "InterPodAffinity" => args_affinity::read_pods(reader, value),
         "PodTopologySpread" => args_spread::read(reader, value),
         "VolumeBinding" => later(reader, value, args_later::volume_binding),
         _ => return None,

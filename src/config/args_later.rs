@@ -64,23 +64,6 @@ pub(super) fn dynamic_resources(reader: &mut Reader, value: &Value) -> Value {
     Value::map([("filterTimeout", shown(filter, 10)), ("bindingTimeout", shown(binding, 600))])
 }
 
-/// Upstream: ValidateInterPodAffinityArgs, v1.37.
-pub(super) fn inter_pod_affinity(reader: &mut Reader, value: &Value) -> Value {
-    let (mut weight, mut ignore) = (None, None);
-    fields(reader, "InterPodAffinity", value, |reader, key, value| match key {
-        "hardPodAffinityWeight" => {
-            weight = reader.int32(value);
-            check_range(reader, value, weight.map(i64::from), 0, 100);
-        }
-        "ignorePreferredTermsOfExistingPods" => ignore = reader.bool(value),
-        _ => reader.unknown(),
-    });
-    Value::map([
-        ("hardPodAffinityWeight", weight.unwrap_or(1).into()),
-        ("ignorePreferredTermsOfExistingPods", ignore.unwrap_or_default().into()),
-    ])
-}
-
 /// Upstream: ValidateVolumeBindingArgs with StorageCapacityScoring on, as it is in v1.37.
 pub(super) fn volume_binding(reader: &mut Reader, value: &Value) -> Value {
     let (mut timeout, mut shape) = (None, Vec::new());

@@ -221,6 +221,7 @@ impl Checked {
                     Meaning::Balanced(resources) => spec.args.balanced_resources = resources,
                     Meaning::Affinity(affinity) => spec.args.added_affinity = affinity,
                     Meaning::Spread(args) => spec.args.pod_topology_spread = args,
+                    Meaning::PodAffinity(args) => spec.args.inter_pod_affinity = args,
                 }
             }
         }

@@ -2,6 +2,7 @@
 //! rules on such values. Made by `wire`, interned by `cluster`; no Kubernetes types here.
 
 mod csi;
+mod label_names;
 mod labels;
 mod node;
 mod node_affinity;
@@ -18,6 +19,7 @@ mod topology_spread;
 mod workloads;
 
 pub use csi::{CsiDriver, CsiNode, CsiNodeDriver, CsiStorageCapacity, VolumeAttachment};
+pub use label_names::{is_dns_label, label_key_errors, label_value_errors, subdomain_errors};
 pub use labels::{Labels, Namespace};
 pub use node::{Image, Node, normalized_image_name};
 pub use node_affinity::{
@@ -25,8 +27,8 @@ pub use node_affinity::{
 };
 pub use object::{ClusterWide, Named, Namespaced, Object, ObjectKey, ObjectKind};
 pub use plugin_args::{
-    BalancedResources, NodeResourcesFitArgs, PluginArgs, PodTopologySpreadArgs, ScoringStrategy,
-    StrategyKind, WeightedResource,
+    BalancedResources, InterPodAffinityArgs, NodeResourcesFitArgs, PluginArgs,
+    PodTopologySpreadArgs, ScoringStrategy, StrategyKind, WeightedResource,
 };
 pub use pod::{HostPort, Owner, Pod, PodKey, ScheduledCondition, Unsupported, UnsupportedFeature};
 pub use pod_affinity::{AffinityTerm, PodAffinity, WeightedTerm};

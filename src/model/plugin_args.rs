@@ -14,6 +14,8 @@ pub struct PluginArgs {
     pub added_affinity: Option<NodeAffinity>,
     /// Of PodTopologySpread.
     pub pod_topology_spread: PodTopologySpreadArgs,
+    /// Of InterPodAffinity.
+    pub inter_pod_affinity: InterPodAffinityArgs,
 }
 
 /// Args of PodTopologySpread: how pods without constraints of their own are spread.
@@ -29,6 +31,15 @@ impl Default for PodTopologySpreadArgs {
     fn default() -> Self {
         Self { system_defaulted: true, default_constraints: Vec::new() }
     }
+}
+
+/// Args of InterPodAffinity.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct InterPodAffinityArgs {
+    /// What a required affinity term of an existing pod counts for when nodes are scored; zero: nothing.
+    pub hard_pod_affinity_weight: i32,
+    /// Nodes are not scored for a pod without preferred terms of its own.
+    pub ignore_preferred_terms_of_existing_pods: bool,
 }
 
 /// Args of NodeResourcesFit.
@@ -74,6 +85,12 @@ pub enum StrategyKind {
 /// The resources of NodeResourcesBalancedAllocation.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct BalancedResources(pub Vec<Box<str>>);
+
+impl Default for InterPodAffinityArgs {
+    fn default() -> Self {
+        Self { hard_pod_affinity_weight: 1, ignore_preferred_terms_of_existing_pods: false }
+    }
+}
 
 impl Default for ScoringStrategy {
     fn default() -> Self {

@@ -131,8 +131,6 @@ pub struct Unsupported {
 pub enum UnsupportedFeature {
     /// VolumeRestrictions, NodeVolumeLimits, VolumeBinding, VolumeZone: volumes that they judge.
     Volumes,
-    /// InterPodAffinity: the pod's own affinity and anti-affinity.
-    PodAffinity,
     /// DynamicResources: resource claims.
     ResourceClaims,
     /// NodeDeclaredFeatures: features that the node must declare.

@@ -1,9 +1,10 @@
-//! The built-in plugins: one file each, named as upstream names them; [`PLUGINS`] is the only list.
+//! The built-in plugins: one file or folder each, named as upstream names them; [`PLUGINS`] is the only list.
 //! Profiles are made from that list; the rules and texts are upstream's, v1.37.
 
 mod default_binder;
 mod default_preemption;
 mod image_locality;
+mod inter_pod_affinity;
 mod node_affinity;
 mod node_name;
 mod node_ports;

@@ -3,9 +3,10 @@
 use crate::framework::PluginInfo;
 
 use super::{
-    default_binder, default_preemption, image_locality, node_affinity, node_name, node_ports,
-    node_resources_balanced_allocation, node_resources_fit, node_unschedulable, not_yet,
-    pod_topology_spread, priority_sort, scheduling_gates, taint_toleration,
+    default_binder, default_preemption, image_locality, inter_pod_affinity, node_affinity,
+    node_name, node_ports, node_resources_balanced_allocation, node_resources_fit,
+    node_unschedulable, not_yet, pod_topology_spread, priority_sort, scheduling_gates,
+    taint_toleration,
 };
 
 /// All built-in plugins. This order is the order in which a node's first rejection is found.
@@ -23,7 +24,7 @@ pub static PLUGINS: &[PluginInfo] = &[
     not_yet::VOLUME_BINDING,
     not_yet::VOLUME_ZONE,
     pod_topology_spread::INFO,
-    not_yet::INTER_POD_AFFINITY,
+    inter_pod_affinity::INFO,
     not_yet::DYNAMIC_RESOURCES,
     default_preemption::INFO,
     node_resources_balanced_allocation::INFO,

@@ -7,9 +7,6 @@ use crate::model::{self, WhenUnsatisfiable};
 use super::json::{List, Text};
 use super::selector::LabelSelector;
 
-/// What is said of a selector that cannot be read.
-const UNREADABLE: &str = "a label selector cannot be read";
-
 #[derive(Clone, Debug, Default, Deserialize)]
 #[serde(default, rename_all = "camelCase", expecting = "an object")]
 pub(super) struct SpreadConstraint {
@@ -30,14 +27,18 @@ pub(super) struct SpreadConstraint {
 impl SpreadConstraint {
     /// Upstream: podtopologyspread.filterTopologySpreadConstraints, v1.37, with its defaults.
     pub(super) fn to_model(&self) -> model::SpreadConstraint {
-        let selector = self.label_selector.as_ref().map(LabelSelector::to_model);
-        let unreadable = matches!(selector, Some(None));
+        let (selector, selector_error) =
+            match self.label_selector.as_ref().map(LabelSelector::compile) {
+                None => (None, None),
+                Some(Ok(selector)) => (Some(selector), None),
+                Some(Err(error)) => (None, Some(error.into())),
+            };
         model::SpreadConstraint {
             max_skew: self.max_skew.unwrap_or_default(),
             topology_key: self.topology_key.clone().unwrap_or_default(),
             when_unsatisfiable: self.when_unsatisfiable,
-            selector: selector.flatten(),
-            selector_error: unreadable.then(|| UNREADABLE.into()),
+            selector,
+            selector_error,
             min_domains: self.min_domains,
             honors_node_affinity: self.node_affinity_policy.unwrap_or(true),
             honors_taints: self.node_taints_policy.unwrap_or(false),

@@ -99,15 +99,17 @@ impl Plugin for PodTopologySpread {
             Ok(constraints) => constraints,
             Err(error) => return PluginEval::Fail(format!("get constraints from pod: {error}")),
         };
-        let soft = self.constraints(pod, view.cluster, ScheduleAnyway, "soft").unwrap_or_default();
-        if hard.is_empty() && soft.is_empty() {
+        let soft = self.constraints(pod, view.cluster, ScheduleAnyway, "soft");
+        let soft = soft.map_err(|error| format!("calculating preScoreState: {error}"));
+        let none = soft.as_ref().is_ok_and(Vec::is_empty);
+        if hard.is_empty() && none {
             return PluginEval::Skip;
         }
         let require_all = !pod.topology_spread.is_empty() || !self.system_defaulted;
         PluginEval::Run(Box::new(SpreadEval {
             position: cx.position,
             hard: (!hard.is_empty()).then(|| Hard::new(hard, pod, view)),
-            soft: (!soft.is_empty()).then(|| Soft::new(soft, require_all, pod, view)),
+            soft: (!none).then(|| soft.map(|soft| Soft::new(soft, require_all, pod, view))),
         }))
     }
 
@@ -132,8 +134,14 @@ struct SpreadEval {
     position: u16,
     /// The constraints that keep pods away from nodes.
     hard: Option<Hard>,
-    /// The constraints that make nodes worse.
-    soft: Option<Soft>,
+    /// The constraints that make nodes worse, or why they cannot be read.
+    soft: Option<Result<Soft, String>>,
+}
+
+impl SpreadEval {
+    fn scoring(&self) -> Option<&Soft> {
+        self.soft.as_ref()?.as_ref().ok()
+    }
 }
 
 impl Eval for SpreadEval {
@@ -141,7 +149,7 @@ impl Eval for SpreadEval {
         Parts {
             filter: self.hard.is_some(),
             score: false,
-            key_words: self.soft.as_ref().map_or(0, Soft::key_words),
+            key_words: self.scoring().map_or(0, Soft::key_words),
             cell_score: self.soft.is_some(),
         }
     }
@@ -156,20 +164,24 @@ impl Eval for SpreadEval {
         vec![filter::reason(verdict.detail).into()]
     }
 
+    fn score_error(&self) -> Option<&str> {
+        Some(self.soft.as_ref()?.as_ref().err()?)
+    }
+
     fn key(&self, view: &View<'_>, nodes: &[NodeId], out: &mut KeyOut<'_>) {
-        if let Some(soft) = &self.soft {
+        if let Some(soft) = self.scoring() {
             soft.key(view, nodes, out);
         }
     }
 
     fn raw(&self, _view: &View<'_>, cells: Cells<'_>, out: &mut [i64]) {
-        if let Some(soft) = &self.soft {
+        if let Some(soft) = self.scoring() {
             soft.raw(cells, out);
         }
     }
 
     fn normalise(&self, cells: Cells<'_>, raw: &mut [i64]) {
-        if let Some(soft) = &self.soft {
+        if let Some(soft) = self.scoring() {
             soft.normalise(cells, raw);
         }
     }

@@ -2,9 +2,7 @@
 
 use serde_json::{Value, json};
 
-use crate::model::UnsupportedFeature::{
-    self, DeclaredFeatures, PodAffinity, ResourceClaims, Volumes,
-};
+use crate::model::UnsupportedFeature::{self, DeclaredFeatures, ResourceClaims, Volumes};
 
 use super::pod;
 
@@ -31,12 +29,8 @@ fn affinity_and_spreading() {
         (json!({"nodeSelector": {"disk": "ssd"}}), vec![]),
         (json!({"affinity": {"nodeAffinity": {preferred: [{}]}}}), vec![]),
         (
-            json!({"affinity": {"podAffinity": {required: [{}]}, "podAntiAffinity": {}}}),
-            vec![(PodAffinity, "spec.affinity.podAffinity")],
-        ),
-        (
-            json!({"affinity": {"podAntiAffinity": {required: [], preferred: [{}]}}}),
-            vec![(PodAffinity, "spec.affinity.podAntiAffinity")],
+            json!({"affinity": {"podAffinity": {required: [{}]}, "podAntiAffinity": {preferred: [{}]}}}),
+            vec![],
         ),
         (json!({"topologySpreadConstraints": [{"maxSkew": 1}]}), vec![]),
         // Behind a gate that is off.

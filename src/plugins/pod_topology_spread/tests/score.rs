@@ -166,3 +166,17 @@ fn which_nodes_count() {
         assert_eq!(got.as_deref(), Some(&want[..]), "NodeTaintsPolicy");
     }
 }
+
+#[test]
+fn a_selector_that_cannot_be_read_is_an_error_where_nodes_are_scored() {
+    let broken = SpreadConstraint { selector_error: Some("no".into()), ..soft(1, HOST, "foo") };
+    let cluster = cluster(HOSTS, "");
+    let profile = profile(PodTopologySpreadArgs::default());
+    let view = View::new(&cluster);
+    let Prepared::Ready { evals, .. } = prepare(&profile, &pod("foo", vec![broken]), view) else {
+        panic!("nodes can be filtered")
+    };
+    let want = "running PreScore plugin \"PodTopologySpread\": calculating preScoreState: obtaining \
+                pod's soft topology spread constraints: no";
+    assert_eq!(evals.score_error(&profile).as_deref(), Some(want));
+}
