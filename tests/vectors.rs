@@ -53,11 +53,6 @@ fn config() -> Result<()> {
 }
 
 #[test]
-fn pod_affinity() -> Result<()> {
-    same_as_recorded("podaffinity")
-}
-
-#[test]
 fn spread() -> Result<()> {
     same_as_recorded("spread")
 }
