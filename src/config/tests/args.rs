@@ -270,7 +270,6 @@ fn args_of_later_plugins_are_checked_and_without_effect() {
     let accepted = [
         ("DefaultPreemption", "{minCandidateNodesPercentage: 20}"),
         ("DynamicResources", "{filterTimeout: 0s}"),
-        ("InterPodAffinity", "{hardPodAffinityWeight: 5}"),
         ("VolumeBinding", "{bindTimeoutSeconds: 0}"),
     ];
     for (plugin, args) in accepted {
