@@ -118,9 +118,6 @@ fn basic_pod(name: &str) -> Pod {
     pod
 }
 
-const ZONE: &str = "topology.kubernetes.io/zone";
-const HOSTNAME: &str = "kubernetes.io/hostname";
-
 /// 5,000 nodes in three zones with 10,000 pods of one app, which a service selects; a third of the pods
 /// are in another namespace.
 fn spread_cluster() -> Cluster {
@@ -130,7 +127,7 @@ fn spread_cluster() -> Cluster {
         let name = format!("node-{at:05}");
         let zone = format!("zone-{}", at % 3);
         let mut node = Node { name: name.as_str().into(), ..Node::default() };
-        node.labels = [(ZONE, zone.as_str()), (HOSTNAME, name.as_str())].into_iter().collect();
+        node.labels = [(ZONE, zone.as_str()), (HOST, name.as_str())].into_iter().collect();
         node.allocatable.milli_cpu = 4000;
         node.allocatable.memory = 32 << 30;
         node.allocatable_pods = 110;
