@@ -1,12 +1,12 @@
 //! A scenario of `berth evaluate`, read and checked: what is wrong with one is said with its path.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::Value;
 
 use crate::config::{self, Configuration};
 use crate::engine::Event;
-use crate::model::{FeatureGates, Pod};
+use crate::model::{FeatureGates, Labels, Namespace, Pod};
 use crate::plugins::PLUGINS;
 use crate::wire;
 
@@ -67,8 +67,32 @@ impl Scenario {
                 (path, _) => return Err(format!("{path}.kind: not a Pod")),
             }
         }
+        let namespaces = unnamed_namespaces(&events, &pods);
+        events.extend(namespaces.map(|space| Event::NamespaceUpsert(Box::new(space))));
         Ok(Self { configuration, events, pods, replay, brief })
     }
+}
+
+/// The namespaces that a scenario leaves out although pods are in them, as an API server would have made
+/// them; and `default`.
+fn unnamed_namespaces(events: &[Event], pods: &[Pod]) -> impl Iterator<Item = Namespace> + use<> {
+    const NAME_LABEL: &str = "kubernetes.io/metadata.name";
+    let mut unnamed = BTreeSet::from([Box::from("default")]);
+    unnamed.extend(pods.iter().map(|pod| pod.key.namespace.clone()));
+    for event in events {
+        if let Event::PodUpsert(pod) = event {
+            unnamed.insert(pod.key.namespace.clone());
+        }
+    }
+    for event in events {
+        if let Event::NamespaceUpsert(space) = event {
+            unnamed.remove(&space.name);
+        }
+    }
+    unnamed.into_iter().map(|name| {
+        let labels = Labels::from_iter([(NAME_LABEL, name.clone())]);
+        Namespace { name, labels }
+    })
 }
 
 /// A field that is there and not null.

@@ -73,6 +73,8 @@ pub struct Cluster {
     /// How many pods of each class are on a node.
     class_pods: Vec<u32>,
     objects: Objects,
+    /// The classes with affinity of which a pod is on a node, in order.
+    affinity_classes: Vec<u32>,
 }
 
 impl Cluster {
@@ -109,6 +111,7 @@ impl Cluster {
             classes: Interner::default(),
             class_pods: Vec::new(),
             objects: Objects::default(),
+            affinity_classes: Vec::new(),
         }
     }
 

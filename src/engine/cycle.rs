@@ -69,7 +69,7 @@ pub(super) fn judge(
         Prepared::Rejected { plugin, rejection, rejectors } => {
             watch.spent(ExtensionPoint::PreFilter, rejection.code.as_str());
             diagnosis.pre_filter = Some(rejection.reasons.join(", "));
-            if preempts(profile) {
+            if preempts(profile) && profile.reaches_preemption(rejection.code, rejectors) {
                 diagnosis.post_filter = post_filter(pod, &view, None);
                 watch.spent(ExtensionPoint::PostFilter, Code::Unschedulable.as_str());
             }
@@ -145,6 +145,22 @@ fn preempts(profile: &Profile) -> bool {
 /// What is said where nodes are feasible and yet none is found: a mistake of berth's own.
 const NO_PICK: &str = "internal error: feasible nodes were counted but none was found";
 
+/// One of the best nodes, or why nothing can be decided. A single node is taken without scores.
+fn pick(
+    profile: &Profile,
+    evals: &Evals,
+    table: &Table,
+    view: &View<'_>,
+    start: u32,
+) -> Result<Option<NodeId>, String> {
+    if table.feasible() > 1
+        && let Some(error) = evals.score_error(profile)
+    {
+        return Err(error);
+    }
+    table.pick(evals, view, start).map_err(|invalid| invalid.message(profile))
+}
+
 impl Engine {
     /// Tries the next pod.
     pub(super) fn attempt(&mut self, now: Nanos, out: &mut Vec<Effect>) {
@@ -182,9 +198,9 @@ impl Engine {
                 let attempt = u64::from(queued.attempts);
                 let start = start_position(seed, &queued.pod.uid, attempt, positions);
                 let view = View::new(&self.cluster);
-                let picked = table.pick(&evals, &view, start);
+                let picked = pick(profile, &evals, &table, &view, start);
                 probe.algorithm(probe.clock().since(began));
-                match picked.map_err(|invalid| invalid.message(profile)) {
+                match picked {
                     Ok(Some(node)) if self.dry_run.is_some() => {
                         let best = self.best_nodes(&table, &evals, &view);
                         let name = self.cluster.node_name(node).into();

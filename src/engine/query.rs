@@ -108,7 +108,9 @@ impl Engine {
         };
         let view = View::new(&self.cluster);
         answer.feasible = table.feasible();
-        if let Some(invalid) = table.invalid_score(&evals, &view) {
+        if let Some(error) = evals.score_error(profile).filter(|_| answer.feasible > 0) {
+            answer.error = Some(error);
+        } else if let Some(invalid) = table.invalid_score(&evals, &view) {
             answer.error = Some(invalid.message(profile));
         }
         for report in explain(&evals, &view, &table, over.as_deref()) {

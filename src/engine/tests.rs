@@ -154,14 +154,15 @@ fn a_pod_with_a_constraint_that_is_missing_is_held_by_name() {
 
 #[test]
 fn an_existing_pods_anti_affinity_holds_what_it_matches_until_it_goes() {
-    let mut kit = Kit::with_nodes([node("n1").cpu(1000)]);
+    let mut kit = Kit::with_nodes([node("n1").cpu(1000).label("zone", "a")]);
     kit.put(pod("guard").scheduler("x").repels("app", "web").on("n1"));
     kit.put(pod("web").label("app", "web"));
     let effects = kit.step(Event::Attempt);
     let [Report::FailedScheduling { message }] = &kit::reports(&effects)[..] else {
         panic!("{effects:?}")
     };
-    assert!(message.contains("existing pods' required anti-affinity"), "{message}");
+    let reason = "1 node(s) didn't satisfy existing pods anti-affinity rules";
+    assert!(message.contains(reason), "{message}");
     kit.put(pod("db").label("app", "db"));
     kit.attempt_binds("n1");
     kit.delete("guard");

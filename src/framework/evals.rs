@@ -254,6 +254,18 @@ impl Evals {
         format!("running \"{name}\" filter plugin: {error}")
     }
 
+    /// What a plugin has against scoring nodes at all, where one has.
+    ///
+    /// Upstream: RunPreScorePlugins, v1.37.
+    #[must_use]
+    pub fn score_error(&self, profile: &Profile) -> Option<String> {
+        let mut scoring =
+            self.items.iter().filter(|item| item.parts.score || item.parts.cell_score);
+        let (position, error) = scoring.find_map(|i| Some((i.position, i.eval.score_error()?)))?;
+        let name = profile.plugins[usize::from(position)].name;
+        Some(format!("running PreScore plugin \"{name}\": {error}"))
+    }
+
     /// Adds the weighted node-local points of `nodes` to `out`; `scratch` is as long as `nodes`.
     pub(super) fn score(
         &self,

@@ -145,6 +145,11 @@ pub trait Eval: Send {
     /// Node-local: final points from 0 to 100 that no other node can change.
     fn score(&self, _view: &View<'_>, _nodes: &[NodeId], _out: &mut [i64]) {}
 
+    /// PreScore: why nothing can be decided where there is more than one node to choose from.
+    fn score_error(&self) -> Option<&str> {
+        None
+    }
+
     /// The words that make nodes alike to the cell part.
     fn key(&self, _view: &View<'_>, _nodes: &[NodeId], _out: &mut KeyOut<'_>) {}
 

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use super::{ClusterEvent, ExtensionPoint, Plugin, PluginInfo, ProfileSpec};
+use super::{ClusterEvent, Code, ExtensionPoint, Plugin, PluginInfo, ProfileSpec};
 
 /// One scheduler name and its plugins.
 pub struct Profile {
@@ -27,6 +27,9 @@ pub struct ProfilePlugin {
     /// The plugin.
     pub plugin: Arc<dyn Plugin>,
 }
+
+/// The plugin that fails at PostFilter where its own PreFilter was not reached.
+const NEEDS_PRE_FILTER: &str = "DynamicResources";
 
 /// A set of plugins of one profile, by position.
 pub type PluginMask = u64;
@@ -98,6 +101,26 @@ impl Profile {
         let own = own.iter().map(|at| (*at, &self.plugins[usize::from(*at)]));
         let all = (0u16..).zip(&self.plugins).filter(move |_| !pre_filter);
         own.chain(all.filter(move |(_, entry)| entry.points.contains(&point)))
+    }
+
+    /// Whether PostFilter gets as far as preemption for a pod that the plugins in `rejectors` rejected at
+    /// PreFilter with `code`. An UnschedulableAndUnresolvable ends PreFilter at once; DynamicResources, if
+    /// its turn had not come, then fails at PostFilter, and nobody behind it is asked.
+    ///
+    /// Upstream: RunPostFilterPlugins and DynamicResources.PostFilter, v1.37.
+    #[must_use]
+    pub fn reaches_preemption(&self, code: Code, rejectors: PluginMask) -> bool {
+        let mut before =
+            self.at(ExtensionPoint::PostFilter).take_while(|(_, entry)| !entry.plugin.preempts());
+        if code != Code::UnschedulableAndUnresolvable
+            || !before.any(|(_, entry)| entry.name == NEEDS_PRE_FILTER)
+        {
+            return true;
+        }
+        let turns: Vec<_> = self.at(ExtensionPoint::PreFilter).collect();
+        let needed = turns.iter().position(|(_, entry)| entry.name == NEEDS_PRE_FILTER);
+        let last = turns.iter().rposition(|(position, _)| rejectors >> position & 1 == 1);
+        needed.is_some() && needed <= last
     }
 
     /// Whether one of the plugins in `rejectors` wants to know of `event`.

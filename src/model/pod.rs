@@ -133,10 +133,6 @@ pub struct Unsupported {
 pub enum UnsupportedFeature {
     /// VolumeRestrictions, NodeVolumeLimits, VolumeBinding, VolumeZone: volumes that they judge.
     Volumes,
-    /// PodTopologySpread: spread constraints.
-    TopologySpread,
-    /// InterPodAffinity: the pod's own affinity and anti-affinity.
-    PodAffinity,
     /// DynamicResources: resource claims.
     ResourceClaims,
 }

@@ -1,10 +1,11 @@
-//! The built-in plugins: one file each, named as upstream names them; [`PLUGINS`] is the only list.
+//! The built-in plugins: one file or folder each, named as upstream names them; [`PLUGINS`] is the only list.
 //! Profiles are made from that list; the rules and texts are upstream's, v1.37.
 
 mod default_binder;
 mod default_preemption;
 mod dynamic_resources;
 mod image_locality;
+mod inter_pod_affinity;
 mod node_affinity;
 mod node_declared_features;
 mod node_name;
@@ -14,7 +15,9 @@ mod node_resources_fit;
 mod node_selector;
 mod node_unschedulable;
 mod not_yet;
+mod pod_topology_spread;
 pub mod priority_sort;
+mod required_affinity;
 mod resource_scores;
 mod scheduling_gates;
 mod table;

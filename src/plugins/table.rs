@@ -3,10 +3,10 @@
 use crate::framework::PluginInfo;
 
 use super::{
-    default_binder, default_preemption, dynamic_resources, image_locality, node_affinity,
-    node_declared_features, node_name, node_ports, node_resources_balanced_allocation,
-    node_resources_fit, node_unschedulable, not_yet, priority_sort, scheduling_gates,
-    taint_toleration,
+    default_binder, default_preemption, dynamic_resources, image_locality, inter_pod_affinity,
+    node_affinity, node_declared_features, node_name, node_ports,
+    node_resources_balanced_allocation, node_resources_fit, node_unschedulable, not_yet,
+    pod_topology_spread, priority_sort, scheduling_gates, taint_toleration,
 };
 
 /// All built-in plugins. This order is the order in which a node's first rejection is found.
@@ -23,8 +23,8 @@ pub static PLUGINS: &[PluginInfo] = &[
     not_yet::NODE_VOLUME_LIMITS,
     not_yet::VOLUME_BINDING,
     not_yet::VOLUME_ZONE,
-    not_yet::POD_TOPOLOGY_SPREAD,
-    not_yet::INTER_POD_AFFINITY,
+    pod_topology_spread::INFO,
+    inter_pod_affinity::INFO,
     dynamic_resources::INFO,
     default_preemption::INFO,
     node_resources_balanced_allocation::INFO,

@@ -3,7 +3,6 @@
 
 use crate::model::{self, PodResources, Unsupported, UnsupportedFeature, VolumeSource};
 
-use super::affinity::PodAffinity;
 use super::pod::PodSpec;
 
 /// Prefix of the resources that a `DeviceClass` stands for.
@@ -21,10 +20,6 @@ pub(super) fn unsupported(spec: &PodSpec, resources: &PodResources) -> Vec<Unsup
             found.add(UnsupportedFeature::Volumes, format!("spec.volumes[{i}].{kind}"));
         }
     }
-    if !spec.topology_spread_constraints.is_empty() {
-        found.add(UnsupportedFeature::TopologySpread, "spec.topologySpreadConstraints");
-    }
-    pod_affinity(spec, &mut found);
     if !spec.resource_claims.is_empty() {
         found.add(UnsupportedFeature::ResourceClaims, "spec.resourceClaims");
     }
@@ -55,17 +50,6 @@ fn field(source: &VolumeSource) -> &'static str {
         VolumeSource::Cinder { .. } => "cinder",
         VolumeSource::Vsphere { .. } => "vsphereVolume",
         VolumeSource::Portworx { .. } => "portworxVolume",
-    }
-}
-
-/// Upstream: `InterPodAffinity`'s `PreFilter` and `PreScore`, v1.37.
-fn pod_affinity(spec: &PodSpec, found: &mut Found) {
-    let Some(affinity) = &spec.affinity else { return };
-    if affinity.pod.as_ref().is_some_and(PodAffinity::has_terms) {
-        found.add(UnsupportedFeature::PodAffinity, "spec.affinity.podAffinity");
-    }
-    if affinity.pod_anti.as_ref().is_some_and(PodAffinity::has_terms) {
-        found.add(UnsupportedFeature::PodAffinity, "spec.affinity.podAntiAffinity");
     }
 }
 
