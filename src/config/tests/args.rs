@@ -2,8 +2,8 @@
 
 use super::*;
 use crate::model::{
-    NodeAffinity, NodeOperator, NodeRequirement, NodeSelectorTerm, PluginArgs, PreferredTerm,
-    StrategyKind, WeightedResource,
+    InterPodAffinityArgs, NodeAffinity, NodeOperator, NodeRequirement, NodeSelectorTerm,
+    PluginArgs, PreferredTerm, StrategyKind, WeightedResource,
 };
 
 fn with_args(plugin: &str, args: &str) -> String {
@@ -265,13 +265,26 @@ fn an_added_affinity_is_checked() {
 }
 
 #[test]
+fn pod_affinity() {
+    let read = |args: &str| told("InterPodAffinity", args).inter_pod_affinity;
+    assert_eq!(read("{}"), InterPodAffinityArgs::default());
+    let args = "{hardPodAffinityWeight: 0, ignorePreferredTermsOfExistingPods: true}";
+    let expected = InterPodAffinityArgs {
+        hard_pod_affinity_weight: 0,
+        ignore_preferred_terms_of_existing_pods: true,
+    };
+    assert_eq!(read(args), expected);
+    let weight = "hardPodAffinityWeight: -1: not in valid range [0, 100]";
+    check_complaints("InterPodAffinity", &[("hardPodAffinityWeight: -1", weight)]);
+}
+
+#[test]
 fn args_of_later_plugins_are_checked_and_without_effect() {
     let constraint = "{maxSkew: 1, topologyKey: zone, whenUnsatisfiable: ScheduleAnyway}";
     let list = format!("{{defaultingType: List, defaultConstraints: [{constraint}]}}");
     let accepted = [
         ("DefaultPreemption", "{minCandidateNodesPercentage: 20}"),
         ("DynamicResources", "{filterTimeout: 0s}"),
-        ("InterPodAffinity", "{hardPodAffinityWeight: 5}"),
         ("PodTopologySpread", list.as_str()),
         ("VolumeBinding", "{bindTimeoutSeconds: 0}"),
     ];
@@ -303,8 +316,6 @@ fn args_of_later_plugins_are_checked_and_without_effect() {
             ),
         ],
     );
-    let weight = "hardPodAffinityWeight: -1: not in valid range [0, 100]";
-    check_complaints("InterPodAffinity", &[("hardPodAffinityWeight: -1", weight)]);
     check_complaints(
         "DynamicResources",
         &[
