@@ -1,4 +1,5 @@
-//! The cached state of the cluster in rows and columns: nodes, the pods on them, images, namespaces.
+//! The cached state of the cluster in rows and columns: nodes, the pods on them, images, namespaces,
+//! and the objects that plugins look up by name.
 //! Written by `engine` alone, read by plugins through a [`View`].
 
 #[cfg(test)]
@@ -9,6 +10,7 @@ mod interner;
 mod labels;
 mod namespaces;
 mod nodes;
+mod objects;
 mod permutation;
 mod pods;
 mod row;
@@ -20,6 +22,7 @@ pub use classes::PodClass;
 pub use images::ImageOn;
 pub use labels::LabelColumn;
 pub use nodes::{NodeChange, NodeEntry};
+pub use objects::{ObjectChange, Objects, Store};
 pub use permutation::Permutation;
 pub use pods::{Place, PodEntry};
 pub use row::{Row, ScalarUse};
@@ -69,6 +72,7 @@ pub struct Cluster {
     classes: Interner<PodClass>,
     /// How many pods of each class are on a node.
     class_pods: Vec<u32>,
+    objects: Objects,
     /// The classes with affinity of which a pod is on a node, in order.
     affinity_classes: Vec<u32>,
 }
@@ -106,6 +110,7 @@ impl Cluster {
             namespaces: Namespaces::default(),
             classes: Interner::default(),
             class_pods: Vec::new(),
+            objects: Objects::default(),
             affinity_classes: Vec::new(),
         }
     }
@@ -132,6 +137,12 @@ impl Cluster {
     #[must_use]
     pub fn node_name(&self, id: NodeId) -> &str {
         &self.entries[id].name
+    }
+
+    /// The features that node `id` declares.
+    #[must_use]
+    pub fn declared_features(&self, id: NodeId) -> &[Box<str>] {
+        &self.entries[id].declared_features
     }
 
     /// The position of `node` in the order in which ties are broken.

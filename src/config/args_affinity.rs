@@ -1,14 +1,10 @@
-//! The args of NodeAffinity, an affinity that is added to that of every pod, and of InterPodAffinity. Called
-//! by `args`.
+//! The args of NodeAffinity: an affinity that is added to that of every pod. Called by `args`.
 
-use super::args::{Args, Meaning, check_known, check_range, fields};
+use super::args::{Args, Meaning, check_known, fields};
 use super::names::{label_key_error, label_value_error};
 use super::reader::Reader;
 use super::value::Value;
-use crate::model::{
-    InterPodAffinityArgs, NodeAffinity, NodeOperator, NodeRequirement, NodeSelectorTerm,
-    PreferredTerm,
-};
+use crate::model::{NodeAffinity, NodeOperator, NodeRequirement, NodeSelectorTerm, PreferredTerm};
 
 const OPERATORS: [(&str, NodeOperator); 6] = [
     ("In", NodeOperator::In),
@@ -31,27 +27,6 @@ pub(super) fn read(reader: &mut Reader, value: &Value) -> Args {
     });
     let added = (added != NodeAffinity::default()).then_some(added);
     Args { fields: Value::map([("addedAffinity", shown)]), meaning: Meaning::Affinity(added) }
-}
-
-/// Upstream: ValidateInterPodAffinityArgs, v1.37.
-pub(super) fn read_pods(reader: &mut Reader, value: &Value) -> Args {
-    let mut args = InterPodAffinityArgs::default();
-    fields(reader, "InterPodAffinity", value, |reader, key, value| match key {
-        "hardPodAffinityWeight" => {
-            let weight = reader.int32(value);
-            check_range(reader, value, weight.map(i64::from), 0, 100);
-            args.hard_pod_affinity_weight = weight.unwrap_or(args.hard_pod_affinity_weight);
-        }
-        "ignorePreferredTermsOfExistingPods" => {
-            args.ignore_preferred_terms_of_existing_pods = reader.bool(value).unwrap_or_default();
-        }
-        _ => reader.unknown(),
-    });
-    let fields = Value::map([
-        ("hardPodAffinityWeight", args.hard_pod_affinity_weight.into()),
-        ("ignorePreferredTermsOfExistingPods", args.ignore_preferred_terms_of_existing_pods.into()),
-    ]);
-    Args { fields, meaning: Meaning::PodAffinity(args) }
 }
 
 fn read_affinity(reader: &mut Reader, value: &Value) -> NodeAffinity {

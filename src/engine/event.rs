@@ -1,7 +1,8 @@
 //! What goes into the engine and what comes out. Events are made by `client`, effects are carried out
 //! there; both are plain owned values.
 
-use crate::model::{Namespace, Node, Pod, PodKey};
+use crate::framework::{ApiOperation, PluginCall, Refusal};
+use crate::model::{Namespace, Node, Object, ObjectKey, ObjectKind, Pod, PodKey};
 use crate::units::Nanos;
 
 /// Something that happened. A closed list: nothing else makes the engine do anything.
@@ -24,6 +25,10 @@ pub enum Event {
     NamespaceUpsert(Box<Namespace>),
     /// A namespace is gone.
     NamespaceDelete(Box<str>),
+    /// An object of another kind was added or changed.
+    ObjectUpsert(Box<Object>),
+    /// An object of another kind is gone.
+    ObjectDelete(ObjectKind, ObjectKey),
     /// A list of all objects of `Kind` begins; what it does not name by its end is gone.
     ListBegin(Kind),
     /// The list that began is complete.
@@ -34,6 +39,29 @@ pub enum Event {
         attempt: AttemptId,
         /// What came of it.
         outcome: BindOutcome,
+    },
+    /// What a plugin's attempt wanted written or called before the pod is bound was done, or not.
+    PreBindResult {
+        /// The attempt.
+        attempt: AttemptId,
+        /// What came of it.
+        outcome: Result<(), Refusal>,
+    },
+    /// A plugin's own way of binding has ended.
+    BindCallResult {
+        /// The attempt.
+        attempt: AttemptId,
+        /// What came of it.
+        outcome: Result<(), Refusal>,
+    },
+    /// A plugin decides about a pod that waits for it at Permit.
+    Permit {
+        /// UID of the pod.
+        uid: Box<str>,
+        /// Name of the plugin.
+        plugin: Box<str>,
+        /// Why it may not be bound; `None` lets it go on.
+        rejected: Option<String>,
     },
     /// Judge the next pod, if there is one and a writer is free.
     Attempt,
@@ -52,6 +80,41 @@ pub enum Kind {
     Pod,
     /// Namespaces.
     Namespace,
+    /// Objects that are kept by name.
+    Object(ObjectKind),
+}
+
+impl Kind {
+    /// How many there are.
+    pub const COUNT: usize = 3 + ObjectKind::ALL.len();
+
+    /// All of them, in the order of their indices.
+    pub fn all() -> impl Iterator<Item = Self> {
+        let objects = ObjectKind::ALL.into_iter().map(Self::Object);
+        [Self::Node, Self::Pod, Self::Namespace].into_iter().chain(objects)
+    }
+
+    /// A number below [`Kind::COUNT`] of its own.
+    #[must_use]
+    pub const fn index(self) -> usize {
+        match self {
+            Self::Node => 0,
+            Self::Pod => 1,
+            Self::Namespace => 2,
+            Self::Object(kind) => 3 + kind as usize,
+        }
+    }
+
+    /// The resource in the API, such as `pods`.
+    #[must_use]
+    pub const fn plural(self) -> &'static str {
+        match self {
+            Self::Node => "nodes",
+            Self::Pod => "pods",
+            Self::Namespace => "namespaces",
+            Self::Object(kind) => kind.plural(),
+        }
+    }
 }
 
 /// Number of a scheduling attempt; counts up from 1 and is never used again.
@@ -111,6 +174,22 @@ pub enum Effect {
         pod: PodRef,
         /// The node.
         node: Box<str>,
+    },
+    /// Write objects before a Binding. Never dropped; answered by [`Event::PreBindResult`] once all is
+    /// written, or one could not be.
+    PreBind {
+        /// The attempt it belongs to.
+        attempt: AttemptId,
+        /// What is written, side by side.
+        operations: Vec<ApiOperation>,
+    },
+    /// Call a plugin; answered by [`Event::PreBindResult`] or [`Event::BindCallResult`] where there is an
+    /// attempt that waits for it.
+    Call {
+        /// The attempt it belongs to.
+        attempt: AttemptId,
+        /// The call.
+        call: PluginCall,
     },
     /// Write an Event.
     Report {

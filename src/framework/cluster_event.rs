@@ -9,6 +9,20 @@ pub enum Resource {
     AssignedPod,
     /// The very pod that waits.
     TargetPod,
+    /// A volume.
+    PersistentVolume,
+    /// A claim of storage.
+    PersistentVolumeClaim,
+    /// A class of volumes.
+    StorageClass,
+    /// The CSI drivers of a node.
+    CsiNode,
+    /// A CSI driver.
+    CsiDriver,
+    /// What is said of the storage that is left.
+    CsiStorageCapacity,
+    /// That a volume is attached to a node.
+    VolumeAttachment,
 }
 
 /// What changed of it; a set of bits.
@@ -36,6 +50,11 @@ impl Action {
     pub const UPDATE_POD_GATES_ELIMINATED: Self = Self(1 << 8);
     /// Something else of a pod.
     pub const UPDATE_POD_OTHER: Self = Self(1 << 9);
+    /// The features that a node declares.
+    pub const UPDATE_NODE_DECLARED_FEATURE: Self = Self(1 << 10);
+
+    /// Something of an object that is neither a node nor a pod.
+    pub const UPDATE: Self = Self(1 << 15);
 
     /// All bits of both.
     #[must_use]
@@ -48,6 +67,17 @@ impl Action {
     pub const fn meets(self, other: Self) -> bool {
         self.0 & other.0 != 0
     }
+}
+
+/// The label of an action on a resource that only comes, changes and goes.
+macro_rules! labels {
+    ($action:expr, $resource:literal) => {
+        match $action {
+            Action::ADD => concat!($resource, "Add"),
+            Action::DELETE => concat!($resource, "Delete"),
+            _ => concat!($resource, "Update"),
+        }
+    };
 }
 
 /// A change of the cluster; also what a plugin registers for.
@@ -75,6 +105,9 @@ impl ClusterEvent {
             (Resource::Node, Action::UPDATE_NODE_ALLOCATABLE) => "NodeUpdateNodeAllocatable",
             (Resource::Node, Action::UPDATE_NODE_LABEL) => "NodeUpdateNodeLabel",
             (Resource::Node, Action::UPDATE_NODE_TAINT) => "NodeUpdateNodeTaint",
+            (Resource::Node, Action::UPDATE_NODE_DECLARED_FEATURE) => {
+                "NodeUpdateNodeDeclaredFeature"
+            }
             (Resource::Node, _) => "NodeUpdate",
             (Resource::AssignedPod, Action::ADD) => "AssignedPodAdd",
             (Resource::AssignedPod, Action::DELETE) => "AssignedPodDelete",
@@ -90,6 +123,17 @@ impl ClusterEvent {
                 "TargetPodUpdatePodSchedulingGatesEliminated"
             }
             (Resource::TargetPod, _) => "TargetPodUpdate",
+            (Resource::PersistentVolume, action) => labels!(action, "PersistentVolume"),
+            (Resource::PersistentVolumeClaim, action) => labels!(action, "PersistentVolumeClaim"),
+            (Resource::StorageClass, action) => labels!(action, "storage.k8s.io/StorageClass"),
+            (Resource::CsiNode, action) => labels!(action, "storage.k8s.io/CSINode"),
+            (Resource::CsiDriver, action) => labels!(action, "storage.k8s.io/CSIDriver"),
+            (Resource::CsiStorageCapacity, action) => {
+                labels!(action, "storage.k8s.io/CSIStorageCapacity")
+            }
+            (Resource::VolumeAttachment, action) => {
+                labels!(action, "storage.k8s.io/VolumeAttachment")
+            }
         }
     }
 
@@ -97,5 +141,26 @@ impl ClusterEvent {
     #[must_use]
     pub fn covers(self, happened: Self) -> bool {
         self.resource == happened.resource && self.action.meets(happened.action)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn objects_have_the_labels_of_upstream() {
+        let rows = [
+            (Resource::PersistentVolumeClaim, Action::ADD, "PersistentVolumeClaimAdd"),
+            (Resource::PersistentVolume, Action::UPDATE, "PersistentVolumeUpdate"),
+            (Resource::StorageClass, Action::ADD, "storage.k8s.io/StorageClassAdd"),
+            (Resource::CsiNode, Action::UPDATE, "storage.k8s.io/CSINodeUpdate"),
+            (Resource::CsiDriver, Action::DELETE, "storage.k8s.io/CSIDriverDelete"),
+            (Resource::CsiStorageCapacity, Action::ADD, "storage.k8s.io/CSIStorageCapacityAdd"),
+            (Resource::VolumeAttachment, Action::DELETE, "storage.k8s.io/VolumeAttachmentDelete"),
+        ];
+        for (resource, action, label) in rows {
+            assert_eq!(ClusterEvent::new(resource, action).label(), label);
+        }
     }
 }
