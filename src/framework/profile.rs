@@ -28,8 +28,8 @@ pub struct ProfilePlugin {
     pub plugin: Arc<dyn Plugin>,
 }
 
-/// The plugin that fails at PostFilter where its own PreFilter was not reached.
-const NEEDS_PRE_FILTER: &str = "DynamicResources";
+/// The plugin whose PostFilter fails where its PreFilter was not asked.
+const FAILS_UNASKED: &str = "DynamicResources";
 
 /// A set of plugins of one profile, by position.
 pub type PluginMask = u64;
@@ -103,24 +103,21 @@ impl Profile {
         own.chain(all.filter(move |(_, entry)| entry.points.contains(&point)))
     }
 
-    /// Whether PostFilter gets as far as preemption for a pod that the plugins in `rejectors` rejected at
-    /// PreFilter with `code`. An UnschedulableAndUnresolvable ends PreFilter at once; DynamicResources, if
-    /// its turn had not come, then fails at PostFilter, and nobody behind it is asked.
+    /// Whether PostFilter comes to nothing after a rejection by PreFilter with `code` by `rejectors`, since
+    /// it left out a plugin that then fails.
     ///
-    /// Upstream: RunPostFilterPlugins and DynamicResources.PostFilter, v1.37.
+    /// Upstream: DynamicResources.PostFilter and RunPostFilterPlugins, v1.37. Differs from upstream: the
+    /// error, a stray "not found", is not in the message.
     #[must_use]
-    pub fn reaches_preemption(&self, code: Code, rejectors: PluginMask) -> bool {
-        let mut before =
-            self.at(ExtensionPoint::PostFilter).take_while(|(_, entry)| !entry.plugin.preempts());
-        if code != Code::UnschedulableAndUnresolvable
-            || !before.any(|(_, entry)| entry.name == NEEDS_PRE_FILTER)
-        {
-            return true;
-        }
-        let turns: Vec<_> = self.at(ExtensionPoint::PreFilter).collect();
-        let needed = turns.iter().position(|(_, entry)| entry.name == NEEDS_PRE_FILTER);
-        let last = turns.iter().rposition(|(position, _)| rejectors >> position & 1 == 1);
-        needed.is_some() && needed <= last
+    pub fn post_filter_fails(&self, code: Code, rejectors: PluginMask) -> bool {
+        let mut asked = self.at(ExtensionPoint::PostFilter);
+        let Some((failing, _)) = asked.find(|(_, entry)| entry.name == FAILS_UNASKED) else {
+            return false;
+        };
+        let mut order = self.pre_filter.iter();
+        let own = order.position(|at| *at == failing);
+        let last = self.pre_filter.iter().rposition(|at| rejectors >> at & 1 == 1);
+        code != Code::Unschedulable && (own.is_none() || last < own)
     }
 
     /// Whether one of the plugins in `rejectors` wants to know of `event`.

@@ -24,7 +24,7 @@ pub(super) struct Incoming {
     labels: Labels,
     affinity: Option<Box<PodAffinity>>,
     /// Terms that score count: what a required affinity term of another pod weighs.
-    hard_weight: Option<i32>,
+    hard_weight: Option<i64>,
 }
 
 impl Incoming {
@@ -110,7 +110,7 @@ impl Incoming {
         }
         if self.hard_weight.is_some() {
             for (term, weight) in weighted(own).filter(|(term, _)| means(term)) {
-                add(Sum::Score, &term.topology_key, i64::from(weight));
+                add(Sum::Score, &term.topology_key, weight);
             }
         }
     }
@@ -132,15 +132,19 @@ impl Incoming {
         let hard = theirs.required.iter().filter(|_| hard_weight > 0);
         let hard = hard.map(|term| (term, hard_weight));
         for (term, weight) in hard.chain(weighted(theirs)).filter(|(term, _)| means(term)) {
-            add(Sum::Score, &term.topology_key, i64::from(weight));
+            add(Sum::Score, &term.topology_key, weight);
         }
     }
 }
 
 /// The preferred terms of both kinds; those of anti-affinity count against a node.
-fn weighted(affinity: &PodAffinity) -> impl Iterator<Item = (&AffinityTerm, i32)> {
+fn weighted(affinity: &PodAffinity) -> impl Iterator<Item = (&AffinityTerm, i64)> {
     let anti = affinity.anti_preferred.iter();
     // Upstream multiplies in 32 bits as well.
-    let anti = anti.map(|WeightedTerm { weight, term }| (term, weight.wrapping_neg()));
-    affinity.preferred.iter().map(|WeightedTerm { weight, term }| (term, *weight)).chain(anti)
+    let anti = anti.map(|WeightedTerm { weight, term }| (term, weight.wrapping_neg().into()));
+    affinity
+        .preferred
+        .iter()
+        .map(|WeightedTerm { weight, term }| (term, i64::from(*weight)))
+        .chain(anti)
 }

@@ -29,7 +29,8 @@ fn affinity_and_spreading() {
         (json!({"nodeSelector": {"disk": "ssd"}}), vec![]),
         (json!({"affinity": {"nodeAffinity": {preferred: [{}]}}}), vec![]),
         (
-            json!({"affinity": {"podAffinity": {required: [{}]}, "podAntiAffinity": {preferred: [{}]}}}),
+            json!({"affinity": {
+                "podAffinity": {required: [{}]}, "podAntiAffinity": {preferred: [{}]}}}),
             vec![],
         ),
         (json!({"topologySpreadConstraints": [{"maxSkew": 1}]}), vec![]),
