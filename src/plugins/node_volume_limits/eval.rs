@@ -14,6 +14,8 @@ type NewVolumes = Result<Vec<CsiVolume<'static>>, Unknown>;
 
 pub(super) struct NodeVolumeLimitsEval {
     pub(super) position: u16,
+    /// A driver that says so must be on the node.
+    pub(super) requires_drivers: bool,
     /// The volumes of the pod on a node with a `CSINode`, where drivers serve in-tree volumes too.
     pub(super) with_csi_node: NewVolumes,
     /// On a node without.
@@ -79,7 +81,9 @@ impl NodeVolumeLimitsEval {
         if new.is_empty() {
             return Ok(());
         }
-        if let Some((number, driver)) = missing_driver(view, csi_node, new) {
+        if self.requires_drivers
+            && let Some((number, driver)) = missing_driver(view, csi_node, new)
+        {
             let has_csi_node = csi_node.is_some();
             return Err(Rejection::NoDriver { driver, number, has_csi_node });
         }
@@ -117,7 +121,7 @@ fn limit(csi_node: &CsiNode, driver: &str) -> Option<i32> {
 
 /// The first driver of the volumes that must be on the node and is not, and the number of its volume.
 ///
-/// Upstream: checkCSIDriverOnNode, v1.37, with the gate VolumeLimitScaling, which is on.
+/// Upstream: checkCSIDriverOnNode, v1.37.
 fn missing_driver<'a>(
     view: &View<'_>,
     csi_node: Option<&CsiNode>,

@@ -17,10 +17,13 @@ pub(super) const INFO: PluginInfo = PluginInfo {
     default_weight: 0,
     points: &[ExtensionPoint::PreFilter, ExtensionPoint::Filter],
     summary: "the node can attach the pod's volumes",
-    make: |_| Box::new(NodeVolumeLimits),
+    make: |_| Box::new(NodeVolumeLimits { requires_drivers: true }),
 };
 
-struct NodeVolumeLimits;
+struct NodeVolumeLimits {
+    /// The gate VolumeLimitScaling: a driver can say that no pod with its volumes goes to a node without it.
+    requires_drivers: bool,
+}
 
 impl Plugin for NodeVolumeLimits {
     fn prepare(&self, pod: &Pod, cx: &PrepareCx<'_>) -> PluginEval {
@@ -30,8 +33,12 @@ impl Plugin for NodeVolumeLimits {
         if none(&with_csi_node) && none(&without) {
             return PluginEval::Skip;
         }
-        let position = cx.position;
-        PluginEval::Run(Box::new(NodeVolumeLimitsEval { position, with_csi_node, without }))
+        PluginEval::Run(Box::new(NodeVolumeLimitsEval {
+            position: cx.position,
+            requires_drivers: self.requires_drivers,
+            with_csi_node,
+            without,
+        }))
     }
 
     fn events(&self) -> &'static [ClusterEvent] {
