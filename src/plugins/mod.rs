@@ -22,6 +22,8 @@ mod taint_toleration;
 #[cfg(test)]
 mod tests;
 mod volume_restrictions;
+#[cfg(test)]
+mod volume_tests;
 mod volume_zone;
 
 pub use not_yet::NOT_YET;

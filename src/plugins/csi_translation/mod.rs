@@ -168,8 +168,7 @@ mod tests {
     use super::*;
 
     fn google(labels: &[(&str, &str)]) -> Option<String> {
-        let labels = labels.iter().map(|(key, value)| ((*key).into(), (*value).into())).collect();
-        google_disk(&labels, "disk")
+        google_disk(&labels.iter().copied().collect(), "disk")
     }
 
     #[test]
