@@ -94,8 +94,11 @@ fn inline(volume_id: &str) -> Pod {
     pod("inline", [VolumeSource::AwsElasticBlockStore { volume_id: volume_id.into() }])
 }
 
+/// Claims of each pod on the node.
+type There<'a> = &'a [&'a [&'a str]];
+
 /// Name, claims of the new pod, claims of the pods on the node, limit, what is said.
-type Row<'a> = (&'a str, &'a [&'a str], &'a [&'a [&'a str]], i32, Said);
+type Row<'a> = (&'a str, &'a [&'a str], There<'a>, i32, Said);
 
 #[test]
 fn claims_of_pods_count() {
@@ -131,9 +134,12 @@ fn claims_of_pods_count() {
     }
 }
 
+/// Claims of the new pod, claims of the pods on the node, attached volumes, limit, what is said.
+type AttachedRow<'a> = (&'a [&'a str], There<'a>, &'a [&'a str], i32, Said);
+
 #[test]
 fn attachments_count_beside_the_pods() {
-    let rows: [(&[&str], &[&[&str]], &[&str], i32, Said); 6] = [
+    let rows: [AttachedRow<'_>; 6] = [
         (&["ebs-0"], &[], &["ebs-1", "ebs-2"], 2, too_many()),
         (&["ebs-0"], &[], &["ebs-1"], 2, FITS),
         (&["ebs-0"], &[&["ebs-1"]], &["ebs-1"], 2, FITS),
@@ -154,7 +160,7 @@ fn attachments_count_beside_the_pods() {
 fn volumes_in_the_pod() {
     let two: &[&str] = &["ebs-1", "ebs-2"];
     let limit = |max| csi_node(&[(EBS, Some(max))]);
-    let rows = [
+    let rows = vec![
         ("they count", inline("other"), with(&[&["aws-1", "aws-2"]], [limit(2)]), too_many()),
         ("beside both", inline("other"), with(&[two, &["aws-0"]], [limit(3)]), too_many()),
         ("the same volume", inline("ebs-1"), with(&[two, &["aws-0"]], [limit(3)]), FITS),
@@ -194,7 +200,7 @@ fn ephemeral_volumes() {
         "looking up PVC default/abc-v0: persistentvolumeclaim \"abc-v0\" not found",
     );
     let two: &[&str] = &["ebs-1", "ebs-2"];
-    let rows = [
+    let rows = vec![
         ("missing", with(&[], [limit(1)]), missing),
         ("not owned", with(&[], [foreign(), limit(1)]), not_owned()),
         ("unbound", with(&[], [owned(), csi_node(&[(EBS, None)])]), FITS),

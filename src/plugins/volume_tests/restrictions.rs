@@ -74,6 +74,9 @@ fn claimed(pods: impl IntoIterator<Item = Pod>) -> Cluster {
     cluster(&[], pods, all.map(Into::into))
 }
 
+/// Name, claims of the new pod, claims of each pod on the node, what is said.
+type Row<'a> = (&'a str, &'a [&'a str], &'a [&'a [&'a str]], Said);
+
 #[test]
 fn claims_of_one_pod() {
     let taken = || not_on_node(Code::Unschedulable, CLAIM);
@@ -81,7 +84,7 @@ fn claims_of_one_pod() {
         let reason = format!("persistentvolumeclaim \"{name}\" not found");
         Said::Rejected(Code::UnschedulableAndUnresolvable, reason)
     };
-    let rows: [(&str, &[&str], &[&[&str]], Said); 8] = [
+    let rows: [Row<'_>; 8] = [
         ("no conflict", &["one"], &[&["many"]], Said::Skip),
         ("nothing there", &["one", "two"], &[], Said::Skip),
         ("one conflict", &["one"], &[&["one"]], taken()),
