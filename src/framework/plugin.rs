@@ -32,6 +32,12 @@ pub trait Plugin: Send + Sync {
     /// PreFilter and the pod's half of PreScore.
     fn prepare(&self, pod: &Pod, cx: &PrepareCx<'_>) -> PluginEval;
 
+    /// Whether Filter finds out for itself what PreFilter would have, in a profile without the latter: then
+    /// a rejection by [`Plugin::prepare`] is one of every node.
+    fn filters_unprepared(&self) -> bool {
+        false
+    }
+
     /// The changes that can help a pod which this plugin rejected.
     ///
     /// Upstream: EventsToRegister, without the queueing hints.
