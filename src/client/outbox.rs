@@ -56,7 +56,10 @@ impl Outbox {
                 Effect::Report { pod, profile, report } => {
                     lanes.push_event(Job::new(pod, profile, report, now));
                 }
-                Effect::Decision(_) | Effect::Notice { .. } => {}
+                Effect::PreBind { .. }
+                | Effect::Call { .. }
+                | Effect::Decision(_)
+                | Effect::Notice { .. } => {}
             }
         }
         drop(lanes);
@@ -92,6 +95,9 @@ impl Outbox {
 fn is_request(effect: &Effect) -> bool {
     match effect {
         Effect::Bind { .. } | Effect::PatchCondition { .. } | Effect::Report { .. } => true,
-        Effect::Decision(_) | Effect::Notice { .. } => false,
+        Effect::PreBind { .. }
+        | Effect::Call { .. }
+        | Effect::Decision(_)
+        | Effect::Notice { .. } => false,
     }
 }

@@ -30,7 +30,7 @@ pub struct Pod {
     pub(super) status: PodStatus,
 }
 
-core_kind!(Pod, "pods", NamespaceResourceScope);
+core_kind!(Pod, "Pod", "pods", NamespaceResourceScope);
 
 #[derive(Clone, Debug, Default, Deserialize)]
 #[serde(default, rename_all = "camelCase", expecting = "an object")]
@@ -134,6 +134,8 @@ impl<'de> Deserialize<'de> for Toleration {
             operator: match &*fields.operator.0 {
                 "" | "Equal" => TolerationOperator::Equal,
                 "Exists" => TolerationOperator::Exists,
+                "Lt" => TolerationOperator::Lt,
+                "Gt" => TolerationOperator::Gt,
                 _ => TolerationOperator::Never,
             },
             value: fields.value.boxed(),
