@@ -23,7 +23,7 @@ pub(super) fn inter_pod_affinity(reader: &mut Reader, value: &Value) -> Args {
     });
     let default = InterPodAffinityArgs::default();
     let args = InterPodAffinityArgs {
-        hard_pod_affinity_weight: weight.unwrap_or(default.hard_pod_affinity_weight),
+        hard_pod_affinity_weight: weight.map_or(default.hard_pod_affinity_weight, i64::from),
         ignore_preferred_terms_of_existing_pods: ignore.unwrap_or_default(),
     };
     let ignore = args.ignore_preferred_terms_of_existing_pods;

@@ -146,10 +146,7 @@ fn a_pod_with_a_constraint_that_is_missing_is_held_by_name() {
     let [Report::FailedScheduling { message }] = &kit::reports(&effects)[..] else {
         panic!("{effects:?}")
     };
-    assert!(
-        message.contains("berth does not support volumes that a volume plugin judges yet (spec.x)"),
-        "{message}"
-    );
+    assert!(message.contains("berth does not support claims of storage yet (spec.x)"), "{message}");
 }
 
 #[test]

@@ -28,14 +28,14 @@ pub struct ProfilePlugin {
     pub plugin: Arc<dyn Plugin>,
 }
 
-/// The plugin whose PostFilter fails where its PreFilter was not asked.
-const FAILS_UNASKED: &str = "DynamicResources";
-
 /// A set of plugins of one profile, by position.
 pub type PluginMask = u64;
 
 /// How many plugins a profile may have: a set of them is one word.
 const PLUGINS_MAX: usize = 64;
+
+/// The plugin whose PostFilter fails where its PreFilter was not asked.
+const FAILS_UNASKED: &str = "DynamicResources";
 
 /// Why a profile cannot be made.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]

@@ -39,7 +39,7 @@ pub struct NodeResourcesFitArgs {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct InterPodAffinityArgs {
     /// What a required affinity term of a pod that is there already scores, from 0 to 100.
-    pub hard_pod_affinity_weight: i32,
+    pub hard_pod_affinity_weight: i64,
     /// Preferred terms of pods that are there already are not scored for a pod without affinity.
     pub ignore_preferred_terms_of_existing_pods: bool,
 }

@@ -1,6 +1,7 @@
 //! The built-in plugins: one file or folder each, named as upstream names them; [`PLUGINS`] is the only list.
 //! Profiles are made from that list; the rules and texts are upstream's, v1.37.
 
+mod csi_translation;
 mod default_binder;
 mod default_preemption;
 mod dynamic_resources;
@@ -14,6 +15,7 @@ mod node_resources_balanced_allocation;
 mod node_resources_fit;
 mod node_selector;
 mod node_unschedulable;
+mod node_volume_limits;
 mod not_yet;
 mod pod_topology_spread;
 pub mod priority_sort;
@@ -24,6 +26,10 @@ mod table;
 mod taint_toleration;
 #[cfg(test)]
 mod tests;
+mod volume_restrictions;
+#[cfg(test)]
+mod volume_tests;
+mod volume_zone;
 
 pub use not_yet::NOT_YET;
 pub use table::PLUGINS;

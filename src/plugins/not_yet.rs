@@ -5,8 +5,8 @@ use crate::framework::{Code, ExtensionPoint, Plugin, PluginEval, PluginInfo, Pre
 use crate::model::{Pod, UnsupportedFeature};
 
 /// What a start line says of scores that are missing and hold nothing.
-pub const NOT_YET: &str = "not supported yet: status.nominatedNodeName is not read; pods with volumes that \
-                           need a plugin or resource claims are held unschedulable";
+pub const NOT_YET: &str = "not supported yet: status.nominatedNodeName is not read; pods with claims of \
+                           storage or resource claims are held unschedulable";
 
 macro_rules! not_yet {
     ($constant:ident, $name:literal, $feature:ident, $weight:literal, [$($point:ident),*],
@@ -22,36 +22,12 @@ macro_rules! not_yet {
 }
 
 not_yet!(
-    VOLUME_RESTRICTIONS,
-    "VolumeRestrictions",
-    Volumes,
-    0,
-    [PreFilter, Filter],
-    "volumes that a volume plugin judges"
-);
-not_yet!(
-    NODE_VOLUME_LIMITS,
-    "NodeVolumeLimits",
-    Volumes,
-    0,
-    [PreFilter, Filter],
-    "volumes that a volume plugin judges"
-);
-not_yet!(
     VOLUME_BINDING,
     "VolumeBinding",
     Volumes,
     1,
     [PreFilter, Filter, PreScore, Score, Reserve, PreBind],
-    "volumes that a volume plugin judges"
-);
-not_yet!(
-    VOLUME_ZONE,
-    "VolumeZone",
-    Volumes,
-    0,
-    [PreFilter, Filter],
-    "volumes that a volume plugin judges"
+    "claims of storage"
 );
 struct NotYet {
     feature: UnsupportedFeature,
