@@ -98,7 +98,8 @@ fn node_resources_fit_is_told_its_strategy() {
 #[test]
 fn node_resources_fit_args_are_checked_where_the_plugin_is_enabled() {
     let key = "name part must consist of alphanumeric characters, '-', '_' or '.', and must start \
-               and end with an alphanumeric character";
+               and end with an alphanumeric character (e.g. 'MyName',  or 'my.name',  or '123-abc', \
+               regex used for validation is '([A-Za-z0-9][-A-Za-z0-9_.]*)?[A-Za-z0-9]')";
     let shape = "scoringStrategy.requestedToCapacityRatio.shape";
     let ratio = "scoringStrategy: {type: RequestedToCapacityRatio";
     check_complaints(
@@ -210,7 +211,9 @@ fn an_added_affinity_is_told() {
 #[test]
 fn an_added_affinity_is_checked() {
     let label = "a valid label must be an empty string or consist of alphanumeric characters, '-', \
-                 '_' or '.', and must start and end with an alphanumeric character";
+                 '_' or '.', and must start and end with an alphanumeric character (e.g. 'MyValue',  or \
+                 'my_value',  or '12345', regex used for validation is \
+                 '(([A-Za-z0-9][-A-Za-z0-9_.]*)?[A-Za-z0-9])?')";
     let table = [
         (
             "{key: a, operator: In}",
