@@ -7,8 +7,8 @@
 use super::reader::Reader;
 use super::v1::API_VERSION;
 use super::value::Value;
-use super::{args_affinity, args_later, args_resources};
-use crate::model::{BalancedResources, NodeAffinity, NodeResourcesFitArgs};
+use super::{args_affinity, args_later, args_preemption, args_resources};
+use crate::model::{BalancedResources, NodeAffinity, NodeResourcesFitArgs, PreemptionArgs};
 
 /// The plugins that have args.
 pub(super) const WITH_ARGS: [&str; 8] = [
@@ -42,6 +42,8 @@ pub(super) enum Meaning {
     Balanced(BalancedResources),
     /// NodeAffinity.
     Affinity(Option<NodeAffinity>),
+    /// DefaultPreemption.
+    Preemption(PreemptionArgs),
 }
 
 /// Reads the args of `plugin` at the current path; null is the defaults. `None` for a plugin without
@@ -56,7 +58,7 @@ pub(super) fn read(
         "NodeAffinity" => args_affinity::read(reader, value),
         "NodeResourcesBalancedAllocation" => args_resources::read_balanced(reader, value),
         "NodeResourcesFit" => args_resources::read_fit(reader, value, enabled),
-        "DefaultPreemption" => later(reader, value, args_later::default_preemption),
+        "DefaultPreemption" => args_preemption::read(reader, value),
         "DynamicResources" => later(reader, value, args_later::dynamic_resources),
         "InterPodAffinity" => later(reader, value, args_later::inter_pod_affinity),
         "PodTopologySpread" => later(reader, value, args_later::pod_topology_spread),

@@ -10,37 +10,6 @@ use super::value::{Value, quoted};
 
 const SECOND: i64 = 1_000_000_000;
 
-/// Upstream: ValidateDefaultPreemptionArgs, v1.37.
-pub(super) fn default_preemption(reader: &mut Reader, value: &Value) -> Value {
-    let (mut percentage, mut absolute) = (None, None);
-    fields(reader, "DefaultPreemption", value, |reader, key, value| match key {
-        "minCandidateNodesPercentage" => {
-            percentage = reader.int32(value);
-            check_range(reader, value, percentage.map(i64::from), 0, 100);
-        }
-        "minCandidateNodesAbsolute" => {
-            absolute = reader.int32(value);
-            if absolute.is_some_and(|absolute| absolute < 0) {
-                reader.refuse(value, "not in valid range [0, inf)");
-            }
-        }
-        _ => reader.unknown(),
-    });
-    if (percentage, absolute) == (Some(0), Some(0)) {
-        for (field, other) in [
-            ("minCandidateNodesPercentage", "minCandidateNodesAbsolute"),
-            ("minCandidateNodesAbsolute", "minCandidateNodesPercentage"),
-        ] {
-            let message = format!("cannot be zero at the same time as {other}");
-            reader.field(field, |reader| reader.refuse(&Value::from(0), &message));
-        }
-    }
-    Value::map([
-        ("minCandidateNodesPercentage", percentage.unwrap_or(10).into()),
-        ("minCandidateNodesAbsolute", absolute.unwrap_or(100).into()),
-    ])
-}
-
 /// Upstream: ValidateDynamicResourcesArgs with the feature gates of v1.37.
 pub(super) fn dynamic_resources(reader: &mut Reader, value: &Value) -> Value {
     let (mut filter, mut binding) = (None, None);

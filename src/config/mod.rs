@@ -9,6 +9,7 @@
 mod args;
 mod args_affinity;
 mod args_later;
+mod args_preemption;
 mod args_resources;
 mod defaults;
 mod duration;
@@ -219,6 +220,7 @@ impl Checked {
                     Meaning::Fit(args) => spec.args.node_resources_fit = args,
                     Meaning::Balanced(resources) => spec.args.balanced_resources = resources,
                     Meaning::Affinity(affinity) => spec.args.added_affinity = affinity,
+                    Meaning::Preemption(args) => spec.args.preemption = args,
                 }
             }
         }

@@ -6,6 +6,7 @@ mod diagnosis;
 mod evals;
 mod explain;
 mod node_set;
+mod nominated;
 mod plugin;
 mod probe;
 mod profile;

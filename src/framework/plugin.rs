@@ -1,7 +1,7 @@
 //! The door for plugins: one prepared [`Eval`] a plugin and pod, working on slices of nodes.
 
 use crate::cluster::View;
-use crate::model::{PluginArgs, Pod};
+use crate::model::{PluginArgs, Pod, PreemptionArgs};
 use crate::units::NodeId;
 
 use super::evals::PodRejection;
@@ -39,9 +39,9 @@ pub trait Plugin: Send + Sync {
         &[]
     }
 
-    /// Whether this plugin speaks at PostFilter, as preemption does.
-    fn preempts(&self) -> bool {
-        false
+    /// PostFilter: how preemption is to look for a place, where this plugin wants it to.
+    fn preempts(&self) -> Option<PreemptionArgs> {
+        None
     }
 }
 

@@ -19,7 +19,7 @@ pub use node_affinity::{
     NodeAffinity, NodeOperator, NodeRequirement, NodeSelectorTerm, PreferredTerm,
 };
 pub use plugin_args::{
-    BalancedResources, NodeResourcesFitArgs, PluginArgs, ScoringStrategy, StrategyKind,
+    BalancedResources, NodeResourcesFitArgs, PluginArgs, PreemptionArgs, ScoringStrategy, StrategyKind,
     WeightedResource,
 };
 pub use pod::{HostPort, Owner, Pod, PodKey, ScheduledCondition, Unsupported, UnsupportedFeature};

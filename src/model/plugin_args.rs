@@ -12,6 +12,23 @@ pub struct PluginArgs {
     pub balanced_resources: BalancedResources,
     /// Of NodeAffinity: an affinity added to that of every pod.
     pub added_affinity: Option<NodeAffinity>,
+    /// Of DefaultPreemption.
+    pub preemption: PreemptionArgs,
+}
+
+/// Args of DefaultPreemption: how many nodes it looks for before it chooses, the larger of the two.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct PreemptionArgs {
+    /// In percent of the nodes that evicting pods may help.
+    pub min_candidate_nodes_percentage: u8,
+    /// A number of nodes.
+    pub min_candidate_nodes_absolute: u32,
+}
+
+impl Default for PreemptionArgs {
+    fn default() -> Self {
+        Self { min_candidate_nodes_percentage: 10, min_candidate_nodes_absolute: 100 }
+    }
 }
 
 /// Args of NodeResourcesFit.
