@@ -8,6 +8,7 @@ use std::net::TcpListener;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use berth::engine::Kind;
 use rcgen::{CertificateParams, KeyPair};
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 use serde_json::json;
@@ -60,9 +61,12 @@ async fn without_an_api_server_it_is_alive_and_not_ready() {
     let failed = "[+]ping ok\n[+]engine ok\n[+]shutdown ok\n[-]sched-handler-sync failed: reason \
                   withheld\nreadyz check failed\n";
     assert_eq!(endpoint.get("/readyz").await, Some(answer(500, failed)));
-    let reason = "internal server error: handlers are not fully synchronized: not listed yet: \
-                  namespaces, nodes, pods\n";
-    assert_eq!(endpoint.get("/readyz/sched-handler-sync").await, Some(answer(500, reason)));
+    let kinds: Vec<_> = Kind::all().map(Kind::plural).collect();
+    let reason = format!(
+        "internal server error: handlers are not fully synchronized: not listed yet: {}\n",
+        kinds.join(", ")
+    );
+    assert_eq!(endpoint.get("/readyz/sched-handler-sync").await, Some(answer(500, &reason)));
     assert_eq!(endpoint.get("/readyz?exclude=sched-handler-sync").await, Some(answer(200, "ok")));
     assert_eq!(endpoint.get("/configz").await, Some(answer(404, "404 page not found\n")));
     let (status, metrics) = endpoint.get("/metrics").await.expect("there is an answer");

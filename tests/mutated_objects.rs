@@ -97,7 +97,7 @@ impl World {
         });
         let now = Nanos::from_secs(1_000_000);
         let mut world = Self { engine, now, next: Next::default(), bound: Vec::new() };
-        for kind in [Kind::Namespace, Kind::Node, Kind::Pod] {
+        for kind in Kind::all() {
             world.step(Event::ListBegin(kind));
             world.step(Event::ListEnd(kind));
         }

@@ -186,6 +186,7 @@ pub(super) fn event(object: crate::wire::Object) -> Option<Event> {
         crate::wire::Object::Pod(pod) => {
             (pod.node_name.is_some() && !pod.finished).then_some(Event::PodUpsert(pod))
         }
+        crate::wire::Object::Kept(object) => Some(Event::ObjectUpsert(object)),
         crate::wire::Object::Other(_) => None,
     }
 }

@@ -1,4 +1,4 @@
-//! The edge to the API server: a connection, three watches, one writer.
+//! The edge to the API server: a connection, a watch a kind, one writer.
 //!
 //! A watch turns what it reads into [`Event`]s and puts them into the engine's channel; it may wait for
 //! the engine, never for a write. The engine thread hands effects to the [`Outbox`], which never blocks;

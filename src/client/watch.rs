@@ -17,7 +17,7 @@ use tokio::time::{Instant, sleep};
 use tracing::debug;
 
 use crate::engine::{Event, Kind};
-use crate::model::PodKey;
+use crate::model::{ObjectKey, ObjectKind, PodKey};
 use crate::units::Nanos;
 use crate::wire::{self, Change, Identity, ObjectError};
 
@@ -54,13 +54,47 @@ pub async fn watch(
         Kind::Node => follow::<wire::Node>(client, events, counters, said).await,
         Kind::Pod => follow::<wire::Pod>(client, events, counters, said).await,
         Kind::Namespace => follow::<wire::Namespace>(client, events, counters, said).await,
+        Kind::Object(kind) => watch_objects(client, kind, events, counters, said).await,
     }
+}
+
+/// The same for the kinds that are kept by name.
+async fn watch_objects(
+    client: Client,
+    kind: ObjectKind,
+    events: mpsc::Sender<Event>,
+    counters: Arc<Counters>,
+    said: Said,
+) {
+    /// Follows the objects of a kind with the type that decodes them.
+    macro_rules! by_kind {
+        ($($kind:ident),+) => {
+            match kind {
+                $(ObjectKind::$kind => {
+                    follow::<wire::$kind>(client, events, counters, said).await;
+                })+
+            }
+        };
+    }
+    by_kind!(
+        Service,
+        ReplicationController,
+        ReplicaSet,
+        StatefulSet,
+        PodDisruptionBudget,
+        PersistentVolumeClaim,
+        PersistentVolume,
+        StorageClass,
+        CsiNode,
+        CsiDriver,
+        CsiStorageCapacity,
+        VolumeAttachment
+    );
 }
 
 /// A kind of object that is watched.
 trait Watched: Resource<DynamicType = ()> + DeserializeOwned + Send + Sync + 'static {
     const KIND: Kind;
-    const PLURAL: &'static str;
     /// The part of a query that selects the objects that it is about.
     const SELECTION: &'static str;
     /// That it was added or changed.
@@ -71,7 +105,6 @@ trait Watched: Resource<DynamicType = ()> + DeserializeOwned + Send + Sync + 'st
 
 impl Watched for wire::Pod {
     const KIND: Kind = Kind::Pod;
-    const PLURAL: &'static str = "pods";
     // Finished pods use nothing; one that finishes leaves the selection, which reads as a deletion.
     const SELECTION: &'static str =
         "&fieldSelector=status.phase%21%3DSucceeded%2Cstatus.phase%21%3DFailed";
@@ -88,7 +121,6 @@ impl Watched for wire::Pod {
 
 impl Watched for wire::Node {
     const KIND: Kind = Kind::Node;
-    const PLURAL: &'static str = "nodes";
     const SELECTION: &'static str = "";
 
     fn upsert(&self) -> Result<Event, ObjectError> {
@@ -102,7 +134,6 @@ impl Watched for wire::Node {
 
 impl Watched for wire::Namespace {
     const KIND: Kind = Kind::Namespace;
-    const PLURAL: &'static str = "namespaces";
     const SELECTION: &'static str = "";
 
     fn upsert(&self) -> Result<Event, ObjectError> {
@@ -111,6 +142,20 @@ impl Watched for wire::Namespace {
 
     fn delete(gone: Identity) -> Event {
         Event::NamespaceDelete(gone.name.into())
+    }
+}
+
+impl<K: wire::Kept + Send + Sync + 'static> Watched for K {
+    const KIND: Kind = Kind::Object(<K as wire::Kept>::KIND);
+    const SELECTION: &'static str = "";
+
+    fn upsert(&self) -> Result<Event, ObjectError> {
+        Ok(Event::ObjectUpsert(Box::new(self.to_model()?)))
+    }
+
+    fn delete(gone: Identity) -> Event {
+        let key = ObjectKey { namespace: gone.namespace.into(), name: gone.name.into() };
+        Event::ObjectDelete(<K as wire::Kept>::KIND, key)
     }
 }
 
@@ -142,7 +187,7 @@ async fn follow<K: Watched>(
 ) {
     // One wait for the whole watch, rather than one an event.
     let receiver = events.clone();
-    let log = WatchLog::new(K::PLURAL, counters, said);
+    let log = WatchLog::new(K::KIND.plural(), counters, said);
     let mut feed =
         Feed { api: Api::new(client), events, log, failures: 0, started: Instant::now() };
     tokio::select! {
@@ -255,7 +300,7 @@ impl Feed {
                 Ok(None) if worked || opened.elapsed() >= VERY_SHORT => return Ok(()),
                 Ok(None) => return Err(Trouble::Short("in order".to_owned()).into()),
                 Err(Cut::Broken(text)) if worked || opened.elapsed() >= VERY_SHORT => {
-                    debug!("the watch of {} broke off: {text}", K::PLURAL);
+                    debug!("the watch of {} broke off: {text}", K::KIND.plural());
                     return Ok(());
                 }
                 Err(Cut::Broken(text)) => return Err(Trouble::Short(text).into()),

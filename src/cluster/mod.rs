@@ -1,4 +1,5 @@
-//! The cached state of the cluster in rows and columns: nodes, the pods on them, images, namespaces.
+//! The cached state of the cluster in rows and columns: nodes, the pods on them, images, namespaces,
+//! and the objects that plugins look up by name.
 //! Written by `engine` alone, read by plugins through a [`View`].
 
 #[cfg(test)]
@@ -10,6 +11,7 @@ mod labels;
 mod namespaces;
 mod nodes;
 mod nominations;
+mod objects;
 mod permutation;
 mod pods;
 mod row;
@@ -21,6 +23,7 @@ pub use classes::PodClass;
 pub use images::ImageOn;
 pub use labels::LabelColumn;
 pub use nodes::{NodeChange, NodeEntry};
+pub use objects::{ObjectChange, Objects, Store};
 pub use permutation::Permutation;
 pub use pods::{Place, PodEntry};
 pub use row::{Row, ScalarUse};
@@ -71,6 +74,7 @@ pub struct Cluster {
     labels: NodeLabels,
     images: Images,
     namespaces: Namespaces,
+    objects: Objects,
     classes: Interner<PodClass>,
     /// How many pods of each class are on a node.
     class_pods: Vec<u32>,
@@ -108,6 +112,7 @@ impl Cluster {
             labels: NodeLabels::default(),
             images: Images::default(),
             namespaces: Namespaces::default(),
+            objects: Objects::default(),
             classes: Interner::default(),
             class_pods: Vec::new(),
         }

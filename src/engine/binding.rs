@@ -260,7 +260,7 @@ impl Engine {
         now: Nanos,
         out: &mut Vec<Effect>,
     ) {
-        let list = self.lists[super::Kind::Pod as usize].number;
+        let list = self.lists[super::Kind::Pod.index()].number;
         if pod.terminating {
             self.drop_attempt(id, "the pod is being deleted", out);
             self.cluster.forget(id);

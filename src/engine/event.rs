@@ -1,7 +1,7 @@
 //! What goes into the engine and what comes out. Events are made by `client`, effects are carried out
 //! there; both are plain owned values.
 
-use crate::model::{Namespace, Node, Pod, PodKey};
+use crate::model::{Namespace, Node, Object, ObjectKey, ObjectKind, Pod, PodKey};
 use crate::units::Nanos;
 
 /// Something that happened. A closed list: nothing else makes the engine do anything.
@@ -24,6 +24,10 @@ pub enum Event {
     NamespaceUpsert(Box<Namespace>),
     /// A namespace is gone.
     NamespaceDelete(Box<str>),
+    /// An object of another kind was added or changed.
+    ObjectUpsert(Box<Object>),
+    /// An object of another kind is gone.
+    ObjectDelete(ObjectKind, ObjectKey),
     /// A list of all objects of `Kind` begins; what it does not name by its end is gone.
     ListBegin(Kind),
     /// The list that began is complete.
@@ -52,6 +56,41 @@ pub enum Kind {
     Pod,
     /// Namespaces.
     Namespace,
+    /// Objects that are kept by name.
+    Object(ObjectKind),
+}
+
+impl Kind {
+    /// How many there are.
+    pub const COUNT: usize = 3 + ObjectKind::ALL.len();
+
+    /// All of them, in the order of their indices.
+    pub fn all() -> impl Iterator<Item = Self> {
+        let objects = ObjectKind::ALL.into_iter().map(Self::Object);
+        [Self::Node, Self::Pod, Self::Namespace].into_iter().chain(objects)
+    }
+
+    /// A number below [`Kind::COUNT`] of its own.
+    #[must_use]
+    pub const fn index(self) -> usize {
+        match self {
+            Self::Node => 0,
+            Self::Pod => 1,
+            Self::Namespace => 2,
+            Self::Object(kind) => 3 + kind as usize,
+        }
+    }
+
+    /// The resource in the API, such as `pods`.
+    #[must_use]
+    pub const fn plural(self) -> &'static str {
+        match self {
+            Self::Node => "nodes",
+            Self::Pod => "pods",
+            Self::Namespace => "namespaces",
+            Self::Object(kind) => kind.plural(),
+        }
+    }
 }
 
 /// Number of a scheduling attempt; counts up from 1 and is never used again.

@@ -5,6 +5,7 @@ mod binding;
 mod cycle;
 mod dry_run;
 mod event;
+mod objects;
 mod pods;
 mod query;
 mod sample;
@@ -72,7 +73,7 @@ pub struct Engine {
     search_from: usize,
     /// Where this is a dry run.
     dry_run: Option<DryRun>,
-    lists: [ListState; 3],
+    lists: [ListState; Kind::COUNT],
     stopped: bool,
 }
 
@@ -100,7 +101,7 @@ impl Engine {
             last_decision: 0,
             search_from: 0,
             dry_run: config.dry_run.then(DryRun::default),
-            lists: [ListState::default(); 3],
+            lists: [ListState::default(); Kind::COUNT],
             stopped: false,
             config,
         }
@@ -118,6 +119,8 @@ impl Engine {
                 self.cluster.upsert_namespace(&namespace);
             }
             Event::NamespaceDelete(name) => self.cluster.delete_namespace(&name),
+            Event::ObjectUpsert(object) => self.object_upsert(*object, now),
+            Event::ObjectDelete(kind, key) => self.object_delete(kind, &key, now),
             Event::ListBegin(kind) => self.list_begin(kind),
             Event::ListEnd(kind) => self.list_end(kind, now, out),
             Event::BindResult { attempt, outcome } => {
@@ -147,7 +150,7 @@ impl Engine {
     /// Whether `kind` was listed once.
     #[must_use]
     pub fn is_listed(&self, kind: Kind) -> bool {
-        self.lists[kind as usize].complete
+        self.lists[kind.index()].complete
     }
 
     /// Number of bindings whose answer is awaited.
@@ -186,7 +189,7 @@ impl Engine {
     }
 
     fn node_upsert(&mut self, node: &Node, now: Nanos) {
-        let change = self.cluster.upsert_node(node, self.lists[Kind::Node as usize].number);
+        let change = self.cluster.upsert_node(node, self.lists[Kind::Node.index()].number);
         for action in node_actions(change) {
             self.cluster_event(Resource::Node, action, now);
         }
@@ -200,15 +203,17 @@ impl Engine {
     }
 
     fn list_begin(&mut self, kind: Kind) {
-        self.lists[kind as usize].number += 1;
-        if kind == Kind::Namespace {
-            self.cluster.begin_namespace_list();
+        self.lists[kind.index()].number += 1;
+        match kind {
+            Kind::Node | Kind::Pod => {}
+            Kind::Namespace => self.cluster.begin_namespace_list(),
+            Kind::Object(kind) => self.cluster.begin_object_list(kind),
         }
     }
 
     /// Takes away what the list did not name.
     fn list_end(&mut self, kind: Kind, now: Nanos, out: &mut Vec<Effect>) {
-        let number = self.lists[kind as usize].number;
+        let number = self.lists[kind.index()].number;
         match kind {
             Kind::Node => {
                 for name in self.cluster.nodes_not_seen(number) {
@@ -221,8 +226,9 @@ impl Engine {
                 }
             }
             Kind::Namespace => self.cluster.end_namespace_list(),
+            Kind::Object(kind) => self.object_list_end(kind, now),
         }
-        self.lists[kind as usize].complete = true;
+        self.lists[kind.index()].complete = true;
     }
 }
 

@@ -54,7 +54,7 @@ impl Engine {
     }
 
     fn pod_added(&mut self, pod: Box<Pod>, now: Nanos) {
-        let list = self.lists[Kind::Pod as usize].number;
+        let list = self.lists[Kind::Pod.index()].number;
         if pod.node_name.is_some() {
             self.cluster.add_pod(&pod, list);
             self.cluster_event(Resource::AssignedPod, Action::ADD, now);
@@ -67,7 +67,7 @@ impl Engine {
     fn pod_changed(&mut self, id: PodId, pod: Box<Pod>, now: Nanos, out: &mut Vec<Effect>) {
         let Some(entry) = self.cluster.pod(id) else { return };
         let place = entry.place;
-        let list = self.lists[Kind::Pod as usize].number;
+        let list = self.lists[Kind::Pod.index()].number;
         match (place, &pod.node_name) {
             (Place::Bound(_), Some(_)) => {
                 let less = self.cluster.asks_less(id, &pod);
@@ -92,7 +92,7 @@ impl Engine {
 
     /// The watch shows a pod on a node that waited here, or was assumed.
     fn pod_placed(&mut self, id: PodId, pod: &Pod, now: Nanos, out: &mut Vec<Effect>) {
-        let list = self.lists[Kind::Pod as usize].number;
+        let list = self.lists[Kind::Pod.index()].number;
         let assumed = self.cluster.pod(id).and_then(|entry| entry.place.node());
         let waited = self.queue.remove(id).is_some_and(|queued| queued.attempts > 0);
         self.cluster.update_pod(id, pod, list);

@@ -9,6 +9,20 @@ pub enum Resource {
     AssignedPod,
     /// The very pod that waits.
     TargetPod,
+    /// A volume.
+    PersistentVolume,
+    /// A claim of storage.
+    PersistentVolumeClaim,
+    /// A class of volumes.
+    StorageClass,
+    /// The CSI drivers of a node.
+    CsiNode,
+    /// A CSI driver.
+    CsiDriver,
+    /// What is said of the storage that is left.
+    CsiStorageCapacity,
+    /// That a volume is attached to a node.
+    VolumeAttachment,
 }
 
 /// What changed of it; a set of bits.
@@ -37,6 +51,9 @@ impl Action {
     /// Something else of a pod.
     pub const UPDATE_POD_OTHER: Self = Self(1 << 9);
 
+    /// Something of an object that is neither a node nor a pod.
+    pub const UPDATE: Self = Self(1 << 15);
+
     /// All bits of both.
     #[must_use]
     pub const fn or(self, other: Self) -> Self {
@@ -48,6 +65,17 @@ impl Action {
     pub const fn meets(self, other: Self) -> bool {
         self.0 & other.0 != 0
     }
+}
+
+/// The label of an action on a resource that only comes, changes and goes.
+macro_rules! labels {
+    ($action:expr, $resource:literal) => {
+        match $action {
+            Action::ADD => concat!($resource, "Add"),
+            Action::DELETE => concat!($resource, "Delete"),
+            _ => concat!($resource, "Update"),
+        }
+    };
 }
 
 /// A change of the cluster; also what a plugin registers for.
@@ -90,6 +118,17 @@ impl ClusterEvent {
                 "TargetPodUpdatePodSchedulingGatesEliminated"
             }
             (Resource::TargetPod, _) => "TargetPodUpdate",
+            (Resource::PersistentVolume, action) => labels!(action, "PersistentVolume"),
+            (Resource::PersistentVolumeClaim, action) => labels!(action, "PersistentVolumeClaim"),
+            (Resource::StorageClass, action) => labels!(action, "storage.k8s.io/StorageClass"),
+            (Resource::CsiNode, action) => labels!(action, "storage.k8s.io/CSINode"),
+            (Resource::CsiDriver, action) => labels!(action, "storage.k8s.io/CSIDriver"),
+            (Resource::CsiStorageCapacity, action) => {
+                labels!(action, "storage.k8s.io/CSIStorageCapacity")
+            }
+            (Resource::VolumeAttachment, action) => {
+                labels!(action, "storage.k8s.io/VolumeAttachment")
+            }
         }
     }
 

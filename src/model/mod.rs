@@ -1,23 +1,29 @@
 //! Our own Pod, Node and Namespace: plain owned values with what a scheduler reads of them, and the pure
 //! rules on such values. Made by `wire`, interned by `cluster`; no Kubernetes types here.
 
+mod csi;
 mod labels;
 mod node;
 mod node_affinity;
+mod object;
 mod plugin_args;
 mod pod;
 mod pod_affinity;
 mod pod_volume;
 mod requests;
 mod selector;
+mod storage;
 mod taints;
 mod topology_spread;
+mod workloads;
 
+pub use csi::{CsiDriver, CsiNode, CsiNodeDriver, CsiStorageCapacity, VolumeAttachment};
 pub use labels::{Labels, Namespace};
 pub use node::{Image, Node, normalized_image_name};
 pub use node_affinity::{
     NodeAffinity, NodeOperator, NodeRequirement, NodeSelectorTerm, PreferredTerm,
 };
+pub use object::{ClusterWide, Named, Namespaced, Object, ObjectKey, ObjectKind};
 pub use plugin_args::{
     BalancedResources, NodeResourcesFitArgs, PluginArgs, PreemptionArgs, ScoringStrategy, StrategyKind,
     WeightedResource,
@@ -30,5 +36,10 @@ pub use requests::{
     StatusResources,
 };
 pub use selector::{LabelOperator, LabelRequirement, LabelSelector};
+pub use storage::{
+    AccessModes, BindingMode, ClaimRef, ClaimSelector, PersistentVolume, PersistentVolumeClaim,
+    PersistentVolumeSource, StorageClass, VolumeMode,
+};
 pub use taints::{Effect, Taint, Toleration, TolerationOperator, UNSCHEDULABLE_TAINT_KEY};
 pub use topology_spread::SpreadConstraint;
+pub use workloads::{PodDisruptionBudget, ReplicaSet, ReplicationController, Service, StatefulSet};

@@ -26,12 +26,12 @@ use crate::actors::kubelets::{self, KubeletOptions};
 use crate::apiserver::api::Api;
 use crate::apiserver::server::Server;
 use crate::client::{self, Counters, Said, Source as ApiSource};
-use crate::engine::{Event, Kind};
+use crate::engine::Event;
 use crate::runtime::{self, StopSignals, Wish};
 
 pub use load::{Loaded, Wanted, load};
 pub use manifests::{ManifestError, Source, sources};
-use picture::Picture;
+use picture::{Picture, WATCHED};
 use settle::{QUIET, controllers_are_done};
 use show::Show;
 
@@ -84,7 +84,7 @@ pub async fn run(
     let mut cast = Cast::start(&client, actors, options.scheduler, &ends);
     let (events_in, mut events) = mpsc::channel(EVENTS_MAX);
     let (counters, said) = (Arc::new(Counters::default()), Said::default());
-    for kind in [Kind::Namespace, Kind::Node, Kind::Pod] {
+    for kind in WATCHED {
         let (client, events) = (client.clone(), events_in.clone());
         let watch = client::watch(client, kind, events, Arc::clone(&counters), said.clone());
         cast.tasks.push(tokio::spawn(watch));

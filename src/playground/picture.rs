@@ -58,6 +58,9 @@ pub(super) struct NodeView {
     seen: u32,
 }
 
+/// What a picture is made of.
+pub(super) const WATCHED: [Kind; 3] = [Kind::Namespace, Kind::Node, Kind::Pod];
+
 /// How many pods stand where.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(super) struct Counts {
@@ -75,7 +78,8 @@ pub(super) struct Picture {
     schedulers: Vec<Box<str>>,
     pods: BTreeMap<PodKey, PodView>,
     nodes: BTreeMap<Box<str>, NodeView>,
-    lists: [(u32, bool); 3],
+    /// By [`Kind::index`]: the number of the last list, and whether one was complete.
+    lists: [(u32, bool); Kind::COUNT],
 }
 
 impl Picture {
@@ -86,7 +90,7 @@ impl Picture {
 
     /// Everything was listed once.
     pub(super) fn is_complete(&self) -> bool {
-        self.lists.iter().all(|(_, complete)| *complete)
+        WATCHED.iter().all(|kind| self.lists[kind.index()].1)
     }
 
     /// Takes in what a watch says. Pods of the first list are no news.
@@ -96,14 +100,14 @@ impl Picture {
             Event::PodDelete { key, .. } => self.pod_gone(key, news),
             Event::NodeUpsert(node) => self.node(&node),
             Event::NodeDelete(name) => self.node_gone(&name),
-            Event::ListBegin(kind) => self.lists[kind as usize].0 += 1,
+            Event::ListBegin(kind) => self.lists[kind.index()].0 += 1,
             Event::ListEnd(kind) => self.list_end(kind, news),
             _ => {}
         }
     }
 
     fn list_end(&mut self, kind: Kind, news: &mut Vec<News>) {
-        let (number, complete) = &mut self.lists[kind as usize];
+        let (number, complete) = &mut self.lists[kind.index()];
         *complete = true;
         let number = *number;
         match kind {
@@ -119,7 +123,7 @@ impl Picture {
                     self.node_gone(&name);
                 }
             }
-            Kind::Namespace => {}
+            Kind::Namespace | Kind::Object(_) => {}
         }
     }
 
@@ -128,7 +132,7 @@ impl Picture {
             return self.pod_gone(pod.key.clone(), news);
         }
         let standing = self.standing(pod);
-        let (number, known) = self.lists[Kind::Pod as usize];
+        let (number, known) = self.lists[Kind::Pod.index()];
         let before = self.pods.get(&pod.key).map(|view| view.standing.clone());
         if known && before.as_ref() != Some(&standing) {
             let pod = pod.key.clone();
@@ -201,7 +205,7 @@ impl Picture {
         view.pods_max = node.allocatable_pods;
         view.milli_cpu_max = node.allocatable.milli_cpu;
         view.memory_max = node.allocatable.memory;
-        view.seen = self.lists[Kind::Node as usize].0;
+        view.seen = self.lists[Kind::Node.index()].0;
     }
 
     fn node_gone(&mut self, name: &str) {
@@ -262,7 +266,7 @@ mod tests {
 
     fn picture() -> Picture {
         let mut picture = Picture::new(vec!["berth".into()]);
-        for kind in [Kind::Namespace, Kind::Node, Kind::Pod] {
+        for kind in WATCHED {
             assert!(!picture.is_complete());
             picture.take_in(Event::ListBegin(kind), &mut Vec::new());
             picture.take_in(Event::ListEnd(kind), &mut Vec::new());

@@ -181,7 +181,7 @@ impl EngineThread {
     }
 
     fn note_lists(&mut self) {
-        for kind in [Kind::Node, Kind::Pod, Kind::Namespace] {
+        for kind in Kind::all() {
             if self.engine.is_listed(kind) {
                 self.progress.is_listed(kind);
             }
@@ -193,7 +193,7 @@ impl EngineThread {
                 nodes = cluster.node_count(),
                 placed_pods = cluster.placed_pods().0,
                 waiting_pods = queue.active + queue.gated,
-                "all nodes, pods and namespaces are listed; scheduling begins"
+                "all objects are listed; scheduling begins"
             );
         }
     }

@@ -96,7 +96,7 @@ pub async fn run(mut options: Options, mut stop: StopSignals) -> anyhow::Result<
     let engine = engine.start(stopped)?;
     let mut watches = JoinSet::new();
     let said = client::Said::default();
-    for kind in [Kind::Namespace, Kind::Node, Kind::Pod] {
+    for kind in Kind::all() {
         let (client, events) = (client.clone(), events.clone());
         watches.spawn(client::watch(client, kind, events, Arc::clone(&counters), said.clone()));
     }

@@ -20,8 +20,8 @@ const WAITING: u64 = 0;
 /// Where the engine thread and the runtime note what they have come to.
 #[derive(Debug, Default)]
 pub(super) struct Progress {
-    /// By `Kind`: its list was complete once.
-    listed: [AtomicBool; 3],
+    /// By [`Kind::index`]: its list was complete once.
+    listed: [AtomicBool; Kind::COUNT],
     /// When the engine thread took in its last event, or [`WAITING`].
     busy_since: AtomicU64,
     /// The engine thread has ended.
@@ -33,7 +33,7 @@ pub(super) struct Progress {
 impl Progress {
     /// The list of `kind` is complete.
     pub(super) fn is_listed(&self, kind: Kind) {
-        self.listed[kind as usize].store(true, Relaxed);
+        self.listed[kind.index()].store(true, Relaxed);
     }
 
     /// The engine thread takes in an event.
@@ -96,10 +96,8 @@ impl Progress {
     }
 
     fn sync(&self) -> Result<(), String> {
-        let kinds = [(Kind::Namespace, "namespaces"), (Kind::Node, "nodes"), (Kind::Pod, "pods")];
-        let missing =
-            kinds.into_iter().filter(|(kind, _)| !self.listed[*kind as usize].load(Relaxed));
-        let missing: Vec<_> = missing.map(|(_, name)| name).collect();
+        let missing = Kind::all().filter(|kind| !self.listed[kind.index()].load(Relaxed));
+        let missing: Vec<_> = missing.map(Kind::plural).collect();
         if missing.is_empty() {
             return Ok(());
         }
@@ -130,13 +128,18 @@ mod tests {
     #[test]
     fn ready_once_all_kinds_are_listed() {
         let progress = Progress::default();
-        let missing =
-            |names| Err(format!("handlers are not fully synchronized: not listed yet: {names}"));
-        assert_eq!(progress.sync(), missing("namespaces, nodes, pods"));
+        let missing = |names: String| {
+            Err(format!("handlers are not fully synchronized: not listed yet: {names}"))
+        };
+        let kinds = Kind::all().map(Kind::plural).collect::<Vec<_>>();
+        assert_eq!(progress.sync(), missing(kinds.join(", ")));
+        for kind in Kind::all().skip(2) {
+            progress.is_listed(kind);
+        }
+        assert_eq!(progress.sync(), missing("nodes, pods".into()));
         progress.is_listed(Kind::Node);
-        assert_eq!(progress.sync(), missing("namespaces, pods"));
+        assert_eq!(progress.sync(), missing("pods".into()));
         progress.is_listed(Kind::Pod);
-        progress.is_listed(Kind::Namespace);
         assert_eq!(progress.sync(), Ok(()));
         assert_eq!(progress.shutdown(), Ok(()));
         progress.is_stopping();

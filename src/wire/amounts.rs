@@ -1,4 +1,4 @@
-//! [`Amounts`]: a list of resources, its quantities read while it is decoded.
+//! [`Amounts`]: a list of resources, its quantities read while it is decoded. [`Amount`]: one quantity.
 
 use std::fmt;
 
@@ -96,7 +96,15 @@ fn round_up_to_milli(quantity: Quantity) -> Quantity {
 /// A quantity: text or a bare number; `null` is zero.
 ///
 /// Upstream: Quantity.UnmarshalJSON, v1.37.
-struct Amount(Result<Quantity, QuantityError>);
+#[derive(Clone, Debug)]
+pub(super) struct Amount(Result<Quantity, QuantityError>);
+
+impl Amount {
+    /// The quantity, which stands at `path`.
+    pub(super) fn get(&self, path: &str) -> Result<Quantity, FieldError> {
+        self.0.clone().map_err(|error| FieldError::new(path, error.to_string()))
+    }
+}
 
 impl<'de> Deserialize<'de> for Amount {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {

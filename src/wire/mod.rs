@@ -9,14 +9,17 @@
 
 mod affinity;
 mod amounts;
+mod claim;
 mod error;
 mod feed;
 mod json;
+mod kept;
 mod metadata;
 mod namespace;
 mod node;
 mod node_affinity;
 mod object;
+mod persistent_volume;
 mod pod;
 mod pod_requests;
 mod pod_to_model;
@@ -25,13 +28,21 @@ mod status;
 mod topology_spread;
 mod unsupported;
 mod volume;
+mod storage;
+mod volume_fields;
+mod workloads;
 
 #[cfg(test)]
 mod tests;
 
+pub use claim::PersistentVolumeClaim;
 pub use error::ObjectError;
 pub use feed::{Change, Identity, Page, Unreadable, change, page};
+pub use kept::Kept;
 pub use namespace::Namespace;
 pub use node::Node;
 pub use object::{Object, decode};
+pub use persistent_volume::PersistentVolume;
 pub use pod::Pod;
+pub use storage::{CsiDriver, CsiNode, CsiStorageCapacity, StorageClass, VolumeAttachment};
+pub use workloads::{PodDisruptionBudget, ReplicaSet, ReplicationController, Service, StatefulSet};

@@ -1,4 +1,4 @@
-//! Node affinity as it stands in a pod.
+//! Node affinity as it stands in a pod, and the node selector in it, which volumes have too.
 
 use serde::Deserialize;
 
@@ -18,7 +18,7 @@ pub(super) struct NodeAffinity {
 
 #[derive(Clone, Debug, Default, Deserialize)]
 #[serde(default, rename_all = "camelCase", expecting = "an object")]
-struct Selector {
+pub(super) struct Selector {
     node_selector_terms: List<Term>,
 }
 
@@ -39,16 +39,21 @@ struct Term {
 impl NodeAffinity {
     /// Converts it. What cannot be parsed keeps its place, without an operator: it matches nothing.
     pub(super) fn to_model(&self) -> model::NodeAffinity {
-        let required = self.required.as_ref();
         let preferred = |preferred: &Preferred| PreferredTerm {
             weight: preferred.weight.unwrap_or_default(),
             term: preferred.preference.as_ref().map(Term::to_model).unwrap_or_default(),
         };
         model::NodeAffinity {
-            required: required
-                .map(|selector| selector.node_selector_terms.iter().map(Term::to_model).collect()),
+            required: self.required.as_ref().map(Selector::to_model),
             preferred: self.preferred.iter().map(preferred).collect(),
         }
+    }
+}
+
+impl Selector {
+    /// Its terms. What cannot be parsed keeps its place, as above.
+    pub(super) fn to_model(&self) -> Vec<NodeSelectorTerm> {
+        self.node_selector_terms.iter().map(Term::to_model).collect()
     }
 }
 

@@ -3,17 +3,18 @@
 use serde::de::DeserializeOwned;
 use serde_json::Value;
 
-use crate::model;
+use crate::model::{self, ObjectKind};
 
 use super::error::{FieldError, ObjectError};
-use super::{Namespace, Node, Pod};
+use super::{
+    CsiDriver, CsiNode, CsiStorageCapacity, Kept, Namespace, Node, PersistentVolume,
+    PersistentVolumeClaim, Pod, PodDisruptionBudget, ReplicaSet, ReplicationController, Service,
+    StatefulSet, StorageClass, VolumeAttachment,
+};
 
 /// Kinds that a file may hold besides those that [`decode`] reads.
 const OTHER_KINDS: &[&str] = &[
     "APIService",
-    "CSIDriver",
-    "CSINode",
-    "CSIStorageCapacity",
     "ClusterRole",
     "ClusterRoleBinding",
     "CompositePodGroup",
@@ -37,15 +38,10 @@ const OTHER_KINDS: &[&str] = &[
     "LimitRange",
     "MutatingWebhookConfiguration",
     "NetworkPolicy",
-    "PersistentVolume",
-    "PersistentVolumeClaim",
-    "PodDisruptionBudget",
     "PodGroup",
     "PodTemplate",
     "PriorityClass",
     "PriorityLevelConfiguration",
-    "ReplicaSet",
-    "ReplicationController",
     "ResourceClaim",
     "ResourceClaimTemplate",
     "ResourceQuota",
@@ -54,12 +50,8 @@ const OTHER_KINDS: &[&str] = &[
     "RoleBinding",
     "RuntimeClass",
     "Secret",
-    "Service",
     "ServiceAccount",
-    "StatefulSet",
-    "StorageClass",
     "ValidatingWebhookConfiguration",
-    "VolumeAttachment",
     "VolumeAttributesClass",
     "Workload",
 ];
@@ -73,6 +65,8 @@ pub enum Object {
     Pod(Box<model::Pod>),
     /// A namespace.
     Namespace(model::Namespace),
+    /// An object that is kept by name.
+    Kept(Box<model::Object>),
     /// An object of another kind that may stand in a file, by its kind; nothing else of it is read.
     Other(String),
 }
@@ -88,6 +82,23 @@ pub fn decode(value: &Value) -> Result<Object, ObjectError> {
     if read && version != "v1" {
         return Err(failed(FieldError::new("apiVersion", format!("{version:?}: want \"v1\""))));
     }
+    if let Some(kind) = ObjectKind::of_name(kind) {
+        let object = match kind {
+            ObjectKind::Service => kept::<Service>(value, version),
+            ObjectKind::ReplicationController => kept::<ReplicationController>(value, version),
+            ObjectKind::ReplicaSet => kept::<ReplicaSet>(value, version),
+            ObjectKind::StatefulSet => kept::<StatefulSet>(value, version),
+            ObjectKind::PodDisruptionBudget => kept::<PodDisruptionBudget>(value, version),
+            ObjectKind::PersistentVolumeClaim => kept::<PersistentVolumeClaim>(value, version),
+            ObjectKind::PersistentVolume => kept::<PersistentVolume>(value, version),
+            ObjectKind::StorageClass => kept::<StorageClass>(value, version),
+            ObjectKind::CsiNode => kept::<CsiNode>(value, version),
+            ObjectKind::CsiDriver => kept::<CsiDriver>(value, version),
+            ObjectKind::CsiStorageCapacity => kept::<CsiStorageCapacity>(value, version),
+            ObjectKind::VolumeAttachment => kept::<VolumeAttachment>(value, version),
+        };
+        return object.map(|object| Object::Kept(Box::new(object)));
+    }
     match kind {
         "Node" => object::<Node>(value).map_err(failed)?.to_model().map(Object::Node),
         "Pod" => {
@@ -100,6 +111,19 @@ pub fn decode(value: &Value) -> Result<Object, ObjectError> {
         other if OTHER_KINDS.contains(&other) => Ok(Object::Other(other.to_owned())),
         other => Err(failed(FieldError::new("kind", format!("{other:?}: unknown kind")))),
     }
+}
+
+/// Reads an object that is kept by name.
+fn kept<K: Kept>(value: &Value, version: &str) -> Result<model::Object, ObjectError> {
+    let failed = |error: FieldError| {
+        let kind = K::KIND.name();
+        error.of(kind, object_name(value, kind))
+    };
+    let want = K::api_version(&());
+    if version != want {
+        return Err(failed(FieldError::new("apiVersion", format!("{version:?}: want {want:?}"))));
+    }
+    object::<K>(value).map_err(failed)?.to_model()
 }
 
 /// Decodes an object; an error says where a type is wrong.
@@ -126,8 +150,10 @@ fn text<'a>(value: &'a Value, name: &str) -> Result<&'a str, FieldError> {
 /// The name under which an error speaks of `value`; as little as it has.
 fn object_name(value: &Value, kind: &str) -> String {
     let field = |path| value.pointer(path).and_then(Value::as_str).unwrap_or_default();
+    let namespaced =
+        kind == "Pod" || ObjectKind::of_name(kind).is_some_and(ObjectKind::is_namespaced);
     match (field("/metadata/namespace"), field("/metadata/name")) {
-        ("", name) if kind == "Pod" => format!("default/{name}"),
+        ("", name) if namespaced => format!("default/{name}"),
         ("", name) => name.to_owned(),
         (namespace, name) => format!("{namespace}/{name}"),
     }

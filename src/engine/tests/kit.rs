@@ -72,8 +72,9 @@ impl Kit {
                 self.step(Event::ListEnd(kind));
             }
         }
-        self.engine.lists[Kind::Node as usize].complete = true;
-        self.engine.lists[Kind::Pod as usize].complete = true;
+        for kind in Kind::all() {
+            self.engine.lists[kind.index()].complete = true;
+        }
         self.step(Event::Tick);
     }
 

@@ -1,0 +1,122 @@
+//! Objects that plugins look up by name: workloads, claims, volumes, classes, what CSI drivers say. Kept
+//! as they come; `engine` writes them through [`Cluster`], plugins read them from [`Cluster::objects`].
+
+mod store;
+#[cfg(test)]
+mod tests;
+
+pub use store::Store;
+
+use crate::model::{
+    CsiDriver, CsiNode, CsiStorageCapacity, Object, ObjectKey, ObjectKind, PersistentVolume,
+    PersistentVolumeClaim, PodDisruptionBudget, ReplicaSet, ReplicationController, Service,
+    StatefulSet, StorageClass, VolumeAttachment,
+};
+
+use super::Cluster;
+
+/// What became of an object.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ObjectChange {
+    /// It was not there before.
+    Added,
+    /// Something that is kept of it is different.
+    Updated,
+}
+
+/// The stores, with the kind of each.
+macro_rules! stores {
+    ($($field:ident: $model:ident;)+) => {
+        /// All objects, one store a kind.
+        #[derive(Clone, Debug, Default)]
+        pub struct Objects {
+            $(#[doc = concat!("Every [`", stringify!($model), "`].")] pub $field: Store<$model>,)+
+        }
+
+        impl Objects {
+            fn upsert(&mut self, object: Object) -> Option<ObjectChange> {
+                match object { $(Object::$model(object) => self.$field.upsert(object),)+ }
+            }
+
+            fn delete(&mut self, kind: ObjectKind, key: &ObjectKey) -> bool {
+                match kind {
+                    $(ObjectKind::$model => self.$field.delete(&key.namespace, &key.name),)+
+                }
+            }
+
+            fn begin_list(&mut self, kind: ObjectKind) {
+                match kind { $(ObjectKind::$model => self.$field.begin_list(),)+ }
+            }
+
+            fn end_list(&mut self, kind: ObjectKind) -> usize {
+                match kind { $(ObjectKind::$model => self.$field.end_list(),)+ }
+            }
+
+            /// How often an object of `kind` came, changed or went.
+            #[must_use]
+            pub fn epoch(&self, kind: ObjectKind) -> u64 {
+                match kind { $(ObjectKind::$model => self.$field.epoch(),)+ }
+            }
+        }
+    };
+}
+
+stores! {
+    services: Service;
+    replication_controllers: ReplicationController;
+    replica_sets: ReplicaSet;
+    stateful_sets: StatefulSet;
+    disruption_budgets: PodDisruptionBudget;
+    claims: PersistentVolumeClaim;
+    volumes: PersistentVolume;
+    classes: StorageClass;
+    csi_nodes: CsiNode;
+    csi_drivers: CsiDriver;
+    capacities: CsiStorageCapacity;
+    attachments: VolumeAttachment;
+}
+
+impl Objects {
+    /// The volumes of the class `class` (`""` for those without), by name.
+    pub fn volumes_of_class(&self, class: &str) -> impl Iterator<Item = &PersistentVolume> {
+        self.volumes.in_group(class)
+    }
+
+    /// What is said of the storage that is left of the class `class`, by namespace and name.
+    pub fn capacities_of_class(&self, class: &str) -> impl Iterator<Item = &CsiStorageCapacity> {
+        self.capacities.in_group(class)
+    }
+
+    /// The attachments to the node called `node`, by name.
+    pub fn attachments_to(&self, node: &str) -> impl Iterator<Item = &VolumeAttachment> {
+        self.attachments.in_group(node)
+    }
+}
+
+impl Cluster {
+    /// The objects that are kept by name.
+    #[must_use]
+    pub fn objects(&self) -> &Objects {
+        &self.objects
+    }
+
+    /// Records an object; says what is different, if anything is.
+    pub fn upsert_object(&mut self, object: Object) -> Option<ObjectChange> {
+        self.objects.upsert(object)
+    }
+
+    /// Forgets an object; says whether it was there.
+    pub fn delete_object(&mut self, kind: ObjectKind, key: &ObjectKey) -> bool {
+        self.objects.delete(kind, key)
+    }
+
+    /// A list of all objects of `kind` begins.
+    pub fn begin_object_list(&mut self, kind: ObjectKind) {
+        self.objects.begin_list(kind);
+    }
+
+    /// The list is complete: forgets the objects that it did not name, and says how many those are.
+    pub fn end_object_list(&mut self, kind: ObjectKind) -> usize {
+        self.objects.end_list(kind)
+    }
+}
