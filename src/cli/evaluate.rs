@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use serde_json::{Value, json};
 
-use crate::engine::{Engine, EngineConfig, Event, NodeVerdict, PodAnswer};
+use crate::engine::{Engine, EngineConfig, Event, NodeVerdict, PodAnswer, PreemptionAnswer};
 use crate::framework::{NoProbe, Profile};
 use crate::model::Pod;
 use crate::plugins::PLUGINS;
@@ -110,6 +110,9 @@ fn answer(text: &[u8]) -> Result<Document, (Value, String)> {
     for event in scenario.events {
         engine.step(event, Nanos::default(), &mut effects);
     }
+    for pod in &scenario.nominated {
+        engine.add_nominated(pod);
+    }
     let one = |pod: &Pod| {
         let answer = engine.evaluate(pod);
         let unknown = || format!("no profile for schedulerName \"{}\"", pod.scheduler_name);
@@ -164,10 +167,20 @@ impl Document {
         }
         set("best", json!(answer.best));
         set("message", json!(answer.message));
+        set("preemption", answer.preemption.iter().map(preemption_json).collect());
         set("error", json!(answer.error));
         set("unschedulablePlugins", json!(answer.unschedulable_plugins));
         out
     }
+}
+
+fn preemption_json(preemption: &PreemptionAnswer) -> Value {
+    let victims = preemption.victims.iter().map(ToString::to_string);
+    json!({
+        "node": preemption.node,
+        "victims": victims.collect::<Vec<_>>(),
+        "message": preemption.message,
+    })
 }
 
 fn verdict_json(verdict: &NodeVerdict) -> Value {

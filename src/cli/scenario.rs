@@ -16,6 +16,8 @@ pub(super) struct Scenario {
     pub(super) configuration: Configuration,
     /// What builds its cluster.
     pub(super) events: Vec<Event>,
+    /// Pods of its cluster that wait and are nominated to a node.
+    pub(super) nominated: Vec<Pod>,
     /// The pods that are asked about.
     pub(super) pods: Vec<Pod>,
     /// Answers in brief.
@@ -49,8 +51,12 @@ impl Scenario {
                 .map_err(|errors| errors.to_string())?,
         };
         let mut events = Vec::new();
+        let mut nominated = Vec::new();
         for object in objects(value, "objects")? {
-            events.extend(event(object?.1));
+            match object?.1 {
+                wire::Object::Pod(pod) if waits_nominated(&pod) => nominated.push(*pod),
+                object => events.extend(event(object)),
+            }
         }
         let mut pods = Vec::new();
         for object in objects(value, "pods")? {
@@ -59,8 +65,12 @@ impl Scenario {
                 (path, _) => return Err(format!("{path}.kind: not a Pod")),
             }
         }
-        Ok(Self { configuration, events, pods, brief })
+        Ok(Self { configuration, events, nominated, pods, brief })
     }
+}
+
+fn waits_nominated(pod: &Pod) -> bool {
+    pod.node_name.is_none() && pod.nominated_node.is_some()
 }
 
 /// A field that is there and not null.

@@ -63,3 +63,53 @@ impl Cluster {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use crate::cluster::Cluster;
+    use crate::model::{Node, Pod, PodKey};
+
+    fn pod(nominated: Option<&str>) -> Pod {
+        let key = PodKey { namespace: "default".into(), name: "p".into() };
+        Pod { key, nominated_node: nominated.map(Into::into), ..Pod::default() }
+    }
+
+    #[test]
+    fn a_nomination_lasts_until_the_object_says_otherwise() {
+        let mut cluster = Cluster::new(1);
+        let id = cluster.add_pod(&pod(None), 0);
+        cluster.nominate(id, Some("a"));
+        // The object does not show it yet.
+        cluster.update_pod(id, &pod(None), 0);
+        assert_eq!(cluster.nominated_to("a"), [id]);
+        cluster.update_pod(id, &pod(Some("a")), 0);
+        assert_eq!(cluster.nominated_to("a"), [id]);
+        cluster.update_pod(id, &pod(Some("b")), 0);
+        assert_eq!(cluster.nominations().collect::<Vec<_>>(), [("b", &[id][..])]);
+        cluster.update_pod(id, &pod(None), 0);
+        assert_eq!(cluster.nominations().count(), 0);
+    }
+
+    #[test]
+    fn a_pod_that_has_a_node_or_is_gone_is_not_nominated() {
+        let mut cluster = Cluster::new(1);
+        cluster.upsert_node(&Node { name: "a".into(), ..Node::default() }, 0);
+        let node = cluster.find_node("a").expect("it is there");
+        let id = cluster.add_pod(&pod(Some("a")), 0);
+        cluster.assume(id, node);
+        assert_eq!(cluster.nominations().count(), 0);
+        cluster.forget(id);
+        assert_eq!(cluster.nominations().count(), 0);
+        cluster.nominate(id, Some("a"));
+        let mut bound = pod(Some("a"));
+        bound.node_name = Some("a".into());
+        cluster.update_pod(id, &bound, 0);
+        assert_eq!(cluster.nominations().count(), 0);
+        cluster.nominate(id, Some("a"));
+        assert_eq!(cluster.nominations().count(), 0, "it is on a node");
+        cluster.remove_pod(id);
+        let id = cluster.add_pod(&pod(Some("a")), 0);
+        cluster.remove_pod(id);
+        assert_eq!(cluster.nominations().count(), 0);
+    }
+}

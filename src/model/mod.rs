@@ -25,8 +25,8 @@ pub use node_affinity::{
 };
 pub use object::{ClusterWide, Named, Namespaced, Object, ObjectKey, ObjectKind};
 pub use plugin_args::{
-    BalancedResources, NodeResourcesFitArgs, PluginArgs, PreemptionArgs, ScoringStrategy, StrategyKind,
-    WeightedResource,
+    BalancedResources, NodeResourcesFitArgs, PluginArgs, PreemptionArgs, ScoringStrategy,
+    StrategyKind, WeightedResource,
 };
 pub use pod::{HostPort, Owner, Pod, PodKey, ScheduledCondition, Unsupported, UnsupportedFeature};
 pub use pod_affinity::{AffinityTerm, PodAffinity, WeightedTerm};

@@ -48,7 +48,7 @@ pub(super) fn search(unplaced: &Unplaced<'_>, args: PreemptionArgs) -> Search {
     let wanted = candidates_wanted(args, potential.len());
     let mut turned_down = TurnedDown::default();
     let mut candidates = Vec::new();
-    let mut violating = 0;
+    let (mut violating, mut others) = (0, 0);
     if let (Some((evals, _)), [first, ..]) = (unplaced.judged, potential) {
         let mut dry_run = DryRun::new(unplaced, evals, *first);
         let offset = unplaced.start as usize % potential.len();
@@ -59,15 +59,14 @@ pub(super) fn search(unplaced: &Unplaced<'_>, args: PreemptionArgs) -> Search {
                 Found::Error(text) => turned_down.errors.push(text),
                 Found::Victims => {
                     let cost = Cost::of(dry_run.victims(), dry_run.violations());
-                    if cost.violations > 0 {
-                        violating += 1;
-                        if violating > wanted {
-                            continue;
-                        }
+                    match cost.violations {
+                        0 => others += 1,
+                        _ if violating == wanted => continue,
+                        _ => violating += 1,
                     }
                     let victims = dry_run.victims().iter().map(|victim| victim.id).collect();
                     candidates.push(Candidate { node, victims, cost });
-                    if candidates.len() > violating && candidates.len() >= wanted {
+                    if others > 0 && others + violating >= wanted {
                         break;
                     }
                 }

@@ -80,7 +80,7 @@ pub fn preempt(unplaced: &Unplaced<'_>, args: PreemptionArgs) -> Preemption {
             let diagnosis = Diagnosis { nodes, histogram, ..Diagnosis::default() };
             said(&diagnosis.message(), Outcome::NoPlace)
         }
-        Search::Candidates(candidates) => match choice::best(candidates) {
+        Search::Candidates(candidates) => match choice::best(candidates, unplaced.view.cluster) {
             Some(best) => {
                 let text = format!(
                     "found a potential placement for pod on node {}, preempting {} victims",

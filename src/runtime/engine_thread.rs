@@ -222,7 +222,11 @@ impl EngineThread {
                     say(level, pod.as_ref(), &message, &mut self.repeats, now);
                 }
                 // The outbox took these.
-                Effect::Bind { .. } | Effect::Report { .. } | Effect::PatchCondition { .. } => {}
+                Effect::Bind { .. }
+                | Effect::Report { .. }
+                | Effect::PatchCondition { .. }
+                | Effect::ClearNomination { .. }
+                | Effect::Evict { .. } => {}
             }
         }
     }

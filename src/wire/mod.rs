@@ -25,10 +25,10 @@ mod pod_requests;
 mod pod_to_model;
 mod selector;
 mod status;
+mod storage;
 mod topology_spread;
 mod unsupported;
 mod volume;
-mod storage;
 mod volume_fields;
 mod workloads;
 

@@ -262,11 +262,28 @@ fn an_added_affinity_is_checked() {
 }
 
 #[test]
+fn preemption_is_told_how_many_candidates_it_needs() {
+    let rows = [
+        ("{}", 10, 100),
+        ("{minCandidateNodesPercentage: 20}", 20, 100),
+        ("{minCandidateNodesAbsolute: 7, minCandidateNodesPercentage: 0}", 0, 7),
+    ];
+    for (args, percentage, absolute) in rows {
+        let read = right(&with_args("DefaultPreemption", args));
+        let got = read.profiles[0].args.preemption;
+        let want = crate::model::PreemptionArgs {
+            min_candidate_nodes_percentage: percentage,
+            min_candidate_nodes_absolute: absolute,
+        };
+        assert_eq!(got, want, "{args}");
+    }
+}
+
+#[test]
 fn args_of_later_plugins_are_checked_and_without_effect() {
     let constraint = "{maxSkew: 1, topologyKey: zone, whenUnsatisfiable: ScheduleAnyway}";
     let list = format!("{{defaultingType: List, defaultConstraints: [{constraint}]}}");
     let accepted = [
-        ("DefaultPreemption", "{minCandidateNodesPercentage: 20}"),
         ("DynamicResources", "{filterTimeout: 0s}"),
         ("InterPodAffinity", "{hardPodAffinityWeight: 5}"),
         ("PodTopologySpread", list.as_str()),
