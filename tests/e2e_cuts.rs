@@ -10,6 +10,7 @@ mod support;
 use std::collections::BTreeMap;
 use std::time::Duration;
 
+use berth::engine::Kind;
 use futures::{StreamExt, stream};
 use tokio::time::sleep;
 
@@ -252,8 +253,8 @@ async fn a_minute_of_nothing_is_survived() {
     scene.berth.wait_for("all pods on nodes", all).await;
     // They have not waited on connections on which nothing comes.
     let again = cutter.asked().split_off(began);
-    for path in [PODS, NODES, "/api/v1/namespaces"] {
-        assert!(again.iter().any(|asked| asked.is(Verb::Watch, path)), "{path}: {again:?}");
+    for path in Kind::all().map(|kind| format!("/{}", kind.plural())) {
+        assert!(again.iter().any(|asked| asked.is(Verb::Watch, &path)), "{path}: {again:?}");
     }
     none_bound_twice(&cutter);
     scene.end().await;

@@ -10,6 +10,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Instant;
 
+use berth::engine::Kind;
 use serde_json::{Value, json};
 use tempfile::TempDir;
 use tokio::io::copy_bidirectional;
@@ -21,8 +22,6 @@ use support::cutter::{Asked, Cutter, Fate, Verb};
 use support::rest::{NODES, Rest};
 use support::scene::Scene;
 
-/// What all three watches ask for.
-const WATCHED: [&str; 3] = ["/api/v1/pods", NODES, "/api/v1/namespaces"];
 /// How often each of them tries before the lines are counted: some 6 s.
 const TRIES: usize = 4;
 
@@ -158,8 +157,8 @@ async fn says(name: &'static str, fate: Fate, lines: usize, advice: &str) {
 async fn tried(scene: &Scene, cutter: &Cutter, verb: Verb, since: usize) {
     let all = async || {
         let asked = cutter.asked().split_off(since);
-        let times = |path| asked.iter().filter(|asked| asked.is(verb, path)).count();
-        WATCHED.iter().all(|path| times(path) >= TRIES).then_some(())
+        let times = |path: &str| asked.iter().filter(|asked| asked.is(verb, path)).count();
+        Kind::all().all(|kind| times(&format!("/{}", kind.plural())) >= TRIES).then_some(())
     };
     scene.berth.wait_for("several tries", all).await;
 }
@@ -173,7 +172,7 @@ async fn credentials_that_are_not_known() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn rights_that_are_missing() {
     let advice = "berth needs the verbs list and watch on ";
-    says("no-rights", Fate::Refuse(403, None), 3, advice).await;
+    says("no-rights", Fate::Refuse(403, None), Kind::COUNT, advice).await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -198,7 +197,7 @@ async fn credentials_that_end_in_the_middle() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn rights_that_end_in_the_middle() {
-    in_the_middle("ends-403", 403, 3, "in a ClusterRole").await;
+    in_the_middle("ends-403", 403, Kind::COUNT, "in a ClusterRole").await;
 }
 
 /// In mid-run all writes, and then all watches, are refused with `code`: one line for the Bindings, one each

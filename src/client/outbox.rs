@@ -60,7 +60,10 @@ impl Outbox {
                 Effect::Report { pod, profile, report } => {
                     lanes.push_event(Job::new(pod, profile, report, now));
                 }
-                Effect::Decision(_) | Effect::Notice { .. } => {}
+                Effect::PreBind { .. }
+                | Effect::Call { .. }
+                | Effect::Decision(_)
+                | Effect::Notice { .. } => {}
             }
         }
         drop(lanes);
@@ -100,6 +103,9 @@ fn is_request(effect: &Effect) -> bool {
         | Effect::ClearNomination { .. }
         | Effect::Evict { .. }
         | Effect::Report { .. } => true,
-        Effect::Decision(_) | Effect::Notice { .. } => false,
+        Effect::PreBind { .. }
+        | Effect::Call { .. }
+        | Effect::Decision(_)
+        | Effect::Notice { .. } => false,
     }
 }

@@ -74,10 +74,10 @@ pub struct Cluster {
     labels: NodeLabels,
     images: Images,
     namespaces: Namespaces,
-    objects: Objects,
     classes: Interner<PodClass>,
     /// How many pods of each class are on a node.
     class_pods: Vec<u32>,
+    objects: Objects,
 }
 
 impl Cluster {
@@ -112,9 +112,9 @@ impl Cluster {
             labels: NodeLabels::default(),
             images: Images::default(),
             namespaces: Namespaces::default(),
-            objects: Objects::default(),
             classes: Interner::default(),
             class_pods: Vec::new(),
+            objects: Objects::default(),
         }
     }
 

@@ -1,12 +1,17 @@
 //! From an assumed pod to a bound one: the Binding's answer, the watch's confirmation, and everything
 //! that can come in between.
 
-use crate::framework::{Action, AttemptResult, ExtensionPoint, Resource, Span};
+use std::sync::Arc;
+
+use crate::framework::{
+    Action, AttemptResult, ExtensionPoint, Plugin, PluginCall, Refusal, Resource, Span,
+};
 use crate::model::Pod;
 use crate::queue::QueuedPod;
-use crate::units::{Nanos, PodId};
+use crate::units::{Nanos, NodeId, PodId};
 
 use super::cycle::pod_ref;
+use super::lifecycle::Waits;
 use super::{
     AttemptId, BindOutcome, DecisionVerdict, Effect, Engine, Nomination, NoticeLevel, Report,
 };
@@ -25,45 +30,84 @@ pub(super) struct Attempt {
     pub(super) pod: PodId,
     pub(super) queued: QueuedPod,
     pub(super) node: Box<str>,
+    pub(super) node_id: NodeId,
     /// How often the Binding was sent.
     tries: u32,
     /// When it was decided.
-    began: Nanos,
-    state: BindingState,
+    pub(super) began: Nanos,
+    pub(super) stage: Stage,
+    /// Name of the plugin that binds.
+    pub(super) binder: &'static str,
 }
 
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum BindingState {
-    /// A writer has it.
+/// How far an attempt is.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) enum Stage {
+    /// Plugins make it wait, each until a time.
+    Permitting(Waits),
+    /// The `index`th plugin at PreBind is at work.
+    PreBinding { index: usize, until: Nanos, answered: bool, is_call: bool },
+    /// A plugin binds the pod in its own way.
+    Calling,
+    /// A writer has the Binding.
     InFlight,
-    /// It is sent again at this time.
+    /// The Binding is sent again at this time.
     Waiting(Nanos),
     /// The API server said yes; the watch has not shown it yet.
     Acknowledged,
 }
 
+impl Attempt {
+    /// A call of `plugin` about this placement.
+    pub(super) fn call(&self, point: ExtensionPoint, plugin: Arc<dyn Plugin>) -> PluginCall {
+        let (pod, node) = (self.queued.pod.clone(), self.node.clone());
+        PluginCall { plugin, point, pod, node }
+    }
+
+    /// When its stage must be looked at.
+    pub(super) fn stage_deadline(&self) -> Option<Nanos> {
+        match &self.stage {
+            Stage::Permitting(waits) => waits.iter().map(|(_, until)| *until).min(),
+            Stage::PreBinding { until, is_call: false, .. } => Some(*until),
+            Stage::Waiting(at) => Some(*at),
+            Stage::PreBinding { .. } | Stage::Calling | Stage::InFlight | Stage::Acknowledged => {
+                None
+            }
+        }
+    }
+}
+
 impl Engine {
-    /// Asks for the Binding of a pod that was just assumed.
+    /// Lets a pod that was just assumed go on: it waits at Permit, or what comes before its Binding is
+    /// done.
     pub(super) fn start_binding(
         &mut self,
         pod: PodId,
         queued: QueuedPod,
-        node: Box<str>,
+        node_id: NodeId,
+        waits: Waits,
         now: Nanos,
         out: &mut Vec<Effect>,
     ) {
         self.last_attempt += 1;
         let id = AttemptId(self.last_attempt);
-        let state = BindingState::InFlight;
-        let attempt = Attempt { pod, queued, node, tries: 0, began: now, state };
+        let node = self.cluster.node_name(node_id).into();
+        let must_wait = !waits.is_empty();
+        let stage = Stage::Permitting(waits);
+        let attempt =
+            Attempt { pod, queued, node, node_id, tries: 0, began: now, stage, binder: "" };
+        self.set_deadline(id, None, attempt.stage_deadline());
         self.attempts.insert(id, attempt);
         self.attempt_of.insert(pod, id);
-        self.send(id, out);
+        if !must_wait {
+            self.pre_bind(id, 0, now, out);
+        }
     }
 
-    fn send(&mut self, id: AttemptId, out: &mut Vec<Effect>) {
+    /// Asks for the Binding.
+    pub(super) fn send(&mut self, id: AttemptId, out: &mut Vec<Effect>) {
         let Some(attempt) = self.attempts.get_mut(&id) else { return };
-        attempt.state = BindingState::InFlight;
+        attempt.stage = Stage::InFlight;
         attempt.tries = attempt.tries.saturating_add(1);
         self.in_flight += 1;
         let pod = pod_ref(&attempt.queued.pod);
@@ -83,11 +127,8 @@ impl Engine {
         let Some(attempt) = self.attempts.get_mut(&id) else { return };
         match outcome {
             BindOutcome::Bound => {
-                attempt.state = BindingState::Acknowledged;
-                let node = attempt.node.clone();
-                let attempt = &self.attempts[&id];
-                out.push(self.report(&attempt.queued, Report::Scheduled { node }));
-                self.measure_bound(attempt, now);
+                attempt.stage = Stage::Acknowledged;
+                self.bound(id, &self.attempts[&id], now, out);
             }
             BindOutcome::Unknown { message, retry_after } => {
                 self.wait_to_send(id, &message, retry_after, now, out);
@@ -104,7 +145,7 @@ impl Engine {
             BindOutcome::Gone => self.abandon(id, "the pod is gone", now, out),
             BindOutcome::NotNow { message } => self.abandon(id, &message, now, out),
             BindOutcome::Refused { message } => {
-                let text = format!("running Bind plugin \"DefaultBinder\": {message}");
+                let text = format!("running Bind plugin \"{}\": {message}", attempt.binder);
                 let queued = attempt.queued.clone();
                 self.say_failed(&queued, "SchedulerError", text, Nomination::Clear, out);
                 // Where one is refused all may be: the writer says so, once for many.
@@ -132,7 +173,7 @@ impl Engine {
         let own = Nanos(RETRY_INITIAL.0 << doublings);
         let asked = retry_after.unwrap_or_default().min(RETRY_ASKED_MAX);
         let at = now + own.min(RETRY_MAX).max(asked);
-        attempt.state = BindingState::Waiting(at);
+        attempt.stage = Stage::Waiting(at);
         if attempt.tries % TRIES_BEFORE_NOTICE == 0 {
             let text = format!(
                 "binding to {} got no definite answer in {} tries, still trying: {message}",
@@ -144,7 +185,7 @@ impl Engine {
         self.retries.insert((at, id));
     }
 
-    /// Sends the Bindings whose wait is over, whether or not a writer is free: they are spaced by their
+    /// Ends the waits that are over. Bindings are sent again whether or not a writer is free: they are spaced by their
     /// waits, and one that is due must not be looked at again and again.
     pub(super) fn send_retries(&mut self, now: Nanos, out: &mut Vec<Effect>) {
         while let Some(&(at, id)) = self.retries.first() {
@@ -152,7 +193,10 @@ impl Engine {
                 break;
             }
             self.retries.pop_first();
-            self.send(id, out);
+            match self.attempts.get(&id).map(|attempt| &attempt.stage) {
+                Some(Stage::Waiting(_)) => self.send(id, out),
+                _ => self.stage_is_late(id, now, out),
+            }
         }
     }
 
@@ -184,8 +228,26 @@ impl Engine {
         self.queue.put_back(attempt.pod, attempt.queued, 0, now);
     }
 
+    /// A plugin's own way of binding has ended.
+    pub(super) fn bind_call_result(
+        &mut self,
+        id: AttemptId,
+        outcome: Result<(), Refusal>,
+        now: Nanos,
+        out: &mut Vec<Effect>,
+    ) {
+        let outcome = match outcome {
+            Ok(()) => BindOutcome::Bound,
+            Err(Refusal::Fail(message)) => BindOutcome::Refused { message },
+            Err(Refusal::Reject(_, reasons)) => {
+                BindOutcome::Refused { message: reasons.join(", ") }
+            }
+        };
+        self.bind_result(id, outcome, now, out);
+    }
+
     /// Takes the assumption back: its room is free for others.
-    fn take_back(
+    pub(super) fn take_back(
         &mut self,
         id: AttemptId,
         why: &str,
@@ -193,12 +255,21 @@ impl Engine {
         out: &mut Vec<Effect>,
     ) -> Option<Attempt> {
         let attempt = self.take_attempt(id)?;
+        self.unreserve(&attempt.queued, attempt.pod, attempt.node_id);
         self.cluster.forget(attempt.pod);
         let (node, reason) = (attempt.node.clone(), why.to_owned());
         self.decide(&attempt.queued.pod, DecisionVerdict::Forgotten { node, reason }, out);
         self.cluster_event(Resource::AssignedPod, Action::DELETE, now);
         self.measure(&attempt, AttemptResult::Error, now);
         Some(attempt)
+    }
+
+    /// A pod is bound, for all that is known.
+    fn bound(&self, id: AttemptId, attempt: &Attempt, now: Nanos, out: &mut Vec<Effect>) {
+        let node = attempt.node.clone();
+        out.push(self.report(&attempt.queued, Report::Scheduled { node }));
+        self.measure_bound(attempt, now);
+        self.post_bind(id, attempt, out);
     }
 
     fn measure_bound(&self, attempt: &Attempt, now: Nanos) {
@@ -221,6 +292,7 @@ impl Engine {
     pub(super) fn drop_attempt(&mut self, pod: PodId, why: &str, out: &mut Vec<Effect>) {
         let Some(id) = self.attempt_of.get(&pod).copied() else { return };
         if let Some(attempt) = self.take_attempt(id) {
+            self.unreserve(&attempt.queued, attempt.pod, attempt.node_id);
             let reason = why.to_owned();
             let verdict = DecisionVerdict::Forgotten { node: attempt.node, reason };
             self.decide(&attempt.queued.pod, verdict, out);
@@ -236,19 +308,18 @@ impl Engine {
         now: Nanos,
         out: &mut Vec<Effect>,
     ) {
-        let Some(attempt) = self.attempt_of.get(&id).copied() else { return };
-        let Some(attempt) = self.take_attempt(attempt) else { return };
+        let Some(number) = self.attempt_of.get(&id).copied() else { return };
+        let Some(attempt) = self.take_attempt(number) else { return };
         if *attempt.node != *node {
+            self.unreserve(&attempt.queued, attempt.pod, attempt.node_id);
             let reason = format!("bound to {node} by somebody else");
             let text = format!("meant for {}, but {reason}", attempt.node);
             Self::notice(NoticeLevel::Warn, pod, text, out);
             let verdict = DecisionVerdict::Forgotten { node: attempt.node, reason };
             self.decide(pod, verdict, out);
-        } else if attempt.state != BindingState::Acknowledged {
+        } else if attempt.stage != Stage::Acknowledged {
             // The watch was faster than the answer, or the answer was lost.
-            let node = attempt.node.clone();
-            out.push(self.report(&attempt.queued, Report::Scheduled { node }));
-            self.measure_bound(&attempt, now);
+            self.bound(number, &attempt, now, out);
         }
     }
 
@@ -279,9 +350,7 @@ impl Engine {
     fn take_attempt(&mut self, id: AttemptId) -> Option<Attempt> {
         let attempt = self.attempts.remove(&id)?;
         self.attempt_of.remove(&attempt.pod);
-        if let BindingState::Waiting(at) = attempt.state {
-            self.retries.remove(&(at, id));
-        }
+        self.set_deadline(id, attempt.stage_deadline(), None);
         Some(attempt)
     }
 }

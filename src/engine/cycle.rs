@@ -268,7 +268,7 @@ impl Engine {
         }
     }
 
-    /// Assumes the pod on `node` and asks for its Binding.
+    /// Assumes the pod on `node`; Reserve and Permit, then what comes before its Binding.
     fn place(
         &mut self,
         id: PodId,
@@ -277,10 +277,23 @@ impl Engine {
         now: Nanos,
         out: &mut Vec<Effect>,
     ) {
-        let name: Box<str> = self.cluster.node_name(node).into();
         self.cluster.assume(id, node);
-        self.decide(&queued.pod, DecisionVerdict::Node(name.clone()), out);
-        self.start_binding(id, queued, name, now, out);
+        if let Err(refused) = self.reserve(&queued, id, node) {
+            self.refuse_placement(id, queued, refused, now, out);
+            return;
+        }
+        match self.permit(&queued, id, node, now) {
+            Ok((waits, decided)) => {
+                let name = self.cluster.node_name(node).into();
+                self.decide(&queued.pod, DecisionVerdict::Node(name), out);
+                self.start_binding(id, queued, node, waits, now, out);
+                self.settle_waiting(decided, now, out);
+            }
+            Err(refused) => {
+                self.unreserve(&queued, id, node);
+                self.refuse_placement(id, queued, refused, now, out);
+            }
+        }
     }
 
     /// Puts back a pod that fits nowhere, and says why; where preemption has found a place, room is made

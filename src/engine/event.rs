@@ -1,6 +1,7 @@
 //! What goes into the engine and what comes out. Events are made by `client`, effects are carried out
 //! there; both are plain owned values.
 
+use crate::framework::{ApiOperation, PluginCall, Refusal};
 use crate::model::{Namespace, Node, Object, ObjectKey, ObjectKind, Pod, PodKey};
 use crate::units::Nanos;
 
@@ -45,6 +46,29 @@ pub enum Event {
         key: PodKey,
         /// Its UID.
         uid: Box<str>,
+    },
+    /// What a plugin's attempt wanted written or called before the pod is bound was done, or not.
+    PreBindResult {
+        /// The attempt.
+        attempt: AttemptId,
+        /// What came of it.
+        outcome: Result<(), Refusal>,
+    },
+    /// A plugin's own way of binding has ended.
+    BindCallResult {
+        /// The attempt.
+        attempt: AttemptId,
+        /// What came of it.
+        outcome: Result<(), Refusal>,
+    },
+    /// A plugin decides about a pod that waits for it at Permit.
+    Permit {
+        /// UID of the pod.
+        uid: Box<str>,
+        /// Name of the plugin.
+        plugin: Box<str>,
+        /// Why it may not be bound; `None` lets it go on.
+        rejected: Option<String>,
     },
     /// Judge the next pod, if there is one and a writer is free.
     Attempt,
@@ -157,6 +181,22 @@ pub enum Effect {
         pod: PodRef,
         /// The node.
         node: Box<str>,
+    },
+    /// Write objects before a Binding. Never dropped; answered by [`Event::PreBindResult`] once all is
+    /// written, or one could not be.
+    PreBind {
+        /// The attempt it belongs to.
+        attempt: AttemptId,
+        /// What is written, side by side.
+        operations: Vec<ApiOperation>,
+    },
+    /// Call a plugin; answered by [`Event::PreBindResult`] or [`Event::BindCallResult`] where there is an
+    /// attempt that waits for it.
+    Call {
+        /// The attempt it belongs to.
+        attempt: AttemptId,
+        /// The call.
+        call: PluginCall,
     },
     /// Write an Event.
     Report {

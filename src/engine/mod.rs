@@ -5,6 +5,7 @@ mod binding;
 mod cycle;
 mod dry_run;
 mod event;
+mod lifecycle;
 mod objects;
 mod pods;
 mod preempt;
@@ -65,7 +66,7 @@ pub struct Engine {
     /// Placements that the watch has not confirmed yet.
     attempts: BTreeMap<AttemptId, Attempt>,
     attempt_of: Map<PodId, AttemptId>,
-    /// Bindings to be sent again, and when.
+    /// When attempts must be looked at: Bindings to be sent again, waits that end.
     retries: BTreeSet<(Nanos, AttemptId)>,
     in_flight: usize,
     last_attempt: u64,
@@ -120,14 +121,29 @@ impl Engine {
                 self.cluster.upsert_namespace(&namespace);
             }
             Event::NamespaceDelete(name) => self.cluster.delete_namespace(&name),
-            Event::ObjectUpsert(object) => self.object_upsert(*object, now),
-            Event::ObjectDelete(kind, key) => self.object_delete(kind, &key, now),
+            Event::ObjectUpsert(object) => {
+                self.object_upsert(*object, now);
+                self.look_at_pre_bindings(now, out);
+            }
+            Event::ObjectDelete(kind, key) => {
+                self.object_delete(kind, &key, now);
+                self.look_at_pre_bindings(now, out);
+            }
             Event::ListBegin(kind) => self.list_begin(kind),
             Event::ListEnd(kind) => self.list_end(kind, now, out),
             Event::BindResult { attempt, outcome } => {
                 self.bind_result(attempt, outcome, now, out);
             }
             Event::EvictionFailed { key, uid } => self.eviction_failed(&key, &uid, now),
+            Event::PreBindResult { attempt, outcome } => {
+                self.pre_bind_result(attempt, outcome, now, out);
+            }
+            Event::BindCallResult { attempt, outcome } => {
+                self.bind_call_result(attempt, outcome, now, out);
+            }
+            Event::Permit { uid, plugin, rejected } => {
+                self.permit_event(&uid, &plugin, rejected, now, out);
+            }
             Event::Attempt => {
                 if self.may_attempt() {
                     self.attempt(now, out);

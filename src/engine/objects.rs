@@ -9,31 +9,37 @@ use super::Engine;
 
 impl Engine {
     pub(super) fn object_upsert(&mut self, object: Object, now: Nanos) {
-        let kind = object.kind();
-        let action = match self.cluster.upsert_object(object) {
-            None => return,
-            Some(ObjectChange::Added) => Action::ADD,
-            Some(ObjectChange::Updated) => Action::UPDATE,
+        if let Some((resource, action)) = self.object_change(object) {
+            self.cluster_event(resource, action, now);
+        }
+    }
+
+    /// Records an object; gives the event that this is, if it is one.
+    pub(super) fn object_change(&mut self, object: Object) -> Option<(Resource, Action)> {
+        let resource = resource(object.kind());
+        let action = match self.cluster.upsert_object(object)? {
+            ObjectChange::Added => Action::ADD,
+            ObjectChange::Updated => Action::UPDATE,
         };
-        self.object_event(kind, action, now);
+        Some((resource?, action))
     }
 
     pub(super) fn object_delete(&mut self, kind: ObjectKind, key: &ObjectKey, now: Nanos) {
         if self.cluster.delete_object(kind, key) {
-            self.object_event(kind, Action::DELETE, now);
+            self.objects_gone(kind, now);
         }
     }
 
     /// Takes away what the list did not name; one event stands for all of it.
     pub(super) fn object_list_end(&mut self, kind: ObjectKind, now: Nanos) {
         if self.cluster.end_object_list(kind) > 0 {
-            self.object_event(kind, Action::DELETE, now);
+            self.objects_gone(kind, now);
         }
     }
 
-    fn object_event(&mut self, kind: ObjectKind, action: Action, now: Nanos) {
+    fn objects_gone(&mut self, kind: ObjectKind, now: Nanos) {
         if let Some(resource) = resource(kind) {
-            self.cluster_event(resource, action, now);
+            self.cluster_event(resource, Action::DELETE, now);
         }
     }
 }
@@ -42,7 +48,7 @@ impl Engine {
 /// failed is tried again for it.
 ///
 /// Upstream: addAllEventHandlers, v1.37.
-fn resource(kind: ObjectKind) -> Option<Resource> {
+pub(super) fn resource(kind: ObjectKind) -> Option<Resource> {
     match kind {
         ObjectKind::Service
         | ObjectKind::ReplicationController

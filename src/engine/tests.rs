@@ -2,7 +2,9 @@
 
 mod bad_days;
 mod kit;
+mod lifecycle;
 mod measured;
+mod objects;
 mod preempting;
 mod property;
 mod waiting;

@@ -138,3 +138,24 @@ impl ClusterEvent {
         self.resource == happened.resource && self.action.meets(happened.action)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn objects_have_the_labels_of_upstream() {
+        let rows = [
+            (Resource::PersistentVolumeClaim, Action::ADD, "PersistentVolumeClaimAdd"),
+            (Resource::PersistentVolume, Action::UPDATE, "PersistentVolumeUpdate"),
+            (Resource::StorageClass, Action::ADD, "storage.k8s.io/StorageClassAdd"),
+            (Resource::CsiNode, Action::UPDATE, "storage.k8s.io/CSINodeUpdate"),
+            (Resource::CsiDriver, Action::DELETE, "storage.k8s.io/CSIDriverDelete"),
+            (Resource::CsiStorageCapacity, Action::ADD, "storage.k8s.io/CSIStorageCapacityAdd"),
+            (Resource::VolumeAttachment, Action::DELETE, "storage.k8s.io/VolumeAttachmentDelete"),
+        ];
+        for (resource, action, label) in rows {
+            assert_eq!(ClusterEvent::new(resource, action).label(), label);
+        }
+    }
+}

@@ -5,6 +5,7 @@ mod cluster_event;
 mod diagnosis;
 mod evals;
 mod explain;
+mod lifecycle;
 mod node_set;
 mod nominated;
 mod plugin;
@@ -18,6 +19,10 @@ pub use cluster_event::{Action, ClusterEvent, Resource};
 pub use diagnosis::{Diagnosis, Histogram, NO_NODES_AVAILABLE};
 pub use evals::{Evals, InvalidScore, PodRejection, Prepared, prepare};
 pub use explain::{NodeReport, explain};
+pub use lifecycle::{
+    ApiOperation, Bind, PERMIT_WAIT_MAX, Permit, Placement, PluginCall, PreBind, PreBound, Refusal,
+    WaitingPods,
+};
 pub(crate) use plugin::default_normalise;
 pub use plugin::{Cells, Eval, KeyOut, Parts, Plugin, PluginEval, PluginInfo, PrepareCx};
 pub use probe::{AttemptResult, DryRunOutcome, NoProbe, Probe, QueuePart, Span, Stopwatch};

@@ -1,11 +1,14 @@
 //! The door for plugins: one prepared [`Eval`] a plugin and pod, working on slices of nodes.
 
-use crate::cluster::View;
+use crate::cluster::{Cluster, View};
 use crate::model::{PluginArgs, Pod, PreemptionArgs};
 use crate::units::NodeId;
 
 use super::evals::PodRejection;
-use super::{ClusterEvent, Code, ExtensionPoint, Verdict};
+use super::{
+    Bind, ClusterEvent, Code, ExtensionPoint, Permit, Placement, PreBind, PreBound, Refusal,
+    Verdict, WaitingPods,
+};
 
 /// What a plugin is called and what it does, for the static table.
 #[derive(Clone, Copy, Debug)]
@@ -30,7 +33,9 @@ pub trait Plugin: Send + Sync {
     }
 
     /// PreFilter and the pod's half of PreScore.
-    fn prepare(&self, pod: &Pod, cx: &PrepareCx<'_>) -> PluginEval;
+    fn prepare(&self, _pod: &Pod, _cx: &PrepareCx<'_>) -> PluginEval {
+        PluginEval::Skip
+    }
 
     /// The changes that can help a pod which this plugin rejected.
     ///
@@ -43,6 +48,48 @@ pub trait Plugin: Send + Sync {
     fn preempts(&self) -> Option<PreemptionArgs> {
         None
     }
+
+    /// Reserve: keeps what the pod will use, right after it was assumed.
+    fn reserve(&self, _at: &Placement<'_>, _cluster: &mut Cluster) -> Result<(), Refusal> {
+        Ok(())
+    }
+
+    /// Gives back what [`Plugin::reserve`] kept, if it kept anything: the pod is not bound there.
+    fn unreserve(&self, _at: &Placement<'_>, _cluster: &mut Cluster) {}
+
+    /// Permit: whether the pod may be bound now. `waiting` are the pods that wait for this plugin.
+    fn permit(&self, _at: &Placement<'_>, _waiting: &mut WaitingPods) -> Permit {
+        Permit::Allow
+    }
+
+    /// PreBind: what has to be done before the pod is bound.
+    fn pre_bind(&self, _at: &Placement<'_>, _cluster: &Cluster) -> PreBind {
+        PreBind::Skip
+    }
+
+    /// Whether what [`PreBind::Write`] began is done. Asked once all is written, after every change of
+    /// an object that it may wait for, and a last time, `late`, when its time is up.
+    fn pre_bound(&self, _at: &Placement<'_>, _cluster: &Cluster, _late: bool) -> PreBound {
+        PreBound::Done
+    }
+
+    /// The work behind [`PreBind::Call`]. May block; called outside of the engine.
+    fn pre_bind_call(&self, _pod: &Pod, _node: &str) -> Result<(), Refusal> {
+        Ok(())
+    }
+
+    /// Bind: who binds the pod. The first plugin that does not skip it.
+    fn bind(&self, _at: &Placement<'_>) -> Bind {
+        Bind::Skip
+    }
+
+    /// The work behind [`Bind::Call`]. May block; called outside of the engine.
+    fn bind_call(&self, _pod: &Pod, _node: &str) -> Result<(), Refusal> {
+        Ok(())
+    }
+
+    /// PostBind: the pod is bound. May block; called outside of the engine.
+    fn post_bind(&self, _pod: &Pod, _node: &str) {}
 }
 
 /// What a plugin may look at while it prepares.

@@ -1,5 +1,7 @@
 //! A profile: the plugins of one scheduler name, and who speaks at which extension point in which order.
 
+use std::sync::Arc;
+
 use super::{ClusterEvent, ExtensionPoint, Plugin, PluginInfo, ProfileSpec};
 
 /// One scheduler name and its plugins.
@@ -23,7 +25,7 @@ pub struct ProfilePlugin {
     /// The extension points at which it speaks.
     pub points: Vec<ExtensionPoint>,
     /// The plugin.
-    pub plugin: Box<dyn Plugin>,
+    pub plugin: Arc<dyn Plugin>,
 }
 
 /// A set of plugins of one profile, by position.
@@ -62,7 +64,7 @@ impl Profile {
                         name: info.name,
                         weight: 0,
                         points: Vec::new(),
-                        plugin: (info.make)(&spec.args),
+                        plugin: Arc::from((info.make)(&spec.args)),
                     });
                     plugins.len() - 1
                 };

@@ -1,7 +1,6 @@
 //! DefaultBinder: binds by a Binding object. The engine asks for it as an effect, `client` writes it.
 
-use crate::framework::{ExtensionPoint, Plugin, PluginEval, PluginInfo, PrepareCx};
-use crate::model::Pod;
+use crate::framework::{Bind, ExtensionPoint, Placement, Plugin, PluginInfo};
 
 pub(super) const INFO: PluginInfo = PluginInfo {
     name: "DefaultBinder",
@@ -14,7 +13,7 @@ pub(super) const INFO: PluginInfo = PluginInfo {
 struct DefaultBinder;
 
 impl Plugin for DefaultBinder {
-    fn prepare(&self, _pod: &Pod, _cx: &PrepareCx<'_>) -> PluginEval {
-        PluginEval::Skip
+    fn bind(&self, _at: &Placement<'_>) -> Bind {
+        Bind::Api
     }
 }

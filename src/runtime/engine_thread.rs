@@ -16,6 +16,7 @@ use crate::model::PodKey;
 use crate::telemetry::{ClusterSizes, Repeats, SchedulerMetrics};
 use crate::units::Nanos;
 
+use super::plugin_calls::PluginCalls;
 use super::progress::Progress;
 
 /// Events taken in before a pod is judged, at most: a flood must not keep pods waiting for ever.
@@ -44,6 +45,14 @@ pub(super) struct EngineThread {
     synced: bool,
     repeats: Repeats,
     effects: Vec<Effect>,
+    calls: PluginCalls,
+}
+
+/// Who is told what the engine does.
+pub(super) struct Observers {
+    pub(super) decisions: Box<dyn DecisionSink>,
+    pub(super) progress: Arc<Progress>,
+    pub(super) metrics: Arc<SchedulerMetrics>,
 }
 
 /// There will be no more events.
@@ -55,10 +64,10 @@ impl EngineThread {
         incoming: Receiver<Event>,
         outbox: Arc<Outbox>,
         clock: Clock,
-        decisions: Box<dyn DecisionSink>,
-        progress: Arc<Progress>,
-        metrics: Arc<SchedulerMetrics>,
+        observers: Observers,
+        calls: PluginCalls,
     ) -> Self {
+        let Observers { decisions, progress, metrics } = observers;
         let next = Next::default();
         let (repeats, effects) = (Repeats::default(), Vec::new());
         Self {
@@ -73,6 +82,7 @@ impl EngineThread {
             synced: false,
             repeats,
             effects,
+            calls,
         }
     }
 
@@ -212,7 +222,8 @@ impl EngineThread {
         }
         self.outbox.push(&mut self.effects);
         let now = (self.clock)();
-        for effect in self.effects.drain(..) {
+        let mut effects = std::mem::take(&mut self.effects);
+        for effect in effects.drain(..) {
             match effect {
                 Effect::Decision(decision) => {
                     debug!(pod = %decision.pod, verdict = ?decision.verdict, "decided");
@@ -221,14 +232,18 @@ impl EngineThread {
                 Effect::Notice { level, pod, message } => {
                     say(level, pod.as_ref(), &message, &mut self.repeats, now);
                 }
+                Effect::Call { attempt, call } => self.calls.start(attempt, call),
                 // The outbox took these.
-                Effect::Bind { .. }
+                Effect::PreBind { .. }
+                | Effect::Bind { .. }
                 | Effect::Report { .. }
                 | Effect::PatchCondition { .. }
                 | Effect::ClearNomination { .. }
                 | Effect::Evict { .. } => {}
             }
         }
+        // Its memory is used again.
+        self.effects = effects;
     }
 }
 

@@ -3,6 +3,7 @@
 
 mod client_metrics;
 mod engine_thread;
+mod plugin_calls;
 mod progress;
 mod stop;
 
@@ -26,7 +27,8 @@ use crate::units::Nanos;
 
 use client_metrics::ClientMetrics;
 pub use engine_thread::DecisionSink;
-use engine_thread::EngineThread;
+use engine_thread::{EngineThread, Observers};
+use plugin_calls::PluginCalls;
 use progress::Progress;
 pub use stop::{StopSignals, Wish};
 
@@ -90,9 +92,13 @@ pub async fn run(mut options: Options, mut stop: StopSignals) -> anyhow::Result<
     );
     let engine = engine(&options, &metrics)?;
     let (stopped, mut has_stopped) = oneshot::channel();
-    let (decisions, outbox) = (options.decisions, writer.outbox());
-    let (reported, scheduler) = (Arc::clone(&progress), Arc::clone(&metrics.scheduler));
-    let engine = EngineThread::new(engine, incoming, outbox, clock, decisions, reported, scheduler);
+    let observers = Observers {
+        decisions: options.decisions,
+        progress: Arc::clone(&progress),
+        metrics: Arc::clone(&metrics.scheduler),
+    };
+    let calls = PluginCalls::new(tokio::runtime::Handle::current(), events.downgrade());
+    let engine = EngineThread::new(engine, incoming, writer.outbox(), clock, observers, calls);
     let engine = engine.start(stopped)?;
     let mut watches = JoinSet::new();
     let said = client::Said::default();

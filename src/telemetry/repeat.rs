@@ -6,8 +6,9 @@ use crate::units::Nanos;
 /// How long the same line is held back.
 const REPEAT_AFTER: Nanos = Nanos::from_secs(30);
 
-/// Different lines remembered. Watches know some ten kinds of error.
-const LINES_MAX: usize = 16;
+/// Different lines remembered. Watches know some ten kinds of error, and each of them may have one of its
+/// own.
+const LINES_MAX: usize = 64;
 
 /// Remembers what was said lately.
 #[derive(Debug, Default)]

@@ -37,6 +37,8 @@ mod tests;
 
 pub use claim::PersistentVolumeClaim;
 pub use error::ObjectError;
+pub(crate) use metadata::core_kind;
+
 pub use feed::{Change, Identity, Page, Unreadable, change, page};
 pub use kept::Kept;
 pub use namespace::Namespace;

@@ -23,7 +23,7 @@ pub struct Node {
     status: NodeStatus,
 }
 
-core_kind!(Node, "nodes", ClusterResourceScope);
+core_kind!(Node, "Node", "nodes", ClusterResourceScope);
 
 #[derive(Clone, Debug, Default, Deserialize)]
 #[serde(default, expecting = "an object")]

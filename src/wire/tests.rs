@@ -1,6 +1,7 @@
 //! Tests of decoding and conversion, by what is decoded.
 
 mod feed;
+mod kept;
 mod objects;
 mod pods;
 mod requests;

@@ -72,11 +72,14 @@ fn prune_fields(shape: &Type, fields: &mut Map<String, Value>) {
     let Some(of) = shape.as_struct() else { return };
     fields.retain(|name, value| {
         let Some(field) = of.field(name) else { return false };
-        // An empty list of managedFields is a wish to forget them all.
-        if value.is_null() || field.name == "managedFields" {
-            return !value.is_null();
+        if value.is_null() {
+            return false;
         }
         prune_value(&field.holds, value);
+        // An empty list of managedFields is a wish to forget them all.
+        if field.name == "managedFields" {
+            return true;
+        }
         let empty = !field.holds.pointer
             && match value {
                 Value::Bool(yes) => !*yes,
@@ -178,7 +181,7 @@ mod tests {
         let pod = GroupVersionKind::new("", "v1", "Pod");
         let mut object = json!({
             "metadata": {"name": "a", "creationTimestamp": null, "labels": {}, "extra": 1,
-                "annotations": {"a": null}},
+                "annotations": {"a": null}, "managedFields": [{"manager": "m", "extra": 1}]},
             "spec": {
                 "containers": [{"name": "a", "image": "", "args": [], "resources": {"limits":
                     {"cpu": "1000m", "memory": 1024}}, "securityContext": {}}],
@@ -188,7 +191,7 @@ mod tests {
         });
         prune(&pod, &mut object);
         let want = json!({
-            "metadata": {"name": "a", "annotations": {"a": ""}},
+            "metadata": {"name": "a", "annotations": {"a": ""}, "managedFields": [{"manager": "m"}]},
             "spec": {
                 "containers": [{"name": "a", "resources": {"limits": {"cpu": "1", "memory": "1024"}},
                     "securityContext": {}}],

@@ -4,6 +4,7 @@ use super::super::{Said, watch};
 use super::*;
 
 use crate::engine::Kind;
+use crate::model::ObjectKind;
 
 /// A watch in front of a fake API server.
 pub(super) struct Watch {
@@ -49,6 +50,8 @@ fn short(event: &Event) -> String {
         Event::PodUpsert(pod) => format!("+{} {}", pod.key, pod.uid),
         Event::PodDelete { key, uid } => format!("-{key} {uid}"),
         Event::NamespaceUpsert(namespace) => format!("+{}", namespace.name),
+        Event::ObjectUpsert(object) => format!("+{:?} {}", object.kind(), object.key()),
+        Event::ObjectDelete(kind, key) => format!("-{kind:?} {key}"),
         Event::ListBegin(kind) => format!("begin {kind:?}"),
         Event::ListEnd(kind) => format!("end {kind:?}"),
         other => format!("{other:?}"),
@@ -118,6 +121,37 @@ async fn pods_that_are_not_finished_are_asked_for() {
     let selector = "fieldSelector=status.phase%21%3DSucceeded%2Cstatus.phase%21%3DFailed";
     for seen in watch.fake.seen() {
         assert!(seen.path.starts_with("/api/v1/pods?") && seen.path.contains(selector));
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn every_kind_that_is_kept_by_name_is_watched() {
+    for kind in ObjectKind::ALL {
+        let object = move |name: &str, version: u32| {
+            let namespace = kind.is_namespaced().then_some("ns");
+            let version = version.to_string();
+            json!({"metadata": {"name": name, "namespace": namespace, "resourceVersion": version}})
+        };
+        let mut watch = Watch::new(Kind::Object(kind), move |seen| match verb(seen) {
+            "watch" => Reply::Lines(vec![
+                change("ADDED", &object("b", 11)),
+                change("DELETED", &object("a", 12)),
+            ]),
+            _ => list(10, &[object("a", 1)]),
+        });
+        let namespace = if kind.is_namespaced() { "ns/" } else { "" };
+        let want = [
+            format!("begin Object({kind:?})"),
+            format!("+{kind:?} {namespace}a"),
+            format!("end Object({kind:?})"),
+            format!("+{kind:?} {namespace}b"),
+            format!("-{kind:?} {namespace}a"),
+        ];
+        assert_eq!(watch.events(5).await, want);
+        for seen in watch.fake.seen() {
+            let path = seen.path.split('?').next().unwrap_or_default();
+            assert!(path.ends_with(&format!("/{}", kind.plural())), "{path}");
+        }
     }
 }
 

@@ -7,7 +7,7 @@ use crate::engine::{
     AttemptId, BindOutcome, DecisionVerdict, Effect, Engine, EngineConfig, Event, FailedCondition,
     Kind, Next, Report,
 };
-use crate::framework::{NoProbe, Probe, Profile, ProfileSpec};
+use crate::framework::{NoProbe, PluginInfo, Probe, Profile, ProfileSpec};
 use crate::model::{
     AffinityTerm, LabelOperator, LabelRequirement, LabelSelector, Labels, Node, Pod, PodKey,
     ScheduledCondition, Taint, Unsupported, UnsupportedFeature,
@@ -40,11 +40,20 @@ impl Kit {
         Self::new(7, probe)
     }
 
+    /// An engine with these plugins.
+    pub(super) fn with_plugins(plugins: &[PluginInfo]) -> Self {
+        Self::made_of(7, Arc::new(NoProbe), plugins)
+    }
+
     fn new(seed: u64, probe: Arc<dyn Probe>) -> Self {
+        Self::made_of(seed, probe, PLUGINS)
+    }
+
+    fn made_of(seed: u64, probe: Arc<dyn Probe>, plugins: &[PluginInfo]) -> Self {
         let engine = Engine::new(EngineConfig {
             seed,
             profiles: vec![
-                Profile::compile(&ProfileSpec::of_defaults("berth", PLUGINS), PLUGINS)
+                Profile::compile(&ProfileSpec::of_defaults("berth", plugins), plugins)
                     .expect("the defaults fit"),
             ],
             bindings_in_flight_max: BINDINGS_MAX,

@@ -30,7 +30,9 @@ fn metadata_is_trimmed() {
     assert_eq!(metadata.labels.as_ref().map(std::collections::BTreeMap::len), Some(5));
     assert!(metadata.deletion_timestamp.is_some());
     assert!(metadata.managed_fields.is_none() && metadata.annotations.is_none());
-    assert!(metadata.owner_references.is_none() && metadata.creation_timestamp.is_none());
+    assert!(metadata.creation_timestamp.is_none());
+    let owners: Vec<_> = metadata.owner_references.iter().flatten().map(|o| &*o.kind).collect();
+    assert_eq!(owners, ["ReplicaSet"], "the controller");
 }
 
 #[test]
