@@ -43,6 +43,11 @@ fn ports() -> Result<()> {
 }
 
 #[test]
+fn preemption() -> Result<()> {
+    same_as_recorded("preemption")
+}
+
+#[test]
 fn config() -> Result<()> {
     same_as_recorded("config")
 }
@@ -53,7 +58,7 @@ fn every_file_of_vectors_has_a_test() -> Result<()> {
     for entry in fs::read_dir(FOLDER)? {
         files.insert(entry?.file_name().to_string_lossy().into_owned());
     }
-    let tested = ["config", "images", "nodeaffinity", "ports", "resources", "taints"]
+    let tested = ["config", "images", "nodeaffinity", "ports", "preemption", "resources", "taints"]
         .map(|topic| format!("{topic}.jsonl.gz"));
     assert_eq!(files, BTreeSet::from(tested));
     Ok(())
