@@ -6,6 +6,7 @@ mod lifecycle;
 mod measured;
 mod objects;
 mod preempting;
+mod preemption;
 mod property;
 mod waiting;
 

@@ -8,7 +8,7 @@ use super::dry_run::Victim;
 /// The budgets that protect anything, and what is left of each.
 pub(super) struct Budgets<'a> {
     cluster: &'a Cluster,
-    budgets: Vec<&'a PodDisruptionBudget>,
+    all: Vec<&'a PodDisruptionBudget>,
     /// What is left of each budget, while the pods of a node are looked at.
     left: Vec<i32>,
     /// By class of pods, which budgets are theirs; found out when a pod of the class is met.
@@ -21,8 +21,8 @@ impl<'a> Budgets<'a> {
         let selects = |budget: &&PodDisruptionBudget| {
             budget.selector.as_ref().is_some_and(|selector| !selector.requirements.is_empty())
         };
-        let budgets: Vec<_> = cluster.objects().disruption_budgets.iter().filter(selects).collect();
-        Self { cluster, budgets, left: Vec::new(), of_class: Vec::new() }
+        let all: Vec<_> = cluster.objects().disruption_budgets.iter().filter(selects).collect();
+        Self { cluster, all, left: Vec::new(), of_class: Vec::new() }
     }
 
     /// Marks those of `victims`, the most important one first, whose eviction would break a budget; says how
@@ -30,11 +30,11 @@ impl<'a> Budgets<'a> {
     ///
     /// Upstream: FilterVictimsWithPDBViolation, v1.37. A pod takes from its budgets until one is broken.
     pub(super) fn mark(&mut self, victims: &mut [Victim]) -> usize {
-        if self.budgets.is_empty() {
+        if self.all.is_empty() {
             return 0;
         }
         self.left.clear();
-        self.left.extend(self.budgets.iter().map(|budget| budget.disruptions_allowed));
+        self.left.extend(self.all.iter().map(|budget| budget.disruptions_allowed));
         let mut marked = 0;
         for victim in victims {
             let violating = self.breaks(victim);
@@ -50,7 +50,7 @@ impl<'a> Budgets<'a> {
         let Some(pod) = self.cluster.pod(victim.id) else { return false };
         for &at in of_class {
             // Its eviction was let through before, and is counted already.
-            let budget = self.budgets[at];
+            let budget = self.all[at];
             if budget.disrupted_pods.binary_search(&pod.key.name).is_ok() {
                 continue;
             }
@@ -79,8 +79,8 @@ impl<'a> Budgets<'a> {
                 && budget.namespace == of.namespace
                 && budget.selector.as_ref().is_some_and(selects)
         };
-        let all = self.budgets.iter().enumerate();
-        let own = all.filter(|(_, budget)| protects(budget)).map(|(at, _)| at);
+        let budgets = self.all.iter().enumerate();
+        let own = budgets.filter(|(_, budget)| protects(budget)).map(|(at, _)| at);
         self.of_class[slot] = Some(own.collect());
     }
 }

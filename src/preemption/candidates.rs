@@ -118,3 +118,22 @@ impl TurnedDown {
         histogram
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn how_many_candidates_are_wanted() {
+        let rows =
+            [(40, 1, 5, 2), (10, 100, 5, 5), (10, 100, 5000, 500), (0, 1, 7, 1), (1, 0, 10, 0)];
+        for (percentage, absolute, nodes, want) in rows {
+            let args = PreemptionArgs {
+                min_candidate_nodes_percentage: percentage,
+                min_candidate_nodes_absolute: absolute,
+            };
+            let got = candidates_wanted(args, nodes);
+            assert_eq!(got, want, "{percentage} {absolute} {nodes}");
+        }
+    }
+}

@@ -5,8 +5,6 @@ mod budgets;
 mod candidates;
 mod choice;
 mod dry_run;
-#[cfg(test)]
-mod tests;
 
 use crate::cluster::View;
 use crate::framework::{Diagnosis, Evals, FailedNodes, Profile};

@@ -8,8 +8,7 @@ use crate::model::{
     PodKey, PreemptionArgs,
 };
 use crate::plugins::PLUGINS;
-
-use super::{Outcome, Preemption, Unplaced, preempt};
+use crate::preemption::{Outcome, Preemption, Unplaced, preempt};
 
 const NEG: i32 = -100;
 const LOW: i32 = 0;
@@ -148,8 +147,9 @@ fn victims_on_a_node() {
 
 #[test]
 fn disruption_budgets() {
-    // What the budget allows, which pods were let go before, the number of pods, their size, the victims.
-    let rows: [(i32, &[&str], usize, i64, &[&str]); 4] = [
+    /// What the budget allows, which pods were let go before, the number of pods, the size, the victims.
+    type Row<'a> = (i32, &'a [&'a str], usize, i64, &'a [&'a str]);
+    let rows: [Row<'_>; 4] = [
         // The second one breaks it, so it is put back first.
         (1, &[], 2, SMALL, &["1"]),
         (0, &[], 2, MEDIUM, &["2"]),
@@ -194,19 +194,7 @@ fn a_node_without_protected_victims_is_looked_for_beyond_the_limit() {
 }
 
 #[test]
-fn how_many_candidates_are_wanted() {
-    let rows = [(40, 1, 5, 2), (10, 100, 5, 5), (10, 100, 5000, 500), (0, 1, 7, 1), (1, 0, 10, 0)];
-    for (percentage, absolute, nodes, want) in rows {
-        let args = PreemptionArgs {
-            min_candidate_nodes_percentage: percentage,
-            min_candidate_nodes_absolute: absolute,
-        };
-        let got = super::candidates::candidates_wanted(args, nodes);
-        assert_eq!(got, want, "{percentage} {absolute} {nodes}");
-    }
-}
-
-#[test]
+#[expect(clippy::too_many_lines, reason = "a table")]
 fn the_best_candidate() {
     let t = Some;
     let rows: [(&str, i32, &[Bound<'_>], &str); 8] = [
