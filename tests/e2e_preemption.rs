@@ -59,8 +59,8 @@ async fn a_pod_of_higher_priority_takes_a_place(server: Server) {
     let kept = scene.read_pod("kept").await.expect("it is spared");
     assert!(kept["metadata"]["deletionTimestamp"].is_null(), "{kept}");
     let uid = urgent["metadata"]["uid"].as_str().expect("it has one");
-    let note = format!("Preempted by pod {uid} on node {other_on}");
-    let noted = async || (scene.notes("other", "Preempted").await == [note.clone()]).then_some(());
+    let text = format!("Preempted by pod {uid} on node {other_on}");
+    let noted = async || (scene.notes("other", "Preempted").await == [text.clone()]).then_some(());
     scene.berth.wait_for("the Event on the victim", noted).await;
     scene.reported("urgent", &other_on).await;
     scene.end().await;
