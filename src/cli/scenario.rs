@@ -18,6 +18,8 @@ pub(super) struct Scenario {
     pub(super) configuration: Configuration,
     /// What builds its cluster.
     pub(super) events: Vec<Event>,
+    /// Pods of its cluster that wait and are nominated to a node.
+    pub(super) nominated: Vec<Pod>,
     /// The pods that are asked about.
     pub(super) pods: Vec<Pod>,
     /// Of a replay: the node of each pod that was placed, by `namespace/name`.
@@ -57,8 +59,12 @@ impl Scenario {
                 .map_err(|errors| errors.to_string())?,
         };
         let mut events = Vec::new();
+        let mut nominated = Vec::new();
         for object in objects(value, "objects")? {
-            events.extend(event(object?.1));
+            match object?.1 {
+                wire::Object::Pod(pod) if waits_nominated(&pod) => nominated.push(*pod),
+                object => events.extend(event(object)),
+            }
         }
         let mut pods = Vec::new();
         for object in objects(value, "pods")? {
@@ -69,7 +75,7 @@ impl Scenario {
         }
         let namespaces = unnamed_namespaces(&events, &pods);
         events.extend(namespaces.map(|space| Event::NamespaceUpsert(Box::new(space))));
-        Ok(Self { configuration, events, pods, replay, brief })
+        Ok(Self { configuration, events, nominated, pods, replay, brief })
     }
 }
 
@@ -93,6 +99,10 @@ fn unnamed_namespaces(events: &[Event], pods: &[Pod]) -> impl Iterator<Item = Na
         let labels = Labels::from_iter([(NAME_LABEL, name.clone())]);
         Namespace { name, labels }
     })
+}
+
+fn waits_nominated(pod: &Pod) -> bool {
+    pod.node_name.is_none() && pod.nominated_node.is_some()
 }
 
 /// A field that is there and not null.

@@ -5,17 +5,20 @@ use std::sync::Arc;
 
 use crate::cluster::{Cluster, View};
 use crate::framework::{
-    AttemptResult, Code, Diagnosis, Evals, ExtensionPoint, Histogram, NO_NODES_AVAILABLE,
-    PluginMask, PodRejection, Prepared, Profile, Stopwatch, Table, prepare, start_position,
+    AttemptResult, Code, Diagnosis, Evals, ExtensionPoint, FailedNodes, Histogram,
+    NO_NODES_AVAILABLE, PluginMask, PodRejection, Prepared, Profile, Stopwatch, Table, prepare,
+    start_position,
 };
 use crate::model::Pod;
-use crate::preemption::post_filter;
+use crate::preemption::{Outcome, Unplaced, preempt};
 use crate::queue::QueuedPod;
 use crate::units::{Nanos, NodeId, PodId};
 
+use super::preempt::nominated_node;
 use super::sample::{feasible_nodes_wanted, search};
 use super::{
-    Decision, DecisionVerdict, Effect, Engine, FailedCondition, NoticeLevel, PodRef, Report,
+    Decision, DecisionVerdict, Effect, Engine, FailedCondition, Nomination, NoticeLevel, PodRef,
+    Report,
 };
 
 /// What was found out about a pod.
@@ -28,6 +31,7 @@ pub(super) enum Judged {
         rejection: PodRejection,
         message: String,
         rejectors: PluginMask,
+        outcome: Outcome,
     },
     /// Nothing can be decided, and why.
     Failed(String),
@@ -39,22 +43,38 @@ pub(super) enum Judged {
         over: Option<Vec<NodeId>>,
         /// The plugins that rejected a node or narrowed the nodes.
         rejectors: PluginMask,
-        /// Why no node is feasible, where none is.
-        message: Option<String>,
+        /// Why no node is feasible, where none is, and what preemption makes of it.
+        unplaced: Option<(String, Outcome)>,
     },
 }
 
-/// Judges `pod` with the plugins of `profile` against `cluster`.
+/// What an attempt adds to the question of what would become of a pod.
+pub(super) struct Trying<'a> {
+    /// Where a search that stops early begins; moved to where the next one does.
+    pub(super) search_from: &'a mut usize,
+}
+
+/// What is judged, and how.
+pub(super) struct Judging<'a> {
+    pub(super) profile: &'a Profile,
+    pub(super) cluster: &'a Cluster,
+    pub(super) pod: &'a Pod,
+    /// The node that the pod is nominated to.
+    pub(super) nominated: Option<NodeId>,
+    /// Where among the nodes preemption begins to look, counted around.
+    pub(super) start: u32,
+}
+
+/// Judges a pod against the cluster.
 ///
-/// With `search_from` the search stops early where the profile says so, and the number is moved to where
-/// the next search begins; without it all nodes are judged.
+/// An attempt tries the node first that the pod is nominated to, and stops early where the profile says so;
+/// without one all nodes are judged.
 pub(super) fn judge(
-    profile: &Profile,
-    cluster: &Cluster,
-    pod: &Pod,
-    search_from: Option<&mut usize>,
+    judging: &Judging<'_>,
+    trying: Option<Trying<'_>>,
     watch: &mut Stopwatch<'_>,
 ) -> Judged {
+    let Judging { profile, cluster, pod, .. } = *judging;
     let view = View::new(cluster);
     let mut diagnosis = Diagnosis { nodes: cluster.node_count(), ..Diagnosis::default() };
     let (evals, narrowed) = match prepare(profile, pod, view) {
@@ -69,22 +89,29 @@ pub(super) fn judge(
         Prepared::Rejected { plugin, rejection, rejectors } => {
             watch.spent(ExtensionPoint::PreFilter, rejection.code.as_str());
             diagnosis.pre_filter = Some(rejection.reasons.join(", "));
-            if preempts(profile) && !profile.post_filter_fails(rejection.code, rejectors) {
-                diagnosis.post_filter = post_filter(pod, &view, None);
-                watch.spent(ExtensionPoint::PostFilter, Code::Unschedulable.as_str());
-            }
+            let outcome = if profile.post_filter_fails(rejection.code, rejectors) {
+                Outcome::Ineligible
+            } else {
+                post_filter(judging, None, &mut diagnosis, watch)
+            };
             let message = diagnosis.message();
-            return Judged::Rejected { plugin, rejection, message, rejectors };
+            return Judged::Rejected { plugin, rejection, message, rejectors, outcome };
         }
     };
     let (over, narrowing) = match narrowed {
         Some((nodes, plugins)) => (Some(nodes), plugins),
         None => (None, 0),
     };
-    let sampled =
-        search_from.and_then(|from| sample(profile, &view, &evals, over.as_deref(), from));
+    let nominated = judging
+        .nominated
+        .filter(|node| trying.is_some() && evals.filter_one(&view, *node).is_pass());
+    let looked_at = match (nominated, trying) {
+        (Some(node), _) => Some(vec![node]),
+        (None, None) => None,
+        (None, Some(trying)) => sample(profile, &view, &evals, over.as_deref(), trying.search_from),
+    };
     let searched = watch.lap();
-    let nodes = sampled.as_deref().or(over.as_deref());
+    let nodes = looked_at.as_deref().or(over.as_deref());
     let (table, times) = Table::build_timed(&evals, &view, nodes, watch.probe());
     watch.lap();
     if let Some((verdict, node)) = table.failed().error() {
@@ -96,7 +123,7 @@ pub(super) fn judge(
         watch.record(ExtensionPoint::Score, Code::Success.as_str(), times.score);
     }
     let rejectors = table.failed().rejectors() | narrowing;
-    let mut message = None;
+    let mut unplaced = None;
     if table.feasible() == 0 {
         diagnosis.histogram = Histogram::of(table.failed(), &evals, &view);
         if let Some(nodes) = &over {
@@ -107,13 +134,35 @@ pub(super) fn judge(
                 diagnosis.histogram.add(reason, left_out);
             }
         }
-        if preempts(profile) {
-            diagnosis.post_filter = post_filter(pod, &view, Some((&evals, table.failed())));
-            watch.spent(ExtensionPoint::PostFilter, Code::Unschedulable.as_str());
-        }
-        message = Some(diagnosis.message());
+        let judged = Some((&evals, table.failed()));
+        let outcome = post_filter(judging, judged, &mut diagnosis, watch);
+        unplaced = Some((diagnosis.message(), outcome));
     }
-    Judged::Nodes { evals, table, over, rejectors, message }
+    Judged::Nodes { evals, table, over, rejectors, unplaced }
+}
+
+/// Lets preemption speak, where the profile has it.
+fn post_filter(
+    judging: &Judging<'_>,
+    judged: Option<(&Evals, &FailedNodes)>,
+    diagnosis: &mut Diagnosis,
+    watch: &mut Stopwatch<'_>,
+) -> Outcome {
+    let Judging { profile, cluster, pod, nominated, start } = *judging;
+    let mut plugins = profile.at(ExtensionPoint::PostFilter);
+    let Some(args) = plugins.find_map(|(_, entry)| entry.plugin.preempts()) else {
+        return Outcome::NoPlace;
+    };
+    let view = View::new(cluster);
+    let unplaced = Unplaced { pod, profile, view, judged, nominated, start };
+    let preemption = preempt(&unplaced, args);
+    diagnosis.post_filter = preemption.message;
+    let code = match preemption.outcome {
+        Outcome::Place { .. } => Code::Success,
+        Outcome::Ineligible | Outcome::NoPlace => Code::Unschedulable,
+    };
+    watch.spent(ExtensionPoint::PostFilter, code.as_str());
+    preemption.outcome
 }
 
 /// The nodes to be judged, where the profile asks for fewer than all.
@@ -138,10 +187,6 @@ fn sample(
     Some(judged)
 }
 
-fn preempts(profile: &Profile) -> bool {
-    profile.at(ExtensionPoint::PostFilter).any(|(_, entry)| entry.plugin.preempts())
-}
-
 /// What is said where nodes are feasible and yet none is found: a mistake of berth's own.
 const NO_PICK: &str = "internal error: feasible nodes were counted but none was found";
 
@@ -161,6 +206,19 @@ fn pick(
     table.pick(evals, view, start).map_err(|invalid| invalid.message(profile))
 }
 
+/// A pod that fits nowhere: why, the plugins that say so, and what preemption makes of it.
+struct Rejected {
+    message: String,
+    rejectors: PluginMask,
+    outcome: Outcome,
+}
+
+impl Rejected {
+    fn new(message: String, rejectors: PluginMask, outcome: Outcome) -> Self {
+        Self { message, rejectors, outcome }
+    }
+}
+
 impl Engine {
     /// Tries the next pod.
     pub(super) fn attempt(&mut self, now: Nanos, out: &mut Vec<Effect>) {
@@ -174,18 +232,28 @@ impl Engine {
         let (at, began) = (queued.profile, probe.clock());
         let ended = |result| probe.attempt(at, result, probe.clock().since(began));
         if self.cluster.node_count() == 0 {
-            self.reject(id, queued, NO_NODES_AVAILABLE.into(), 0, now, out);
+            let rejected = Rejected::new(NO_NODES_AVAILABLE.into(), 0, Outcome::NoPlace);
+            self.reject(id, queued, rejected, now, out);
             ended(AttemptResult::Unschedulable);
             return;
         }
         let profile = &self.config.profiles[at];
         let mut watch = Stopwatch::start(&*probe, at);
-        let from = Some(&mut self.search_from);
-        match judge(profile, &self.cluster, &queued.pod, from, &mut watch) {
-            Judged::Rejected { message, rejectors, .. }
-            | Judged::Nodes { rejectors, message: Some(message), .. } => {
+        let attempt = u64::from(queued.attempts);
+        let judging = Judging {
+            profile,
+            cluster: &self.cluster,
+            pod: &queued.pod,
+            nominated: nominated_node(&self.cluster, &queued.pod),
+            start: start_position(self.config.seed, &queued.pod.uid, attempt, u32::MAX),
+        };
+        let trying = Trying { search_from: &mut self.search_from };
+        match judge(&judging, Some(trying), &mut watch) {
+            Judged::Rejected { message, rejectors, outcome, .. }
+            | Judged::Nodes { rejectors, unplaced: Some((message, outcome)), .. } => {
                 probe.algorithm(probe.clock().since(began));
-                self.reject(id, queued, message, rejectors, now, out);
+                let rejected = Rejected::new(message, rejectors, outcome);
+                self.reject(id, queued, rejected, now, out);
                 ended(AttemptResult::Unschedulable);
             }
             Judged::Failed(message) => {
@@ -195,7 +263,6 @@ impl Engine {
             }
             Judged::Nodes { evals, table, .. } => {
                 let (seed, positions) = (self.config.seed, self.cluster.positions());
-                let attempt = u64::from(queued.attempts);
                 let start = start_position(seed, &queued.pod.uid, attempt, positions);
                 let view = View::new(&self.cluster);
                 let picked = pick(profile, &evals, &table, &view, start);
@@ -249,20 +316,22 @@ impl Engine {
         }
     }
 
-    /// Puts back a pod that fits nowhere, and says why.
+    /// Puts back a pod that fits nowhere, and says why; where preemption has found a place, room is made
+    /// there and kept for the pod.
     ///
     /// Upstream: handleSchedulingFailure, v1.37: back in the queue first, then the Event and the patch.
     fn reject(
         &mut self,
         id: PodId,
         queued: QueuedPod,
-        message: String,
-        rejectors: PluginMask,
+        rejected: Rejected,
         now: Nanos,
         out: &mut Vec<Effect>,
     ) {
+        let Rejected { message, rejectors, outcome } = rejected;
+        let nomination = self.carry_out(id, &queued, outcome, out);
         self.decide(&queued.pod, DecisionVerdict::Message(message.clone()), out);
-        self.say_failed(&queued, "Unschedulable", message, out);
+        self.say_failed(&queued, "Unschedulable", message, nomination, out);
         self.queue.put_back(id, queued, rejectors, now);
     }
 
@@ -277,16 +346,18 @@ impl Engine {
     ) {
         self.decide(&queued.pod, DecisionVerdict::Message(message.clone()), out);
         Self::notice(NoticeLevel::Warn, &queued.pod, message.clone(), out);
-        self.say_failed(&queued, "SchedulerError", message, out);
+        self.withdraw_nomination(id);
+        self.say_failed(&queued, "SchedulerError", message, Nomination::Clear, out);
         self.queue.put_back(id, queued, 0, now);
     }
 
-    /// The Event and the condition of a failed attempt.
+    /// The Event of a failed attempt, its condition, and what becomes of the pod's nomination.
     pub(super) fn say_failed(
         &self,
         queued: &QueuedPod,
         reason: &'static str,
         message: String,
+        nomination: Nomination,
         out: &mut Vec<Effect>,
     ) {
         let pod = &queued.pod;
@@ -296,7 +367,8 @@ impl Engine {
         let same = |c: &crate::model::ScheduledCondition| {
             &*c.status == "False" && &*c.reason == reason && *c.message == *message
         };
-        if before.is_some_and(same) {
+        let nomination = nomination.news_to(pod.nominated_node.as_deref());
+        if before.is_some_and(same) && nomination == Nomination::Keep {
             return;
         }
         let unflipped = before.filter(|condition| &*condition.status == "False");
@@ -308,6 +380,7 @@ impl Engine {
                 observed_generation: pod.generation,
                 last_transition_time: unflipped.and_then(|c| c.last_transition_time.clone()),
             },
+            nomination,
         });
     }
 

@@ -5,6 +5,8 @@ mod kit;
 mod lifecycle;
 mod measured;
 mod objects;
+mod preempting;
+mod preemption;
 mod property;
 mod waiting;
 
@@ -121,15 +123,9 @@ fn a_condition_that_stands_already_is_not_written_again() {
 }
 
 #[test]
-fn preemption_says_where_it_would_help_and_that_it_cannot_yet() {
+fn nobody_is_evicted_for_an_equal() {
     let mut kit = Kit::with_nodes([node("n1").cpu(1000)]);
     kit.put(pod("low").cpu(800).priority(1).on("n1"));
-    kit.put(pod("high").cpu(900).priority(5));
-    let effects = kit.step(Event::Attempt);
-    let [Report::FailedScheduling { message }] = &kit::reports(&effects)[..] else {
-        panic!("{effects:?}")
-    };
-    assert!(message.contains("preemption: not supported yet"), "{message}");
     kit.put(pod("equal").cpu(900).priority(1));
     let effects = kit.step(Event::Attempt);
     let [Report::FailedScheduling { message }] = &kit::reports(&effects)[..] else {

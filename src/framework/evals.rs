@@ -4,6 +4,7 @@ use crate::cluster::View;
 use crate::model::Pod;
 use crate::units::NodeId;
 
+use super::nominated::Nominated;
 use super::profile::PluginMask;
 use super::{
     Code, Eval, ExtensionPoint, KeyOut, Parts, PluginEval, PrepareCx, Profile, ProfilePlugin,
@@ -46,6 +47,7 @@ pub struct Evals {
     items: Vec<PreparedEval>,
     stride: usize,
     points_max: i64,
+    nominated: Nominated,
 }
 
 /// A score outside 0 to 100, which nonsense in an object can make, such as amounts whose sum wraps.
@@ -211,7 +213,7 @@ pub fn prepare(profile: &Profile, pod: &Pod, view: View<'_>) -> Prepared {
     let find = |name: Box<str>| view.cluster.find_node(&name);
     let named = narrowing.names;
     Prepared::Ready {
-        evals: Evals::new(items),
+        evals: Evals::new(items, Nominated::before(pod, view.cluster)),
         narrowed: named
             .map(|only| (only.into_iter().filter_map(find).collect(), narrowing.plugins)),
     }
@@ -231,7 +233,7 @@ fn prepared(position: u16, entry: &ProfilePlugin, eval: Box<dyn Eval>) -> Option
 
 impl Evals {
     /// Puts the evals into the order of the profile, and gives each its key words.
-    fn new(mut items: Vec<PreparedEval>) -> Self {
+    fn new(mut items: Vec<PreparedEval>, nominated: Nominated) -> Self {
         items.sort_by_key(|item| item.position);
         let mut stride = 0;
         for item in &mut items {
@@ -240,11 +242,31 @@ impl Evals {
         }
         let scoring = items.iter().filter(|item| item.parts.score);
         let points_max = scoring.map(|item| item.weight * super::MAX_NODE_SCORE).sum();
-        Self { items, stride, points_max }
+        Self { items, stride, points_max, nominated }
     }
 
-    /// Judges `nodes`, in the order of the profile; the first rejection of a node stands.
+    /// Judges `nodes`, in the order of the profile; the first rejection of a node stands. A node to which
+    /// others are nominated that come first has to do with them and without them.
+    ///
+    /// Upstream: RunFilterPluginsWithNominatedPods, v1.37.
     pub(crate) fn filter(&self, view: &View<'_>, nodes: &[NodeId], out: &mut [Verdict]) {
+        self.filter_plain(view, nodes, out);
+        if self.nominated.is_empty() {
+            return;
+        }
+        for (node, verdict) in nodes.iter().zip(out) {
+            if let Some(overlay) = self.nominated.overlay(view, *node) {
+                let mut with_them = [Verdict::PASS];
+                self.filter_plain(&view.with(&overlay), &[*node], &mut with_them);
+                if !with_them[0].is_pass() {
+                    *verdict = with_them[0];
+                }
+            }
+        }
+    }
+
+    /// Judges `nodes` as they are in `view`.
+    fn filter_plain(&self, view: &View<'_>, nodes: &[NodeId], out: &mut [Verdict]) {
         for item in self.items.iter().filter(|item| item.parts.filter) {
             item.eval.filter(view, nodes, out);
         }
@@ -261,8 +283,19 @@ impl Evals {
     /// The words behind a rejection of `node`.
     #[must_use]
     pub fn reasons(&self, view: &View<'_>, node: NodeId, verdict: Verdict) -> Vec<String> {
-        let item = self.items.iter().find(|item| item.position == verdict.plugin);
-        item.map_or_else(Vec::new, |item| item.eval.reasons(view, node, verdict))
+        let Some(item) = self.items.iter().find(|item| item.position == verdict.plugin) else {
+            return Vec::new();
+        };
+        if let Some(overlay) = self.nominated.overlay(view, node) {
+            // The same pass again that gave the verdict: with those who come first, else without.
+            let with_them = view.with(&overlay);
+            let mut again = [Verdict::PASS];
+            self.filter_plain(&with_them, &[node], &mut again);
+            if !again[0].is_pass() {
+                return item.eval.reasons(&with_them, node, verdict);
+            }
+        }
+        item.eval.reasons(view, node, verdict)
     }
 
     /// What to say where nothing could be said of `node`.

@@ -7,6 +7,7 @@ mod evals;
 mod explain;
 mod lifecycle;
 mod node_set;
+mod nominated;
 mod plugin;
 mod probe;
 mod profile;

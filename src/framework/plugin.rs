@@ -1,7 +1,7 @@
 //! The door for plugins: one prepared [`Eval`] a plugin and pod, working on slices of nodes.
 
 use crate::cluster::{Cluster, View};
-use crate::model::{PluginArgs, Pod};
+use crate::model::{DefaultPreemptionArgs, PluginArgs, Pod};
 use crate::units::NodeId;
 
 use super::evals::PodRejection;
@@ -50,9 +50,9 @@ pub trait Plugin: Send + Sync {
         &[]
     }
 
-    /// Whether this plugin speaks at PostFilter, as preemption does.
-    fn preempts(&self) -> bool {
-        false
+    /// PostFilter: how preemption is to look for a place, where this plugin wants it to.
+    fn preempts(&self) -> Option<DefaultPreemptionArgs> {
+        None
     }
 
     /// Reserve: keeps what the pod will use, right after it was assumed.

@@ -237,7 +237,9 @@ impl EngineThread {
                 Effect::PreBind { .. }
                 | Effect::Bind { .. }
                 | Effect::Report { .. }
-                | Effect::PatchCondition { .. } => {}
+                | Effect::PatchCondition { .. }
+                | Effect::ClearNomination { .. }
+                | Effect::Evict { .. } => {}
             }
         }
         // Its memory is used again.

@@ -266,12 +266,27 @@ fn an_added_affinity_is_checked() {
 }
 
 #[test]
-fn args_of_later_plugins_are_checked_and_without_effect() {
-    let accepted = [
-        ("DefaultPreemption", "{minCandidateNodesPercentage: 20}"),
-        ("DynamicResources", "{filterTimeout: 0s}"),
-        ("VolumeBinding", "{bindTimeoutSeconds: 0}"),
+fn preemption_is_told_how_many_candidates_it_needs() {
+    let rows = [
+        ("{}", 10, 100),
+        ("{minCandidateNodesPercentage: 20}", 20, 100),
+        ("{minCandidateNodesAbsolute: 7, minCandidateNodesPercentage: 0}", 0, 7),
     ];
+    for (args, percentage, absolute) in rows {
+        let read = right(&with_args("DefaultPreemption", args));
+        let got = read.profiles[0].args.default_preemption;
+        let want = crate::model::DefaultPreemptionArgs {
+            min_candidate_nodes_percentage: percentage,
+            min_candidate_nodes_absolute: absolute,
+        };
+        assert_eq!(got, want, "{args}");
+    }
+}
+
+#[test]
+fn args_of_later_plugins_are_checked_and_without_effect() {
+    let accepted =
+        [("DynamicResources", "{filterTimeout: 0s}"), ("VolumeBinding", "{bindTimeoutSeconds: 0}")];
     for (plugin, args) in accepted {
         let mut read = right(&with_args(plugin, args));
         let expected =
