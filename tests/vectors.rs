@@ -123,7 +123,7 @@ fn malformed() -> Vec<(&'static str, String, Vec<&'static str>)> {
             vec!["heavy|pods[0]", "requests", "cpu", "1x"],
         ),
         ("an unknown field", with("/objetcs", json!([])), vec!["objetcs"]),
-        ("another mode", with("/mode", json!("replay")), vec!["replay"]),
+        ("another mode", with("/mode", json!("rewind")), vec!["rewind"]),
     ]
 }
 

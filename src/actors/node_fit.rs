@@ -23,7 +23,7 @@ pub(super) fn tolerates(tolerations: &[Toleration], node: &Node, effects: &[Effe
     node.taints
         .iter()
         .filter(|taint| matters(&taint.effect))
-        .all(|taint| tolerations.iter().any(|toleration| toleration.tolerates(taint)))
+        .all(|taint| tolerations.iter().any(|toleration| toleration.tolerates(taint, false)))
 }
 
 /// A term without requirements matches nothing.

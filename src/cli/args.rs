@@ -12,6 +12,7 @@ use super::actors::{ControllersArgs, KubeletsArgs};
 use super::go_flags::{normalize, parse_bool, parse_finite, parse_integer};
 use super::playground::PlaygroundArgs;
 use super::version::VERSION;
+use crate::config::{GateErrors, Gates};
 use crate::telemetry::LogFormat;
 
 /// The whole command line.
@@ -133,6 +134,10 @@ pub struct RunArgs {
     #[arg(long, value_name = "IP:PORT", allow_hyphen_values = true, value_parser = parse_address)]
     pub http_address: Option<SocketAddr>,
 
+    /// The feature gates.
+    #[command(flatten)]
+    pub gates: GateArgs,
+
     /// The log.
     #[command(flatten)]
     pub log: LogArgs,
@@ -211,8 +216,24 @@ pub struct LogArgs {
     pub logging_format: LogFormat,
 }
 
+/// The feature gates.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Args)]
+pub struct GateArgs {
+    /// Feature gates of Kubernetes v1.37, such as StorageCapacityScoring=false,AllAlpha=false. May be
+    /// given several times.
+    #[arg(long, value_name = "GATE=BOOL", allow_hyphen_values = true)]
+    pub feature_gates: Vec<String>,
+}
+
+impl GateArgs {
+    /// What they say.
+    pub fn read(&self) -> Result<Gates, GateErrors> {
+        Gates::parse(&self.feature_gates)
+    }
+}
+
 /// The flags of `berth evaluate`.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Args)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Args)]
 pub struct EvaluateArgs {
     /// How to print the answer.
     #[arg(
@@ -223,6 +244,21 @@ pub struct EvaluateArgs {
         allow_hyphen_values = true
     )]
     pub output: OutputFormat,
+
+    /// Print for people why: one table a pod, with what every node got, plugin by plugin.
+    #[arg(
+        long,
+        value_name = "BOOL",
+        num_args = 0..=1,
+        require_equals = true,
+        default_missing_value = "true",
+        value_parser = parse_bool
+    )]
+    pub explain: Option<bool>,
+
+    /// The feature gates.
+    #[command(flatten)]
+    pub gates: GateArgs,
 }
 
 /// The subcommands of `berth config`.
@@ -241,12 +277,18 @@ pub enum ConfigCommand {
         /// Print this file with its defaults.
         #[arg(long, value_name = "FILE", allow_hyphen_values = true, value_parser = path())]
         config: Option<PathBuf>,
+        /// The feature gates.
+        #[command(flatten)]
+        gates: GateArgs,
     },
     /// Say what is wrong with a configuration file, one finding a line; exit code 2 if it is refused.
     Check {
         /// The file.
         #[arg(value_name = "FILE", value_parser = path())]
         file: PathBuf,
+        /// The feature gates.
+        #[command(flatten)]
+        gates: GateArgs,
     },
 }
 

@@ -7,7 +7,7 @@ use std::process::ExitCode;
 
 use super::args::{ConfigArgs, ConfigCommand};
 use super::refuse;
-use crate::config;
+use crate::config::{self, Gates};
 use crate::framework::PluginInfo;
 use crate::plugins::PLUGINS;
 
@@ -17,25 +17,40 @@ use crate::plugins::PLUGINS;
 pub fn execute(args: &ConfigArgs) -> ExitCode {
     let mut out = io::stdout().lock();
     let outcome = match &args.command {
-        ConfigCommand::Default { config } => {
+        ConfigCommand::Default { config, gates } => {
+            let gates = match gates.read() {
+                Ok(gates) => gates.features,
+                Err(error) => return refuse(&error),
+            };
             let text = match config.as_deref().filter(|path| !path.as_os_str().is_empty()) {
-                None => config::render_default(PLUGINS),
-                Some(path) => match config::render_file(path, PLUGINS) {
+                None => config::render_default(PLUGINS, gates),
+                Some(path) => match config::render_file(path, PLUGINS, gates) {
                     Ok(text) => text,
                     Err(error) => return refuse(&error),
                 },
             };
             out.write_all(text.as_bytes()).and_then(|()| out.flush()).map(|()| true)
         }
-        ConfigCommand::Check { file } => check(file, PLUGINS, &mut out),
+        ConfigCommand::Check { file, gates } => match gates.read() {
+            Ok(gates) => check(file, PLUGINS, &gates, &mut out),
+            Err(error) => return refuse(&error),
+        },
     };
     super::written(outcome)
 }
 
 /// Writes the findings, errors first, one a line; says whether the file can be used.
-fn check(file: &Path, registry: &[PluginInfo], out: &mut impl Write) -> io::Result<bool> {
+fn check(
+    file: &Path,
+    registry: &[PluginInfo],
+    gates: &Gates,
+    out: &mut impl Write,
+) -> io::Result<bool> {
+    for warning in &gates.warnings {
+        writeln!(out, "{warning}")?;
+    }
     let name = file.display();
-    let valid = match config::load(file, registry) {
+    let valid = match config::load(file, registry, gates.features) {
         Ok(configuration) => {
             for warning in configuration.warnings {
                 writeln!(out, "{name}: {warning}")?;
@@ -58,6 +73,7 @@ fn check(file: &Path, registry: &[PluginInfo], out: &mut impl Write) -> io::Resu
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::model::FeatureGates;
 
     /// What is said of a file with this text, without its name, and whether it is valid.
     fn checked(text: &str) -> (String, bool) {
@@ -65,7 +81,7 @@ mod tests {
         let path = directory.path().join("c.yaml");
         std::fs::write(&path, text).unwrap();
         let mut out = Vec::new();
-        let valid = check(&path, PLUGINS, &mut out).unwrap();
+        let valid = check(&path, PLUGINS, &Gates::default(), &mut out).unwrap();
         let name = path.display().to_string();
         (String::from_utf8(out).unwrap().replace(&name, "F"), valid)
     }
@@ -89,13 +105,15 @@ mod tests {
             assert_eq!(checked(&format!("{HEAD}{body}")), (expected.to_owned(), valid), "{body}");
         }
         let mut out = Vec::new();
-        assert!(!check(Path::new("/nowhere/c.yaml"), PLUGINS, &mut out).unwrap());
+        assert!(
+            !check(Path::new("/nowhere/c.yaml"), PLUGINS, &Gates::default(), &mut out).unwrap()
+        );
         assert!(out.starts_with(b"/nowhere/c.yaml: cannot be read: "));
     }
 
     #[test]
     fn what_is_printed_is_read_again() {
-        let printed = config::render_default(PLUGINS);
+        let printed = config::render_default(PLUGINS, FeatureGates::default());
         let warned = "F: leaderElection.leaderElect: true: leader election is not supported yet; \
                       run one replica\n";
         assert_eq!(checked(&printed), (format!("{warned}F: valid\n"), true));

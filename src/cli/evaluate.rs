@@ -1,37 +1,68 @@
 //! `berth evaluate`: scenarios on standard input, what would be decided on standard output, one JSON
 //! document a line, or a table for people. The engine of `run`, asked.
 
+use std::collections::BTreeMap;
 use std::io::{self, BufRead, Read, Write};
 use std::process::ExitCode;
 use std::sync::Arc;
 
-use serde_json::{Value, json};
+use serde_json::Value;
 
-use crate::engine::{Engine, EngineConfig, Event, NodeVerdict, PodAnswer};
+use crate::engine::{Engine, EngineConfig, Event};
 use crate::framework::{NoProbe, Profile};
-use crate::model::Pod;
+use crate::model::{FeatureGates, Pod};
 use crate::plugins::PLUGINS;
 use crate::queue::Backoff;
 use crate::units::Nanos;
 
 use super::args::{EvaluateArgs, OutputFormat};
-use super::evaluate_table::table;
+use super::evaluate_answers::{Document, Judged, Went};
+use super::evaluate_table::{self, Detail};
 use super::scenario::Scenario;
 
 /// The longest line that is read, in bytes: some 20,000 nodes and 200,000 pods.
 const LINE_BYTES_MAX: u64 = 1 << 30;
 
-/// Reads scenarios until the input ends. The exit code is 2 if a line was malformed, 1 if the output
+/// Reads scenarios until the input ends. The exit code is 2 if a flag or a line was malformed, 1 if the output
 /// could not be written.
 #[must_use]
-pub fn execute(args: EvaluateArgs) -> ExitCode {
+pub fn execute(args: &EvaluateArgs) -> ExitCode {
+    let gates = match args.gates.read() {
+        Ok(gates) => gates,
+        Err(error) => return super::refuse(&error),
+    };
+    for warning in &gates.warnings {
+        super::warn(warning);
+    }
     let stdin = io::stdin().lock();
     let stdout = io::BufWriter::new(io::stdout().lock());
-    super::written(run(stdin, stdout, args.output))
+    super::written(run(stdin, stdout, Form::of(args), gates.features))
+}
+
+/// How answers are printed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Form {
+    Json,
+    Table(Detail),
+}
+
+impl Form {
+    fn of(args: &EvaluateArgs) -> Self {
+        match args.output {
+            _ if args.explain == Some(true) => Self::Table(evaluate_table::FULL),
+            OutputFormat::Json => Self::Json,
+            OutputFormat::Table => Self::Table(evaluate_table::SHORT),
+        }
+    }
 }
 
 /// Answers every line; says whether all of them could be read.
-fn run(mut input: impl BufRead, mut out: impl Write, format: OutputFormat) -> io::Result<bool> {
+fn run(
+    mut input: impl BufRead,
+    mut out: impl Write,
+    form: Form,
+    gates: FeatureGates,
+) -> io::Result<bool> {
     let mut all_well = true;
     let mut bytes = Vec::new();
     for line in 1u64.. {
@@ -47,16 +78,16 @@ fn run(mut input: impl BufRead, mut out: impl Write, format: OutputFormat) -> io
             skip_line(&mut input)?;
             Err((Value::Null, format!("longer than {LINE_BYTES_MAX} bytes")))
         } else {
-            answer(text)
+            answer(text, gates)
         };
         all_well &= document.is_ok();
         let document = document.unwrap_or_else(|(name, error)| {
             let error = Some(format!("line {line}: {error}"));
             Document { name, pods: Vec::new(), error, brief: false }
         });
-        match format {
-            OutputFormat::Json => writeln!(out, "{}", document.to_json())?,
-            OutputFormat::Table => writeln!(out, "{}", table(&document))?,
+        match form {
+            Form::Json => writeln!(out, "{}", document.to_json())?,
+            Form::Table(detail) => writeln!(out, "{}", evaluate_table::text(&document, detail))?,
         }
         out.flush()?;
     }
@@ -77,23 +108,12 @@ fn skip_line(input: &mut impl BufRead) -> io::Result<()> {
     }
 }
 
-/// What is said of one scenario.
-pub(super) struct Document {
-    /// Its name, or null.
-    pub(super) name: Value,
-    /// Every pending pod, with an answer or the reason why there is none.
-    pub(super) pods: Vec<(String, Result<PodAnswer, String>)>,
-    /// What is wrong with the line.
-    pub(super) error: Option<String>,
-    /// Leave out everything that grows with the number of nodes.
-    pub(super) brief: bool,
-}
-
-fn answer(text: &[u8]) -> Result<Document, (Value, String)> {
+/// Answers one line; an error comes with the name of the scenario, if it has one.
+fn answer(text: &[u8], gates: FeatureGates) -> Result<Document, (Value, String)> {
     let value: Value = serde_json::from_slice(text)
         .map_err(|error| (Value::Null, format!("not JSON: {error}")))?;
     let name = value.get("name").cloned().unwrap_or_default();
-    let scenario = Scenario::read(&value).map_err(|error| (name.clone(), error))?;
+    let scenario = Scenario::read(&value, gates).map_err(|error| (name.clone(), error))?;
     let profiles = scenario.configuration.profiles.iter();
     let profiles = profiles.map(|spec| Profile::compile(spec, PLUGINS));
     let profiles: Result<_, _> = profiles.collect();
@@ -110,72 +130,45 @@ fn answer(text: &[u8]) -> Result<Document, (Value, String)> {
     for event in scenario.events {
         engine.step(event, Nanos::default(), &mut effects);
     }
-    let one = |pod: &Pod| {
-        let answer = engine.evaluate(pod);
-        let unknown = || format!("no profile for schedulerName \"{}\"", pod.scheduler_name);
-        (pod.key.to_string(), answer.ok_or_else(unknown))
+    let pods = match scenario.replay {
+        None => scenario.pods.iter().map(|pod| judge(&engine, pod)).collect(),
+        Some(placements) => replay(&mut engine, scenario.pods, &placements),
     };
-    let pods = scenario.pods.iter().map(one).collect();
     Ok(Document { name, pods, error: None, brief: scenario.brief })
 }
 
-impl Document {
-    /// The answer in the oracle's format; what is empty is left out.
-    fn to_json(&self) -> Value {
-        let mut document = json!({ "name": self.name });
-        if let Some(error) = &self.error {
-            document["error"] = json!(error);
-        } else {
-            let pods = self.pods.iter().map(|(pod, answer)| self.pod_json(pod, answer));
-            document["pods"] = pods.collect();
-        }
-        document
-    }
-
-    fn pod_json(&self, pod: &str, answer: &Result<PodAnswer, String>) -> Value {
-        let mut out = json!({ "pod": pod });
-        let answer = match answer {
-            Ok(answer) => answer,
-            Err(error) => {
-                out["error"] = json!(error);
-                return out;
-            }
-        };
-        out["feasible"] = json!(answer.feasible);
-        let mut set = |key: &str, value: Value| {
-            let empty = value.is_null()
-                || value.as_array().is_some_and(Vec::is_empty)
-                || value.as_object().is_some_and(serde_json::Map::is_empty);
-            if !empty {
-                out[key] = value;
-            }
-        };
-        set("preenqueue", answer.pre_enqueue.as_ref().map_or(Value::Null, verdict_json));
-        set("prefilter", answer.pre_filter.as_ref().map_or(Value::Null, verdict_json));
-        if !self.brief {
-            let rejected = answer.rejected.iter();
-            set(
-                "rejected",
-                rejected.map(|(node, verdict)| (node.to_string(), verdict_json(verdict))).collect(),
-            );
-            set("raw", json!(answer.raw));
-            set("scores", json!(answer.scores));
-            set("totals", json!(answer.totals));
-        }
-        set("best", json!(answer.best));
-        set("message", json!(answer.message));
-        set("error", json!(answer.error));
-        set("unschedulablePlugins", json!(answer.unschedulable_plugins));
-        out
-    }
+fn judge(engine: &Engine, pod: &Pod) -> Judged {
+    let unknown = || format!("no profile for schedulerName \"{}\"", pod.scheduler_name);
+    let answer = engine.evaluate(pod).ok_or_else(unknown);
+    Judged { pod: pod.key.to_string(), answer, went: None }
 }
 
-fn verdict_json(verdict: &NodeVerdict) -> Value {
-    json!({
-        "plugin": verdict.plugin,
-        "code": verdict.code.as_str(),
-        "reasons": verdict.reasons,
-    })
+/// Judges the pods in order; each is put where it went before the next one is judged.
+fn replay(
+    engine: &mut Engine,
+    pods: Vec<Pod>,
+    placements: &BTreeMap<String, Box<str>>,
+) -> Vec<Judged> {
+    let mut effects = Vec::new();
+    let mut one = |mut pod: Pod| {
+        let mut judged = judge(engine, &pod);
+        let node = placements.get(&judged.pod).cloned();
+        let best = judged.answer.as_ref().map_or(&[][..], |answer| &answer.best);
+        let agrees = match &node {
+            Some(node) => best.contains(node),
+            None => best.is_empty(),
+        };
+        if node.is_some() {
+            pod.node_name.clone_from(&node);
+            // It ran then, whatever became of it since.
+            pod.finished = false;
+            engine.step(Event::PodUpsert(Box::new(pod)), Nanos::default(), &mut effects);
+            effects.clear();
+        }
+        judged.went = Some(Went { node, agrees });
+        judged
+    };
+    pods.into_iter().map(&mut one).collect()
 }
 
 /// The events that build a scenario's cluster.
@@ -188,5 +181,97 @@ pub(super) fn event(object: crate::wire::Object) -> Option<Event> {
         }
         crate::wire::Object::Kept(object) => Some(Event::ObjectUpsert(object)),
         crate::wire::Object::Other(_) => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// What is printed for people of the example in the README.
+    fn example(detail: Detail) -> String {
+        printed(include_str!("../../deploy/evaluate-example.jsonl"), detail)
+    }
+
+    fn printed(scenarios: &str, detail: Detail) -> String {
+        let mut out = Vec::new();
+        assert!(
+            run(scenarios.as_bytes(), &mut out, Form::Table(detail), FeatureGates::default())
+                .unwrap()
+        );
+        String::from_utf8(out).unwrap()
+    }
+
+    #[test]
+    fn the_tables_of_the_example() {
+        let golden = |name: &str| {
+            let path = format!("{}/tests/data/{name}", env!("CARGO_MANIFEST_DIR"));
+            std::fs::read_to_string(path).unwrap()
+        };
+        assert_eq!(example(evaluate_table::FULL), golden("explained.txt"));
+        assert_eq!(example(evaluate_table::SHORT), golden("table.txt"));
+    }
+
+    #[test]
+    fn of_a_wide_cluster_the_best_nodes_are_shown_and_the_others_counted() {
+        let node = |at: usize| {
+            let cpu = if at.is_multiple_of(2) { 1 + at } else { 0 };
+            serde_json::json!({
+                "apiVersion": "v1", "kind": "Node", "metadata": {"name": format!("n{at:03}")},
+                "status": {"allocatable": {"cpu": cpu.to_string(), "memory": "8Gi", "pods": "9"}},
+            })
+        };
+        let pod = serde_json::json!({
+            "apiVersion": "v1", "kind": "Pod", "metadata": {"name": "p"},
+            "spec": {"containers": [{"name": "c", "resources": {"requests": {"cpu": "1"}}}]},
+        });
+        let nodes: Vec<Value> = (0..240).map(node).collect();
+        let line = serde_json::json!({"name": "wide", "objects": nodes, "pods": [pod]}).to_string();
+        let text = printed(&line, evaluate_table::FULL);
+        assert!(text.contains("  nodes left out: 20 feasible, 120 rejected\n"), "{text}");
+        let rows = text.lines().filter(|row| row.starts_with("│ n"));
+        let rows: Vec<Vec<&str>> =
+            rows.map(|row| row.split('┆').map(str::trim).collect()).collect();
+        assert_eq!(rows.len(), 100);
+        assert_eq!(rows[0][1], "best");
+        let totals: Vec<i64> = rows.iter().map(|row| row[2].parse().unwrap()).collect();
+        assert!(totals.is_sorted_by(|a, b| a >= b), "{totals:?}");
+        let text = printed(&line, evaluate_table::SHORT);
+        assert!(text.contains("  nodes left out: 110 feasible, 120 rejected\n"), "{text}");
+    }
+
+    #[test]
+    fn a_replay_for_people() {
+        let line = r#"{"name": "r", "mode": "replay", "placements": {"default/a": "n", "default/b": "m"},
+            "objects": [{"kind": "Node", "apiVersion": "v1", "metadata": {"name": "n"},
+                         "status": {"allocatable": {"pods": "1"}}}],
+            "pods": [{"kind": "Pod", "apiVersion": "v1", "metadata": {"name": "a"}},
+                     {"kind": "Pod", "apiVersion": "v1", "metadata": {"name": "b"}},
+                     {"kind": "Pod", "apiVersion": "v1", "metadata": {"name": "c"}}], "brief": BRIEF}"#;
+        let line = line.replace('\n', "");
+        let text = printed(&line.replace("BRIEF", "false"), evaluate_table::SHORT);
+        assert!(
+            text.contains(
+                "r: pod default/a: 1 of 1 nodes feasible, 1 of them best; went to n, which agrees"
+            ),
+            "{text}"
+        );
+        assert!(text.contains("NodeResourcesFit: Too many pods"), "{text}");
+        let text = printed(&line.replace("BRIEF", "true"), evaluate_table::SHORT);
+        let said: Vec<&str> = text.lines().collect();
+        assert_eq!(said.len(), 3, "{text}");
+        assert!(said[0].starts_with("r: pod default/b: unschedulable: 0/1 nodes"), "{text}");
+        assert!(said[0].ends_with("; went to m, which disagrees"), "{text}");
+        assert_eq!(said[1], "r: 2 agree, 1 disagree");
+    }
+
+    #[test]
+    fn explaining_is_for_people_whatever_the_output() {
+        let of = |explain, output| {
+            Form::of(&EvaluateArgs { output, explain, ..EvaluateArgs::default() })
+        };
+        assert_eq!(of(None, OutputFormat::Json), Form::Json);
+        assert_eq!(of(Some(false), OutputFormat::Table), Form::Table(evaluate_table::SHORT));
+        assert_eq!(of(Some(true), OutputFormat::Json), Form::Table(evaluate_table::FULL));
     }
 }

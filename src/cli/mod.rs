@@ -14,6 +14,7 @@ pub mod playground;
 pub mod run;
 pub mod version;
 
+mod evaluate_answers;
 mod evaluate_table;
 mod go_flags;
 mod scenario;
@@ -43,7 +44,7 @@ fn dispatch(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
             Command::Run(args) => run::execute(&args),
             Command::Apiserver(args) => apiserver::execute(&args),
             Command::Playground(args) => playground::execute(&args),
-            Command::Evaluate(args) => evaluate::execute(args),
+            Command::Evaluate(args) => evaluate::execute(&args),
             Command::Config(args) => config::execute(&args),
             Command::Kubelets(args) => actors::kubelets(&args),
             Command::Controllers(args) => actors::controllers(&args),
@@ -61,6 +62,11 @@ fn dispatch(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
 pub fn refuse(error: &impl Display) -> ExitCode {
     drop(write_refusal(&mut io::stderr().lock(), error));
     ExitCode::from(EXIT_USAGE)
+}
+
+/// Warns on standard error of a subcommand that has no log.
+fn warn(warning: &impl Display) {
+    drop(io::Write::write_fmt(&mut io::stderr(), format_args!("warning: {warning}\n")));
 }
 
 /// The exit code of a subcommand that wrote to standard output: 0, 2 where what it was given is wrong

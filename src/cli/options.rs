@@ -7,7 +7,8 @@ use std::path::{Path, PathBuf};
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use super::args::RunArgs;
-use crate::config::{self, ConfigErrors, Configuration, RateLimit};
+use crate::config::{self, ConfigErrors, Configuration, GateErrors, RateLimit};
+use crate::model::FeatureGates;
 use crate::plugins::PLUGINS;
 use crate::server::addresses::{Addresses, CertificateFiles, Secure};
 use crate::units::mix;
@@ -66,6 +67,9 @@ pub enum OptionsError {
     /// The configuration file is refused; several lines.
     #[error(transparent)]
     Config(#[from] ConfigErrors),
+    /// The feature gates are refused; several lines.
+    #[error(transparent)]
+    Gates(#[from] GateErrors),
     /// A flag is refused.
     #[error("{flag}: {value}: {message}")]
     Flag {
@@ -89,15 +93,16 @@ impl RunArgs {
     /// Works out what to do, reading the `--config` file.
     pub fn resolve(&self, surroundings: Surroundings) -> Result<RunOptions, OptionsError> {
         self.check()?;
-        let mut warnings = Vec::new();
+        let gates = self.gates.read()?;
+        let mut warnings = gates.warnings;
         let mut configuration = match given(self.config.as_ref()) {
             Some(file) => {
                 self.warn_of_ignored(&mut warnings);
-                let configuration = config::load(file, PLUGINS)?;
+                let configuration = config::load(file, PLUGINS, gates.features)?;
                 self.warn_of_file(file, &configuration, &mut warnings);
                 configuration
             }
-            None => self.without_file(),
+            None => self.without_file(gates.features),
         };
         if self.leader_elect == Some(true) {
             warnings.push(format!("--leader-elect: {}", config::LEADER_ELECTION_UNSUPPORTED));
@@ -161,9 +166,9 @@ impl RunArgs {
     }
 
     /// The configuration that the flags alone make.
-    fn without_file(&self) -> Configuration {
+    fn without_file(&self, gates: FeatureGates) -> Configuration {
         let burst = self.kube_api_burst.and_then(|burst| u32::try_from(burst).ok());
-        let mut configuration = Configuration::default_berth(PLUGINS);
+        let mut configuration = Configuration::default_berth(PLUGINS, gates);
         configuration.client.rate = RateLimit::new(self.kube_api_qps, burst);
         configuration
     }

@@ -7,6 +7,7 @@ use std::process::ExitCode;
 use std::time::Duration;
 
 use clap::Args;
+use tracing::warn;
 
 use crate::actors::controllers::ControllerOptions;
 use crate::actors::kubelets::{KubeletOptions, NewNodes};
@@ -15,6 +16,7 @@ use crate::apiserver::server::{Options as ServerOptions, Server};
 use crate::client::{RateLimit, Source as ApiSource};
 use crate::config::{self, Configuration};
 use crate::framework::ProfileSpec;
+use crate::model::FeatureGates;
 use crate::playground::{self, Loaded, Outcome, Wanted};
 use crate::plugins::PLUGINS;
 use crate::queue::Backoff;
@@ -24,7 +26,7 @@ use crate::server::listener::Listener;
 use crate::telemetry::{self, LogFormat};
 
 use super::actors::duration;
-use super::args::path;
+use super::args::{GateArgs, path};
 use super::run::Decisions;
 use super::{failed, refuse};
 
@@ -85,6 +87,10 @@ pub struct PlaygroundArgs {
     #[arg(long)]
     pub quiet: bool,
 
+    /// The feature gates of the scheduler.
+    #[command(flatten)]
+    pub gates: GateArgs,
+
     /// How much to log on standard error: -2 errors, -1 warnings, 0 and more as `berth run`.
     #[arg(
         short = 'v',
@@ -103,7 +109,14 @@ pub fn execute(args: &PlaygroundArgs) -> ExitCode {
     if let Err(error) = telemetry::init(LogFormat::Text, args.verbosity) {
         return refuse(&error);
     }
-    let configuration = match configuration(args.config.as_deref()) {
+    let gates = match args.gates.read() {
+        Ok(gates) => gates,
+        Err(error) => return refuse(&error),
+    };
+    for warning in &gates.warnings {
+        warn!("{warning}");
+    }
+    let configuration = match configuration(args.config.as_deref(), gates.features) {
         Ok(configuration) => configuration,
         Err(error) => return refuse(&error),
     };
@@ -158,13 +171,20 @@ impl Prepared {
 }
 
 /// The profiles of the file; without one, two that differ in their name alone.
-fn configuration(file: Option<&Path>) -> Result<Configuration, config::ConfigErrors> {
+fn configuration(
+    file: Option<&Path>,
+    gates: FeatureGates,
+) -> Result<Configuration, config::ConfigErrors> {
     let Some(file) = file else {
-        let mut configuration = Configuration::default_berth(PLUGINS);
-        configuration.profiles.push(ProfileSpec::of_defaults("default-scheduler", PLUGINS));
+        let mut configuration = Configuration::default_berth(PLUGINS, gates);
+        let other = ProfileSpec {
+            scheduler_name: "default-scheduler".into(),
+            ..configuration.profiles[0].clone()
+        };
+        configuration.profiles.push(other);
         return Ok(configuration);
     };
-    config::load(file, PLUGINS)
+    config::load(file, PLUGINS, gates)
 }
 
 async fn play(

@@ -1,10 +1,12 @@
 //! A scenario of `berth evaluate`, read and checked: what is wrong with one is said with its path.
 
+use std::collections::BTreeMap;
+
 use serde_json::Value;
 
 use crate::config::{self, Configuration};
 use crate::engine::Event;
-use crate::model::Pod;
+use crate::model::{FeatureGates, Pod};
 use crate::plugins::PLUGINS;
 use crate::wire;
 
@@ -18,6 +20,8 @@ pub(super) struct Scenario {
     pub(super) events: Vec<Event>,
     /// The pods that are asked about.
     pub(super) pods: Vec<Pod>,
+    /// Of a replay: the node of each pod that was placed, by `namespace/name`.
+    pub(super) replay: Option<BTreeMap<String, Box<str>>>,
     /// Answers in brief.
     pub(super) brief: bool,
 }
@@ -26,16 +30,20 @@ const FIELDS: [&str; 7] = ["name", "mode", "config", "objects", "pods", "placeme
 
 impl Scenario {
     /// Reads a scenario; an error begins with the path of what is wrong.
-    pub(super) fn read(value: &Value) -> Result<Self, String> {
+    pub(super) fn read(value: &Value, gates: FeatureGates) -> Result<Self, String> {
         let fields = value.as_object().ok_or("a scenario is a JSON object")?;
         if let Some(unknown) = fields.keys().find(|key| !FIELDS.contains(&key.as_str())) {
             return Err(format!("{unknown}: unknown field; known are {}", FIELDS.join(", ")));
         }
-        match field(value, "mode").map(|mode| mode.as_str()) {
-            None | Some(Some("evaluate" | "")) => {}
-            Some(Some("replay")) => return Err("mode: \"replay\" is not supported yet".into()),
-            _ => return Err(format!("mode: {}: not \"evaluate\"", value["mode"])),
-        }
+        let placements = placements(value)?;
+        let replay = match field(value, "mode").map(|mode| mode.as_str()) {
+            None | Some(Some("evaluate" | "")) => None,
+            Some(Some("replay")) => Some(placements),
+            _ => {
+                let mode = short(&value["mode"]);
+                return Err(format!("mode: {mode}: neither \"evaluate\" nor \"replay\""));
+            }
+        };
         if field(value, "name").is_some_and(|name| !name.is_string()) {
             return Err(format!("name: {}: not a string", value["name"]));
         }
@@ -44,8 +52,8 @@ impl Scenario {
             Some(brief) => brief.as_bool().ok_or(format!("brief: {brief}: not true or false"))?,
         };
         let configuration = match field(value, "config") {
-            None => Configuration::default_berth(PLUGINS),
-            Some(config) => config::from_value(config, "config", PLUGINS)
+            None => Configuration::default_berth(PLUGINS, gates),
+            Some(config) => config::from_value(config, "config", PLUGINS, gates)
                 .map_err(|errors| errors.to_string())?,
         };
         let mut events = Vec::new();
@@ -59,7 +67,7 @@ impl Scenario {
                 (path, _) => return Err(format!("{path}.kind: not a Pod")),
             }
         }
-        Ok(Self { configuration, events, pods, brief })
+        Ok(Self { configuration, events, pods, replay, brief })
     }
 }
 
@@ -86,6 +94,23 @@ fn objects<'a>(
             Err(error) => Err(format!("{path}: {error}")),
         }
     }))
+}
+
+/// Where the pods went; an empty name is a pod that was not placed. A pod that nobody asks about is
+/// allowed: a record of a whole run may be handed in with some of its pods.
+fn placements(value: &Value) -> Result<BTreeMap<String, Box<str>>, String> {
+    let Some(placements) = field(value, "placements") else { return Ok(BTreeMap::new()) };
+    let not_a_map = || format!("placements: {}: not a JSON object", short(placements));
+    let mut read = BTreeMap::new();
+    for (pod, node) in placements.as_object().ok_or_else(not_a_map)? {
+        match node {
+            Value::Null => {}
+            Value::String(node) if node.is_empty() => {}
+            Value::String(node) => drop(read.insert(pod.clone(), node.as_str().into())),
+            _ => return Err(format!("placements.{pod}: {}: not the name of a node", short(node))),
+        }
+    }
+    Ok(read)
 }
 
 /// A value as text that fits a line.

@@ -5,7 +5,8 @@ use std::net::{Ipv4Addr, Ipv6Addr};
 use clap::error::ErrorKind;
 
 use super::args::{
-    ConfigArgs, ConfigCommand, EvaluateArgs, LogArgs, OutputFormat, RunArgs, try_parse_from,
+    ConfigArgs, ConfigCommand, EvaluateArgs, GateArgs, LogArgs, OutputFormat, RunArgs,
+    try_parse_from,
 };
 use super::*;
 use crate::telemetry::LogFormat;
@@ -34,7 +35,7 @@ fn every_flag_is_read() {
     let line = "run --config c.yaml --kubeconfig k --scheduler-name s --seed 7 --decision-log d \
                 --leader-elect=false --kube-api-qps 1.5 --kube-api-burst 3 -v 2 --logging-format json \
                 --secure-port 0 --bind-address ::1 --tls-cert-file c --tls-private-key-file p \
-                --http-address 127.0.0.1:80";
+                --http-address 127.0.0.1:80 --feature-gates A=true,B=false --feature_gates=C=1";
     let expected = RunArgs {
         config: Some("c.yaml".into()),
         kubeconfig: Some("k".into()),
@@ -50,6 +51,7 @@ fn every_flag_is_read() {
         tls_cert_file: Some("c".into()),
         tls_private_key_file: Some("p".into()),
         http_address: Some((Ipv4Addr::LOCALHOST, 80).into()),
+        gates: GateArgs { feature_gates: vec!["A=true,B=false".into(), "C=1".into()] },
         log: LogArgs { verbosity: 2, logging_format: LogFormat::Json },
     };
     assert_eq!(run(line), expected);
@@ -110,7 +112,7 @@ fn a_boolean_takes_its_value_only_after_an_equals_sign() {
 #[test]
 fn evaluate_has_two_outputs() {
     let output = |line| match try_parse_from(words(line)).unwrap().command {
-        Command::Evaluate(EvaluateArgs { output }) => output,
+        Command::Evaluate(EvaluateArgs { output, .. }) => output,
         _ => panic!("not evaluate"),
     };
     assert_eq!(output("evaluate"), OutputFormat::Json);
@@ -160,10 +162,16 @@ fn config_has_two_commands() {
         Command::Config(ConfigArgs { command }) => command,
         _ => panic!("{line}: not config"),
     };
-    assert_eq!(config("config default"), ConfigCommand::Default { config: None });
-    let of_file = ConfigCommand::Default { config: Some("f".into()) };
+    assert_eq!(
+        config("config default"),
+        ConfigCommand::Default { config: None, gates: GateArgs::default() }
+    );
+    let of_file = ConfigCommand::Default { config: Some("f".into()), gates: GateArgs::default() };
     assert_eq!(config("config default --config f"), of_file);
-    assert_eq!(config("config check f"), ConfigCommand::Check { file: "f".into() });
+    assert_eq!(
+        config("config check f"),
+        ConfigCommand::Check { file: "f".into(), gates: GateArgs::default() }
+    );
     for line in ["config", "config check", "config check a b", "config default f", "config print"] {
         assert_eq!(refused(line).exit_code(), 2, "{line}");
     }

@@ -1,14 +1,17 @@
 //! The args of plugins in `pluginConfig`: read strictly, filled in with upstream's defaults and checked by
 //! its rules in one go, while the path is known. Called by `profile`.
 //!
-//! What berth reads of them becomes a [`Meaning`]; the args of plugins that come later are checked and
-//! said to have no effect yet. All of them keep their fields, to be printed.
+//! What they say becomes a [`Meaning`]; those of plugins that come later are said to have no effect yet. All
+//! of them keep their fields, to be printed.
 
 use super::reader::Reader;
 use super::v1::API_VERSION;
 use super::value::Value;
-use super::{args_affinity, args_later, args_resources};
-use crate::model::{BalancedResources, NodeAffinity, NodeResourcesFitArgs};
+use super::{args_affinity, args_pods, args_resources, args_volumes};
+use crate::model::{
+    BalancedResources, DefaultPreemptionArgs, DefaultSpread, FeatureGates, InterPodAffinityArgs,
+    NodeAffinity, NodeResourcesFitArgs, VolumeBindingArgs,
+};
 
 /// The plugins that have args.
 pub(super) const WITH_ARGS: [&str; 8] = [
@@ -34,7 +37,7 @@ pub(super) struct Args {
 /// What args tell a plugin of berth.
 #[derive(Clone, Debug, PartialEq)]
 pub(super) enum Meaning {
-    /// Nothing yet.
+    /// Nothing.
     None,
     /// NodeResourcesFit.
     Fit(NodeResourcesFitArgs),
@@ -42,6 +45,14 @@ pub(super) enum Meaning {
     Balanced(BalancedResources),
     /// NodeAffinity.
     Affinity(Option<NodeAffinity>),
+    /// DefaultPreemption.
+    Preemption(DefaultPreemptionArgs),
+    /// InterPodAffinity.
+    PodAffinity(InterPodAffinityArgs),
+    /// PodTopologySpread.
+    Spread(DefaultSpread),
+    /// VolumeBinding.
+    Volumes(VolumeBindingArgs),
 }
 
 /// Reads the args of `plugin` at the current path; null is the defaults. `None` for a plugin without
@@ -56,28 +67,37 @@ pub(super) fn read(
         "NodeAffinity" => args_affinity::read(reader, value),
         "NodeResourcesBalancedAllocation" => args_resources::read_balanced(reader, value),
         "NodeResourcesFit" => args_resources::read_fit(reader, value, enabled),
-        "DefaultPreemption" => later(reader, value, args_later::default_preemption),
-        "DynamicResources" => later(reader, value, args_later::dynamic_resources),
-        "InterPodAffinity" => later(reader, value, args_later::inter_pod_affinity),
-        "PodTopologySpread" => later(reader, value, args_later::pod_topology_spread),
-        "VolumeBinding" => later(reader, value, args_later::volume_binding),
+        "DefaultPreemption" => args_volumes::default_preemption(reader, value),
+        "DynamicResources" => args_volumes::dynamic_resources(reader, value),
+        "InterPodAffinity" => args_pods::inter_pod_affinity(reader, value),
+        "PodTopologySpread" => args_pods::pod_topology_spread(reader, value),
+        "VolumeBinding" => args_volumes::volume_binding(reader, value),
         _ => return None,
     };
+    warn_of_no_effect(reader, plugin, &args, value);
     Some(args)
 }
 
 /// The args of `plugin` where a file gives none.
-pub(super) fn defaults(plugin: &str) -> Option<Args> {
-    read(&mut Reader::default(), plugin, &Value::Null, true)
+pub(super) fn defaults(plugin: &str, gates: FeatureGates) -> Option<Args> {
+    read(&mut Reader::new(gates), plugin, &Value::Null, true)
 }
 
-/// Args that have no effect yet; that is said where they are not the defaults.
-fn later(reader: &mut Reader, value: &Value, read: fn(&mut Reader, &Value) -> Value) -> Args {
-    let fields = read(reader, value);
-    if fields != read(&mut Reader::default(), &Value::Null) {
+/// Plugins whose args are read and change nothing yet.
+const WITHOUT_EFFECT: [&str; 5] = [
+    "DefaultPreemption",
+    "DynamicResources",
+    "InterPodAffinity",
+    "PodTopologySpread",
+    "VolumeBinding",
+];
+
+/// Says that args have no effect yet, where they are not the defaults.
+fn warn_of_no_effect(reader: &mut Reader, plugin: &str, args: &Args, given: &Value) {
+    let said = !matches!(given, Value::Null) && WITHOUT_EFFECT.contains(&plugin);
+    if said && defaults(plugin, reader.gates()).is_some_and(|own| own.fields != args.fields) {
         reader.warn(None, "has no effect yet; the plugin is not supported");
     }
-    Args { fields, meaning: Meaning::None }
 }
 
 /// As [`Reader::fields`] for the args of `plugin`: apiVersion and kind may be left out, but are checked.

@@ -8,6 +8,7 @@ use super::profile::{PluginConfigFields, ProfileFields};
 use super::v1::{File, LeaderElectionFields};
 use super::value::Value;
 use crate::framework::PluginInfo;
+use crate::model::FeatureGates;
 
 /// The name of the only profile of a file that gives none.
 pub(super) const SCHEDULER_NAME: &str = "default-scheduler";
@@ -23,7 +24,7 @@ pub(super) const BACKOFF_SECONDS: (i64, i64) = (1, 10);
 const SECOND: i64 = 1_000_000_000;
 
 /// Fills in what was not given.
-pub(super) fn fill(file: &mut File, registry: &[PluginInfo]) {
+pub(super) fn fill(file: &mut File, registry: &[PluginInfo], gates: FeatureGates) {
     if file.profiles.is_empty() {
         let lists = Lists::default().over_defaults(registry);
         file.profiles.push(ProfileFields { lists, ..ProfileFields::default() });
@@ -32,7 +33,7 @@ pub(super) fn fill(file: &mut File, registry: &[PluginInfo]) {
     if let [profile] = file.profiles.as_mut_slice() {
         profile.scheduler_name.get_or_insert_with(|| SCHEDULER_NAME.to_owned());
     }
-    file.profiles.iter_mut().for_each(fill_args);
+    file.profiles.iter_mut().for_each(|profile| fill_args(profile, gates));
     file.parallelism.get_or_insert(PARALLELISM);
     file.percentage_of_nodes_to_score.get_or_insert(0);
     file.pod_initial_backoff_seconds.get_or_insert(BACKOFF_SECONDS.0);
@@ -44,11 +45,11 @@ pub(super) fn fill(file: &mut File, registry: &[PluginInfo]) {
     fill_leader_election(&mut file.leader_election);
 }
 
-fn fill_args(profile: &mut ProfileFields) {
+fn fill_args(profile: &mut ProfileFields, gates: FeatureGates) {
     for name in args::WITH_ARGS {
         let given = profile.plugin_config.iter().any(|config| config.name == name);
         if !given && profile.lists.enable(name) {
-            let args = args::defaults(name);
+            let args = args::defaults(name, gates);
             let config = PluginConfigFields { name: name.to_owned(), given: Value::Null, args };
             profile.plugin_config.push(config);
         }

@@ -8,11 +8,14 @@
 
 mod args;
 mod args_affinity;
-mod args_later;
+mod args_pods;
 mod args_resources;
+mod args_volumes;
 mod defaults;
 mod duration;
 mod error;
+mod extenders;
+mod gates;
 mod merge;
 mod names;
 mod profile;
@@ -29,8 +32,11 @@ use std::path::{Path, PathBuf};
 
 pub use duration::parse_duration;
 pub use error::{ConfigError, ConfigErrors};
+pub use extenders::{Extender, ExtenderTls, ManagedResource, Pem};
+pub use gates::{GateErrors, Gates};
 
 use crate::framework::{PluginInfo, ProfileSpec};
+use crate::model::FeatureGates;
 use crate::queue::{BACKOFF_INITIAL, BACKOFF_MAX};
 use crate::units::Nanos;
 use args::Meaning;
@@ -51,6 +57,8 @@ pub const LEADER_ELECTION_UNSUPPORTED: &str =
 pub struct Configuration {
     /// The profiles; at least one, each with a name of its own.
     pub profiles: Vec<ProfileSpec>,
+    /// Who else is asked about pods, in the order of asking.
+    pub extenders: Vec<Extender>,
     /// How to talk to the API server.
     pub client: ClientConnection,
     /// The first wait of a pod that failed; doubles with each failure.
@@ -107,9 +115,12 @@ impl Default for RateLimit {
 impl Configuration {
     /// The configuration where no file is given: one profile named `berth`, upstream's defaults.
     #[must_use]
-    pub fn default_berth(registry: &[PluginInfo]) -> Self {
+    pub fn default_berth(registry: &[PluginInfo], gates: FeatureGates) -> Self {
+        let mut profile = ProfileSpec::of_defaults(DEFAULT_BERTH_NAME, registry);
+        profile.args.gates = gates;
         Self {
-            profiles: vec![ProfileSpec::of_defaults(DEFAULT_BERTH_NAME, registry)],
+            profiles: vec![profile],
+            extenders: Vec::new(),
             client: ClientConnection::default(),
             pod_initial_backoff: BACKOFF_INITIAL,
             pod_max_backoff: BACKOFF_MAX,
@@ -119,9 +130,13 @@ impl Configuration {
 }
 
 /// Reads the file at `path`. `registry` is every plugin there is, in upstream's default order.
-pub fn load(path: &Path, registry: &[PluginInfo]) -> Result<Configuration, ConfigErrors> {
+pub fn load(
+    path: &Path,
+    registry: &[PluginInfo],
+    gates: FeatureGates,
+) -> Result<Configuration, ConfigErrors> {
     let (text, source_name) = read_file(path)?;
-    parse(&text, &source_name, registry)
+    parse(&text, &source_name, registry, gates)
 }
 
 /// Reads a file's text, YAML or JSON; `source_name` begins every line of an error.
@@ -129,8 +144,9 @@ pub fn parse(
     text: &str,
     source_name: &str,
     registry: &[PluginInfo],
+    gates: FeatureGates,
 ) -> Result<Configuration, ConfigErrors> {
-    interpret(&to_value(text, source_name)?, source_name, registry).map(Checked::compile)
+    interpret(&to_value(text, source_name)?, source_name, registry, gates).map(Checked::compile)
 }
 
 /// Reads a configuration that is part of another document, such as a scenario.
@@ -138,15 +154,16 @@ pub fn from_value(
     value: &serde_json::Value,
     source_name: &str,
     registry: &[PluginInfo],
+    gates: FeatureGates,
 ) -> Result<Configuration, ConfigErrors> {
-    interpret(&Value::from(value), source_name, registry).map(Checked::compile)
+    interpret(&Value::from(value), source_name, registry, gates).map(Checked::compile)
 }
 
 /// The configuration where no file is given, as YAML with every default written out.
 #[must_use]
-pub fn render_default(registry: &[PluginInfo]) -> String {
+pub fn render_default(registry: &[PluginInfo], gates: FeatureGates) -> String {
     let mut file = File::default();
-    defaults::fill(&mut file, registry);
+    defaults::fill(&mut file, registry, gates);
     for profile in &mut file.profiles {
         profile.scheduler_name = Some(DEFAULT_BERTH_NAME.to_owned());
     }
@@ -154,9 +171,13 @@ pub fn render_default(registry: &[PluginInfo]) -> String {
 }
 
 /// The file at `path` as YAML with every default written out.
-pub fn render_file(path: &Path, registry: &[PluginInfo]) -> Result<String, ConfigErrors> {
+pub fn render_file(
+    path: &Path,
+    registry: &[PluginInfo],
+    gates: FeatureGates,
+) -> Result<String, ConfigErrors> {
     let (text, source_name) = read_file(path)?;
-    let checked = interpret(&to_value(&text, &source_name)?, &source_name, registry)?;
+    let checked = interpret(&to_value(&text, &source_name)?, &source_name, registry, gates)?;
     Ok(render::render(&checked.file, registry))
 }
 
@@ -176,6 +197,7 @@ fn to_value(text: &str, source_name: &str) -> Result<Value, ConfigErrors> {
 /// A file that breaks no rule, with its defaults.
 struct Checked {
     file: File,
+    gates: FeatureGates,
     /// Its profiles, still without args.
     profiles: Vec<ProfileSpec>,
     warnings: Vec<ConfigError>,
@@ -185,11 +207,12 @@ fn interpret(
     root: &Value,
     source_name: &str,
     registry: &[PluginInfo],
+    gates: FeatureGates,
 ) -> Result<Checked, ConfigErrors> {
-    let mut reader = Reader::default();
+    let mut reader = Reader::new(gates);
     let mut file = v1::read(&mut reader, root, registry);
     let is_ours = file.is_ours;
-    defaults::fill(&mut file, registry);
+    defaults::fill(&mut file, registry, gates);
     let mut findings = reader.into_findings();
     let mut profiles = Vec::new();
     if is_ours {
@@ -198,7 +221,7 @@ fn interpret(
     }
     let Findings { errors, warnings } = findings;
     if errors.is_empty() {
-        Ok(Checked { file, profiles, warnings })
+        Ok(Checked { file, gates, profiles, warnings })
     } else {
         Err(ConfigErrors { source_name: source_name.to_owned(), errors, warnings })
     }
@@ -207,8 +230,10 @@ fn interpret(
 impl Checked {
     /// What the file means. Takes the fields that mean something apart, so that none is forgotten.
     fn compile(self) -> Configuration {
-        let Self { file, mut profiles, warnings } = self;
+        let Self { file, gates, mut profiles, warnings } = self;
+        let ignored = extenders::ignored_resources(&file.extenders);
         for (spec, profile) in profiles.iter_mut().zip(file.profiles) {
+            spec.args.gates = gates;
             let percentage =
                 profile.percentage_of_nodes_to_score.or(file.percentage_of_nodes_to_score);
             let percentage = percentage.and_then(|percentage| u8::try_from(percentage).ok());
@@ -219,7 +244,14 @@ impl Checked {
                     Meaning::Fit(args) => spec.args.node_resources_fit = args,
                     Meaning::Balanced(resources) => spec.args.balanced_resources = resources,
                     Meaning::Affinity(affinity) => spec.args.added_affinity = affinity,
+                    Meaning::Preemption(args) => spec.args.default_preemption = args,
+                    Meaning::PodAffinity(args) => spec.args.inter_pod_affinity = args,
+                    Meaning::Spread(spread) => spec.args.default_spread = spread,
+                    Meaning::Volumes(args) => spec.args.volume_binding = args,
                 }
+            }
+            if let Some(ignored) = &ignored {
+                spec.args.node_resources_fit.ignored_resources.clone_from(ignored);
             }
         }
         let seconds = |seconds: Option<i64>| {
@@ -227,6 +259,7 @@ impl Checked {
         };
         Configuration {
             profiles,
+            extenders: extenders::compile(file.extenders),
             client: compile_client(file.client_connection),
             pod_initial_backoff: seconds(file.pod_initial_backoff_seconds),
             pod_max_backoff: seconds(file.pod_max_backoff_seconds),

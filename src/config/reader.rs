@@ -4,9 +4,12 @@
 
 use std::str::FromStr;
 
+use k8s_openapi::ByteString;
+
 use super::duration::parse_go_duration;
 use super::error::Findings;
 use super::value::{Value, quoted};
+use crate::model::FeatureGates;
 use crate::units::Set;
 
 /// The place in the document and the findings so far.
@@ -14,9 +17,20 @@ use crate::units::Set;
 pub(super) struct Reader {
     path: String,
     findings: Findings,
+    gates: FeatureGates,
 }
 
 impl Reader {
+    /// A reader at the top of a document.
+    pub(super) fn new(gates: FeatureGates) -> Self {
+        Self { gates, ..Self::default() }
+    }
+
+    /// The feature gates, on which some rules depend.
+    pub(super) fn gates(&self) -> FeatureGates {
+        self.gates
+    }
+
     /// The findings, in the order of the document.
     pub(super) fn into_findings(self) -> Findings {
         self.findings
@@ -186,6 +200,20 @@ impl Reader {
         strings
     }
 
+    /// Bytes in base64; line breaks do not count. What is wrong is not shown: it may be a key.
+    pub(super) fn base64(&mut self, value: &Value) -> Vec<u8> {
+        let text = match value {
+            Value::Null => return Vec::new(),
+            Value::String(text) => text.replace(['\r', '\n'], ""),
+            _ => String::from("?"),
+        };
+        let bytes = serde_json::from_value::<ByteString>(text.into());
+        if bytes.is_err() {
+            self.missing("must be a string in base64");
+        }
+        bytes.map(|bytes| bytes.0).unwrap_or_default()
+    }
+
     /// A duration in Go's spelling, in nanoseconds; `None` for null.
     pub(super) fn duration_nanos(&mut self, value: &Value) -> Option<i64> {
         let text = self.string(value)?;
@@ -207,13 +235,6 @@ impl Reader {
     /// Refuses a field that the format does not have.
     pub(super) fn unknown(&mut self) {
         self.push(None, "unknown field");
-    }
-
-    /// Refuses a field that is right but means something that is not there yet, if it says anything.
-    pub(super) fn unsupported(&mut self, value: &Value) {
-        if !value.is_empty() {
-            self.push(None, "not supported yet");
-        }
     }
 
     /// Refuses `value`, found at the current path.

@@ -4,6 +4,7 @@
 use super::args::Args;
 use super::defaults::{BURST, QPS};
 use super::duration::go_duration;
+use super::extenders;
 use super::merge::{Lists, PluginSet, is_registered};
 use super::profile::ProfileFields;
 use super::v1::{API_VERSION, ClientConnectionFields, File, KIND, LeaderElectionFields};
@@ -30,6 +31,7 @@ pub(super) fn render(file: &File, registry: &[PluginInfo]) -> String {
         ("podInitialBackoffSeconds", number(file.pod_initial_backoff_seconds)),
         ("podMaxBackoffSeconds", number(file.pod_max_backoff_seconds)),
         ("profiles", Value::List(profiles.collect())),
+        ("extenders", list_or_null(file.extenders.iter().map(extenders::shown).collect())),
         // Go leaves it out where it is false.
         ("delayCacheUntilActive", flag(Some(true).filter(|_| file.delay_cache_until_active))),
     ]);

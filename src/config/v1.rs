@@ -1,6 +1,7 @@
 //! What a file of `kubescheduler.config.k8s.io/v1` says, before defaults: the fields by name, strictly.
 //! Called by `config`; the next steps are `defaults` and `validate`.
 
+use super::extenders::{self, ExtenderFields};
 use super::profile::{self, ProfileFields};
 use super::reader::Reader;
 use super::value::Value;
@@ -25,6 +26,7 @@ pub(super) struct File {
     pub(super) pod_initial_backoff_seconds: Option<i64>,
     pub(super) pod_max_backoff_seconds: Option<i64>,
     pub(super) profiles: Vec<ProfileFields>,
+    pub(super) extenders: Vec<ExtenderFields>,
     pub(super) delay_cache_until_active: bool,
 }
 
@@ -73,7 +75,9 @@ pub(super) fn read(reader: &mut Reader, root: &Value, registry: &[PluginInfo]) -
         }
         "enableContentionProfiling" => file.enable_contention_profiling = reader.bool(value),
         "enableProfiling" => file.enable_profiling = reader.bool(value),
-        "extenders" => reader.unsupported(value),
+        "extenders" => reader.items(value, |reader, _, value| {
+            file.extenders.push(extenders::read(reader, value));
+        }),
         "leaderElection" => file.leader_election = read_leader_election(reader, value),
         "parallelism" => file.parallelism = reader.int32(value),
         "percentageOfNodesToScore" => file.percentage_of_nodes_to_score = reader.int32(value),

@@ -18,7 +18,7 @@ pub use event::{
     AttemptId, BindOutcome, Decision, DecisionVerdict, Effect, Event, FailedCondition, Kind,
     NoticeLevel, PodRef, Report,
 };
-pub use query::{NodeVerdict, PodAnswer};
+pub use query::{NodeVerdict, PodAnswer, PreemptionAnswer};
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use crate::cluster::View;
 use crate::framework::{Code, ExtensionPoint, NoProbe, Profile, Stopwatch, explain};
-use crate::model::Pod;
+use crate::model::{Pod, PodKey};
 
 use super::Engine;
 use super::cycle::{Judged, judge};
@@ -18,6 +18,17 @@ pub struct NodeVerdict {
     pub code: Code,
     /// Its reasons.
     pub reasons: Vec<String>,
+}
+
+/// A place that preemption finds for a pod.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct PreemptionAnswer {
+    /// The node.
+    pub node: Box<str>,
+    /// The pods that would have to go, sorted.
+    pub victims: Vec<PodKey>,
+    /// Why the pod fits nowhere as it is.
+    pub message: String,
 }
 
 /// Scores by node and plugin.
@@ -42,8 +53,10 @@ pub struct PodAnswer {
     pub totals: BTreeMap<Box<str>, i64>,
     /// All nodes with the highest sum, sorted by name.
     pub best: Vec<Box<str>>,
-    /// Why there is no feasible node.
+    /// Why there is no feasible node; `None` where preemption finds a place.
     pub message: Option<String>,
+    /// The places that preemption finds where no node is feasible; any of them is right.
+    pub preemption: Vec<PreemptionAnswer>,
     /// Why nothing can be decided.
     pub error: Option<String>,
     /// The plugins that rejected something, sorted by name.

@@ -2,6 +2,7 @@
 //! rules on such values. Made by `wire`, interned by `cluster`; no Kubernetes types here.
 
 mod csi;
+mod feature_gates;
 mod labels;
 mod node;
 mod node_affinity;
@@ -18,6 +19,7 @@ mod topology_spread;
 mod workloads;
 
 pub use csi::{CsiDriver, CsiNode, CsiNodeDriver, CsiStorageCapacity, VolumeAttachment};
+pub use feature_gates::FeatureGates;
 pub use labels::{Labels, Namespace};
 pub use node::{Image, Node, normalized_image_name};
 pub use node_affinity::{
@@ -25,7 +27,8 @@ pub use node_affinity::{
 };
 pub use object::{ClusterWide, Named, Namespaced, Object, ObjectKey, ObjectKind};
 pub use plugin_args::{
-    BalancedResources, NodeResourcesFitArgs, PluginArgs, ScoringStrategy, StrategyKind,
+    BalancedResources, DefaultPreemptionArgs, DefaultSpread, InterPodAffinityArgs,
+    NodeResourcesFitArgs, PluginArgs, ScoringStrategy, StrategyKind, VolumeBindingArgs,
     WeightedResource,
 };
 pub use pod::{HostPort, Owner, Pod, PodKey, ScheduledCondition, Unsupported, UnsupportedFeature};

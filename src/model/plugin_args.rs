@@ -1,7 +1,7 @@
 //! What a profile's `pluginConfig` says to the plugins that have something to be told, as plain values.
 //! Made by `config`, read by `plugins`.
 
-use super::NodeAffinity;
+use super::{FeatureGates, NodeAffinity, SpreadConstraint};
 
 /// The args of one profile's plugins; the default is upstream's.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -12,6 +12,16 @@ pub struct PluginArgs {
     pub balanced_resources: BalancedResources,
     /// Of NodeAffinity: an affinity added to that of every pod.
     pub added_affinity: Option<NodeAffinity>,
+    /// Of InterPodAffinity.
+    pub inter_pod_affinity: InterPodAffinityArgs,
+    /// Of PodTopologySpread: the constraints of pods that have none of their own.
+    pub default_spread: DefaultSpread,
+    /// Of VolumeBinding.
+    pub volume_binding: VolumeBindingArgs,
+    /// Of DefaultPreemption.
+    pub default_preemption: DefaultPreemptionArgs,
+    /// The feature gates, the same in all profiles.
+    pub gates: FeatureGates,
 }
 
 /// Args of NodeResourcesFit.
@@ -23,6 +33,62 @@ pub struct NodeResourcesFitArgs {
     pub ignored_resource_groups: Vec<Box<str>>,
     /// How nodes are scored.
     pub strategy: ScoringStrategy,
+}
+
+/// Args of InterPodAffinity.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct InterPodAffinityArgs {
+    /// What a required affinity term of a pod that is there already scores, from 0 to 100.
+    pub hard_pod_affinity_weight: i64,
+    /// Preferred terms of pods that are there already are not scored for a pod without affinity.
+    pub ignore_preferred_terms_of_existing_pods: bool,
+}
+
+/// The constraints of pods that have none of their own; `defaultingType` and `defaultConstraints`.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub enum DefaultSpread {
+    /// Upstream's own.
+    #[default]
+    System,
+    /// These; none of them has a selector, which follows from the pod's Services and controllers.
+    List(Vec<SpreadConstraint>),
+}
+
+/// Args of VolumeBinding.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct VolumeBindingArgs {
+    /// How long volumes may take to be bound, in seconds.
+    pub bind_timeout_seconds: i64,
+    /// (Utilization of the storage in percent, score from 0 to 10), utilization rising; empty where the
+    /// gate StorageCapacityScoring is off.
+    pub shape: Vec<(i64, i64)>,
+}
+
+/// Args of DefaultPreemption.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct DefaultPreemptionArgs {
+    /// The least share of the nodes that is tried, in percent.
+    pub min_candidate_nodes_percentage: i64,
+    /// The least number of nodes that is tried.
+    pub min_candidate_nodes_absolute: i64,
+}
+
+impl Default for InterPodAffinityArgs {
+    fn default() -> Self {
+        Self { hard_pod_affinity_weight: 1, ignore_preferred_terms_of_existing_pods: false }
+    }
+}
+
+impl Default for VolumeBindingArgs {
+    fn default() -> Self {
+        Self { bind_timeout_seconds: 600, shape: vec![(0, 10), (100, 0)] }
+    }
+}
+
+impl Default for DefaultPreemptionArgs {
+    fn default() -> Self {
+        Self { min_candidate_nodes_percentage: 10, min_candidate_nodes_absolute: 100 }
+    }
 }
 
 /// A resource and what it counts for.

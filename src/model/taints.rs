@@ -34,7 +34,11 @@ pub enum TolerationOperator {
     Equal,
     /// Any value.
     Exists,
-    /// `Lt`, `Gt` (behind an alpha gate that is off) and anything else: tolerates nothing.
+    /// The taint's value is the lesser integer; only with the gate.
+    Lt,
+    /// The taint's value is the greater integer; only with the gate.
+    Gt,
+    /// Anything else: tolerates nothing.
     Never,
 }
 
@@ -45,26 +49,39 @@ pub struct Toleration {
     pub key: Box<str>,
     /// How values are compared.
     pub operator: TolerationOperator,
-    /// The taint's value, for [`TolerationOperator::Equal`].
+    /// What the taint's value is compared with.
     pub value: Box<str>,
     /// The taint's effect; `None` for any.
     pub effect: Option<Effect>,
 }
 
 impl Toleration {
-    /// Whether this tolerates `taint`. An empty key with `Equal` compares values all the same.
+    /// Whether this tolerates `taint`. An empty key with `Equal` compares values all the same. `compares`
+    /// is the gate TaintTolerationComparisonOperators.
     ///
-    /// Upstream: v1.Toleration.ToleratesTaint, v1.37, gate TaintTolerationComparisonOperators off.
+    /// Upstream: v1.Toleration.ToleratesTaint, v1.37.
     #[must_use]
-    pub fn tolerates(&self, taint: &Taint) -> bool {
+    pub fn tolerates(&self, taint: &Taint, compares: bool) -> bool {
+        let numbers = || Some((decimal(&taint.value)?, decimal(&self.value)?));
         self.effect.is_none_or(|effect| effect == taint.effect)
             && (self.key.is_empty() || self.key == taint.key)
             && match self.operator {
                 TolerationOperator::Equal => self.value == taint.value,
                 TolerationOperator::Exists => true,
+                TolerationOperator::Lt => compares && numbers().is_some_and(|(of, own)| of < own),
+                TolerationOperator::Gt => compares && numbers().is_some_and(|(of, own)| of > own),
                 TolerationOperator::Never => false,
             }
     }
+}
+
+/// An integer as people write it: no plus sign, no zeros in front.
+///
+/// Upstream: content.IsDecimalInteger, v1.37.
+fn decimal(text: &str) -> Option<i64> {
+    let digits = text.strip_prefix('-').unwrap_or(text);
+    let canonical = text == "0" || digits.starts_with(|c: char| ('1'..='9').contains(&c));
+    if canonical { text.parse().ok() } else { None }
 }
 
 #[cfg(test)]
@@ -89,7 +106,37 @@ mod tests {
             (Toleration { value: "w".into(), ..toleration("k", Equal, None) }, false),
         ];
         for (toleration, want) in rows {
-            assert_eq!(toleration.tolerates(&taint), want, "{toleration:?}");
+            assert_eq!(toleration.tolerates(&taint, false), want, "{toleration:?}");
+            assert_eq!(toleration.tolerates(&taint, true), want, "{toleration:?}");
+        }
+    }
+
+    #[test]
+    fn comparing_numbers_takes_the_gate() {
+        use TolerationOperator::{Gt, Lt};
+        // The taint's value, the toleration's, whether Lt and Gt tolerate.
+        let rows = [
+            ("5", "10", (true, false)),
+            ("10", "5", (false, true)),
+            ("5", "5", (false, false)),
+            ("-7", "0", (true, false)),
+            ("05", "10", (false, false)),
+            ("5", "+10", (false, false)),
+            ("-0", "10", (false, false)),
+            ("5", "1e1", (false, false)),
+            ("5", "", (false, false)),
+            ("5", "9223372036854775808", (false, false)),
+        ];
+        for (of_taint, own, (lt, gt)) in rows {
+            let taint =
+                Taint { key: "k".into(), value: of_taint.into(), effect: Effect::NoSchedule };
+            for (operator, want) in [(Lt, lt), (Gt, gt)] {
+                let toleration =
+                    Toleration { value: own.into(), ..toleration("k", operator, None) };
+                let what = format!("{of_taint} {operator:?} {own}");
+                assert_eq!(toleration.tolerates(&taint, true), want, "{what}");
+                assert!(!toleration.tolerates(&taint, false), "{what}");
+            }
         }
     }
 }

@@ -27,7 +27,8 @@ impl Plugin for NodeUnschedulable {
             value: "".into(),
             effect: Effect::NoSchedule,
         };
-        if pod.tolerations.iter().any(|toleration| toleration.tolerates(&taint)) {
+        // The taint has no value that a number could be compared with, whatever the gate says.
+        if pod.tolerations.iter().any(|toleration| toleration.tolerates(&taint, false)) {
             return PluginEval::Skip;
         }
         PluginEval::Run(Box::new(NodeUnschedulableEval { position: cx.position }))

@@ -18,18 +18,23 @@ pub(super) const INFO: PluginInfo = PluginInfo {
         ExtensionPoint::Score,
     ],
     summary: "honours taints and tolerations",
-    make: |_| Box::new(TaintToleration),
+    make: |args| {
+        Box::new(TaintToleration { compares: args.gates.taint_toleration_comparison_operators })
+    },
 };
 
 const REASON: &str = "node(s) had untolerated taint(s)";
 
-struct TaintToleration;
+struct TaintToleration {
+    /// Tolerations may compare numbers.
+    compares: bool,
+}
 
 impl Plugin for TaintToleration {
     fn prepare(&self, pod: &Pod, cx: &PrepareCx<'_>) -> PluginEval {
         let mut sets = vec![SetVerdict::default(); cx.view.cluster.taint_sets_bound()];
         for (set, taints) in cx.view.cluster.taint_sets() {
-            sets[set as usize] = SetVerdict::of(taints, &pod.tolerations);
+            sets[set as usize] = SetVerdict::of(taints, &pod.tolerations, self.compares);
         }
         PluginEval::Run(Box::new(TaintTolerationEval { position: cx.position, sets }))
     }
@@ -53,10 +58,10 @@ struct SetVerdict {
 }
 
 impl SetVerdict {
-    fn of(taints: &[Taint], tolerations: &[Toleration]) -> Self {
+    fn of(taints: &[Taint], tolerations: &[Toleration], compares: bool) -> Self {
         let mut out = Self::default();
         for taint in taints {
-            let tolerated = tolerations.iter().any(|toleration| toleration.tolerates(taint));
+            let tolerated = tolerations.iter().any(|one| one.tolerates(taint, compares));
             match taint.effect {
                 _ if tolerated => {}
                 Effect::NoSchedule | Effect::NoExecute => out.rejects = true,

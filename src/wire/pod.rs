@@ -134,6 +134,8 @@ impl<'de> Deserialize<'de> for Toleration {
             operator: match &*fields.operator.0 {
                 "" | "Equal" => TolerationOperator::Equal,
                 "Exists" => TolerationOperator::Exists,
+                "Lt" => TolerationOperator::Lt,
+                "Gt" => TolerationOperator::Gt,
                 _ => TolerationOperator::Never,
             },
             value: fields.value.boxed(),

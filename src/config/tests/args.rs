@@ -2,8 +2,9 @@
 
 use super::*;
 use crate::model::{
-    NodeAffinity, NodeOperator, NodeRequirement, NodeSelectorTerm, PluginArgs, PreferredTerm,
-    StrategyKind, WeightedResource,
+    DefaultPreemptionArgs, DefaultSpread, InterPodAffinityArgs, NodeAffinity, NodeOperator,
+    NodeRequirement, NodeSelectorTerm, PluginArgs, PreferredTerm, SpreadConstraint, StrategyKind,
+    VolumeBindingArgs, WeightedResource,
 };
 
 fn with_args(plugin: &str, args: &str) -> String {
@@ -366,5 +367,79 @@ fn default_constraints_are_checked() {
                  they deduced for each pod",
             ),
         ],
+    );
+}
+
+/// What the plugins of the only profile are told by its `pluginConfig`.
+fn told_by(body: &str, gates: FeatureGates) -> Result<PluginArgs, String> {
+    let text = format!("{HEAD}profiles: [{{pluginConfig: [{body}]}}]");
+    let configuration =
+        parse(&text, "f.yaml", PLUGINS, gates).map_err(|errors| errors.to_string())?;
+    Ok(configuration.profiles[0].args.clone())
+}
+
+#[test]
+fn plugins_are_told_what_their_args_say() {
+    let gates = FeatureGates::default();
+    assert_eq!(told_by("", gates), Ok(PluginArgs::default()));
+    let body = "
+        {name: InterPodAffinity,
+         args: {hardPodAffinityWeight: 0, ignorePreferredTermsOfExistingPods: true}},
+        {name: DefaultPreemption,
+         args: {minCandidateNodesPercentage: 5, minCandidateNodesAbsolute: 0}},
+        {name: VolumeBinding,
+         args: {bindTimeoutSeconds: 7, shape: [{utilization: 5, score: 3}]}},
+        {name: PodTopologySpread, args: {defaultingType: List, defaultConstraints: [
+          {maxSkew: 2, topologyKey: z, whenUnsatisfiable: DoNotSchedule, minDomains: 3,
+           nodeAffinityPolicy: Ignore, nodeTaintsPolicy: Honor, matchLabelKeys: [a, b]},
+          {maxSkew: 1, topologyKey: z, whenUnsatisfiable: ScheduleAnyway}]}}";
+    let constraint = |max_skew, is_hard| SpreadConstraint {
+        max_skew,
+        topology_key: "z".into(),
+        is_hard,
+        selector: None,
+        unreadable_selector: false,
+        min_domains: None,
+        honors_node_affinity: true,
+        honors_taints: false,
+        match_label_keys: Vec::new(),
+    };
+    let hard = SpreadConstraint {
+        min_domains: Some(3),
+        honors_node_affinity: false,
+        honors_taints: true,
+        match_label_keys: vec!["a".into(), "b".into()],
+        ..constraint(2, true)
+    };
+    let expected = PluginArgs {
+        inter_pod_affinity: InterPodAffinityArgs {
+            hard_pod_affinity_weight: 0,
+            ignore_preferred_terms_of_existing_pods: true,
+        },
+        default_preemption: DefaultPreemptionArgs {
+            min_candidate_nodes_percentage: 5,
+            min_candidate_nodes_absolute: 0,
+        },
+        volume_binding: VolumeBindingArgs { bind_timeout_seconds: 7, shape: vec![(5, 3)] },
+        default_spread: DefaultSpread::List(vec![hard, constraint(1, false)]),
+        ..PluginArgs::default()
+    };
+    assert_eq!(told_by(body, gates), Ok(expected));
+    let list = "{name: PodTopologySpread, args: {defaultingType: List}}";
+    let spread = told_by(list, gates).map(|args| args.default_spread);
+    assert_eq!(spread, Ok(DefaultSpread::List(Vec::new())));
+}
+
+#[test]
+fn a_shape_takes_the_gate() {
+    let off = FeatureGates { storage_capacity_scoring: false, ..FeatureGates::default() };
+    let args = told_by("{name: VolumeBinding, args: {shape: null}}", off).unwrap();
+    assert_eq!((args.volume_binding.shape, args.gates), (Vec::new(), off));
+    let refused =
+        told_by("{name: VolumeBinding, args: {shape: [{utilization: 0, score: 1}]}}", off);
+    assert_eq!(
+        refused.unwrap_err(),
+        "f.yaml: profiles[0].pluginConfig[0].args.shape: [{\"utilization\":0,\"score\":1}]: unexpected \
+         field `shape`, remove it or turn on the feature gate StorageCapacityScoring"
     );
 }

@@ -6,7 +6,7 @@ use crate::units::Nanos;
 
 #[test]
 fn without_a_file_it_schedules_for_berth() {
-    let configuration = Configuration::default_berth(PLUGINS);
+    let configuration = Configuration::default_berth(PLUGINS, FeatureGates::default());
     assert_eq!(configuration, named("berth"));
     assert_eq!(configuration.client.rate, RateLimit { qps: Some(50.0), burst: 100 });
     assert_eq!(configuration.client.kubeconfig, None);
@@ -50,9 +50,12 @@ fn json_is_read_like_yaml() {
     let text = "{\n\t\"apiVersion\": \"kubescheduler.config.k8s.io/v1\",\n\
                 \t\"kind\": \"KubeSchedulerConfiguration\",\n\
                 \t\"profiles\": [{\"schedulerName\": \"a\\u00e9\"}]\n}\n";
-    assert_eq!(parse(text, "f.json", PLUGINS), Ok(named("a\u{e9}")));
+    assert_eq!(parse(text, "f.json", PLUGINS, FeatureGates::default()), Ok(named("a\u{e9}")));
     let value: serde_json::Value = serde_json::from_str(text).unwrap();
-    assert_eq!(from_value(&value, "scenario", PLUGINS), Ok(named("a\u{e9}")));
+    assert_eq!(
+        from_value(&value, "scenario", PLUGINS, FeatureGates::default()),
+        Ok(named("a\u{e9}"))
+    );
 }
 
 #[test]
@@ -95,14 +98,14 @@ fn a_file_is_loaded_or_named() {
     let directory = tempfile::tempdir().unwrap();
     let path = directory.path().join("c.yaml");
     std::fs::write(&path, format!("{HEAD}profiles: [{{schedulerName: a}}]")).unwrap();
-    assert_eq!(load(&path, PLUGINS), Ok(named("a")));
+    assert_eq!(load(&path, PLUGINS, FeatureGates::default()), Ok(named("a")));
 
     std::fs::write(&path, [0xff, 0xfe]).unwrap();
     let expected = format!("{}: is not UTF-8 text", path.display());
-    assert_eq!(load(&path, PLUGINS).unwrap_err().to_string(), expected);
+    assert_eq!(load(&path, PLUGINS, FeatureGates::default()).unwrap_err().to_string(), expected);
 
     let missing = directory.path().join("none.yaml");
-    let message = load(&missing, PLUGINS).unwrap_err().to_string();
+    let message = load(&missing, PLUGINS, FeatureGates::default()).unwrap_err().to_string();
     let expected = format!("{}: cannot be read: No such file", missing.display());
     assert!(message.starts_with(&expected), "{message}");
 }

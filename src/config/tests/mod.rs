@@ -1,6 +1,7 @@
 //! Tables of configuration files: what is read from the good ones, what is said about the others.
 
 mod args;
+mod extenders;
 mod good;
 mod lists;
 mod printed;
@@ -9,12 +10,13 @@ mod refused;
 
 use super::{ConfigErrors, Configuration, parse};
 use crate::framework::ProfileSpec;
+use crate::model::FeatureGates;
 use crate::plugins::PLUGINS;
 
 const HEAD: &str = "apiVersion: kubescheduler.config.k8s.io/v1\nkind: KubeSchedulerConfiguration\n";
 
 fn file(body: &str) -> Result<Configuration, ConfigErrors> {
-    parse(&format!("{HEAD}{body}"), "f.yaml", PLUGINS)
+    parse(&format!("{HEAD}{body}"), "f.yaml", PLUGINS, FeatureGates::default())
 }
 
 /// A file with this body, which is right.
@@ -29,7 +31,7 @@ fn complaints(body: &str) -> String {
 
 /// All defaults, with a profile of this name.
 fn named(name: &str) -> Configuration {
-    let mut configuration = Configuration::default_berth(PLUGINS);
+    let mut configuration = Configuration::default_berth(PLUGINS, FeatureGates::default());
     configuration.profiles = vec![ProfileSpec::of_defaults(name, PLUGINS)];
     configuration
 }

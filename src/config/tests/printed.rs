@@ -11,18 +11,25 @@ fn printed(body: &str) -> String {
     let directory = tempfile::tempdir().unwrap();
     let path = directory.path().join("c.yaml");
     std::fs::write(&path, format!("{HEAD}{body}")).unwrap();
-    render_file(&path, PLUGINS).unwrap_or_else(|errors| panic!("{body}\n{errors}"))
+    render_file(&path, PLUGINS, FeatureGates::default())
+        .unwrap_or_else(|errors| panic!("{body}\n{errors}"))
 }
 
 #[test]
 fn the_defaults_are_printed_as_upstream_prints_them() {
     assert_eq!(printed(""), UPSTREAM);
     let berth = UPSTREAM.replace("schedulerName: default-scheduler", "schedulerName: berth");
-    assert_eq!(render_default(PLUGINS), berth);
-    let mut read = parse(&render_default(PLUGINS), "f", PLUGINS).unwrap();
+    assert_eq!(render_default(PLUGINS, FeatureGates::default()), berth);
+    let mut read = parse(
+        &render_default(PLUGINS, FeatureGates::default()),
+        "f",
+        PLUGINS,
+        FeatureGates::default(),
+    )
+    .unwrap();
     read.warnings.clear();
     read.client.content_type = None;
-    assert_eq!(read, Configuration::default_berth(PLUGINS));
+    assert_eq!(read, Configuration::default_berth(PLUGINS, FeatureGates::default()));
 }
 
 #[test]
@@ -49,9 +56,14 @@ fn what_is_printed_means_the_same() {
         let directory = tempfile::tempdir().unwrap();
         let path = directory.path().join("c.yaml");
         std::fs::write(&path, &once).unwrap();
-        assert_eq!(render_file(&path, PLUGINS).as_ref(), Ok(&once), "{body}");
+        assert_eq!(
+            render_file(&path, PLUGINS, FeatureGates::default()).as_ref(),
+            Ok(&once),
+            "{body}"
+        );
 
-        let (mut first, mut again) = (right(body), parse(&once, "f", PLUGINS).unwrap());
+        let (mut first, mut again) =
+            (right(body), parse(&once, "f", PLUGINS, FeatureGates::default()).unwrap());
         for read in [&mut first, &mut again] {
             read.warnings.clear();
             read.client.content_type = None;

@@ -177,7 +177,10 @@ fn another_version_or_kind_is_all_that_is_said() {
         ("just text", "f: \"just text\": must be a mapping".to_owned()),
     ];
     for (text, expected) in table {
-        assert_eq!(parse(text, "f", PLUGINS).expect_err(text).to_string(), expected);
+        assert_eq!(
+            parse(text, "f", PLUGINS, FeatureGates::default()).expect_err(text).to_string(),
+            expected
+        );
     }
 }
 

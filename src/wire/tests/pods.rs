@@ -96,7 +96,7 @@ fn tolerations() {
             Some(Effect::NoExecute),
         ),
         toleration("dedicated", TolerationOperator::Equal, "web", None),
-        toleration("load", TolerationOperator::Never, "5", None),
+        toleration("load", TolerationOperator::Lt, "5", None),
     ];
     assert_eq!(full().to_model().unwrap().tolerations, want);
     let odd = pod(json!({"tolerations": [{"operator": "Equal", "effect": "Evict"}]}));
