@@ -69,7 +69,7 @@ pub(super) fn judge(
         Prepared::Rejected { plugin, rejection, rejectors } => {
             watch.spent(ExtensionPoint::PreFilter, rejection.code.as_str());
             diagnosis.pre_filter = Some(rejection.reasons.join(", "));
-            if preempts(profile) {
+            if preempts(profile) && !profile.post_filter_fails(rejection.code, rejectors) {
                 diagnosis.post_filter = post_filter(pod, &view, None);
                 watch.spent(ExtensionPoint::PostFilter, Code::Unschedulable.as_str());
             }

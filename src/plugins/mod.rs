@@ -1,6 +1,7 @@
 //! The built-in plugins: one file each, named as upstream names them; [`PLUGINS`] is the only list.
 //! Profiles are made from that list; the rules and texts are upstream's, v1.37.
 
+mod csi_translation;
 mod default_binder;
 mod default_preemption;
 mod image_locality;
@@ -11,6 +12,7 @@ mod node_resources_balanced_allocation;
 mod node_resources_fit;
 mod node_selector;
 mod node_unschedulable;
+mod node_volume_limits;
 mod not_yet;
 pub mod priority_sort;
 mod resource_scores;
@@ -19,6 +21,8 @@ mod table;
 mod taint_toleration;
 #[cfg(test)]
 mod tests;
+mod volume_restrictions;
+mod volume_zone;
 
 pub use not_yet::NOT_YET;
 pub use table::PLUGINS;

@@ -26,36 +26,12 @@ macro_rules! not_yet {
 }
 
 not_yet!(
-    VOLUME_RESTRICTIONS,
-    "VolumeRestrictions",
-    Volumes,
-    0,
-    [PreFilter, Filter],
-    "volumes that a volume plugin judges"
-);
-not_yet!(
-    NODE_VOLUME_LIMITS,
-    "NodeVolumeLimits",
-    Volumes,
-    0,
-    [PreFilter, Filter],
-    "volumes that a volume plugin judges"
-);
-not_yet!(
     VOLUME_BINDING,
     "VolumeBinding",
     Volumes,
     1,
     [PreFilter, Filter, PreScore, Score, Reserve, PreBind],
-    "volumes that a volume plugin judges"
-);
-not_yet!(
-    VOLUME_ZONE,
-    "VolumeZone",
-    Volumes,
-    0,
-    [PreFilter, Filter],
-    "volumes that a volume plugin judges"
+    "claims of storage"
 );
 not_yet!(
     POD_TOPOLOGY_SPREAD,

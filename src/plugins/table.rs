@@ -4,8 +4,8 @@ use crate::framework::PluginInfo;
 
 use super::{
     default_binder, default_preemption, image_locality, node_affinity, node_name, node_ports,
-    node_resources_balanced_allocation, node_resources_fit, node_unschedulable, not_yet,
-    priority_sort, scheduling_gates, taint_toleration,
+    node_resources_balanced_allocation, node_resources_fit, node_unschedulable, node_volume_limits,
+    not_yet, priority_sort, scheduling_gates, taint_toleration, volume_restrictions, volume_zone,
 };
 
 /// All built-in plugins. This order is the order in which a node's first rejection is found.
@@ -18,10 +18,10 @@ pub static PLUGINS: &[PluginInfo] = &[
     node_affinity::INFO,
     node_ports::INFO,
     node_resources_fit::INFO,
-    not_yet::VOLUME_RESTRICTIONS,
-    not_yet::NODE_VOLUME_LIMITS,
+    volume_restrictions::INFO,
+    node_volume_limits::INFO,
     not_yet::VOLUME_BINDING,
-    not_yet::VOLUME_ZONE,
+    volume_zone::INFO,
     not_yet::POD_TOPOLOGY_SPREAD,
     not_yet::INTER_POD_AFFINITY,
     not_yet::DYNAMIC_RESOURCES,

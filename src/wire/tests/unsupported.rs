@@ -60,13 +60,6 @@ fn volumes() {
         "csi",
         "image",
         "cephfs",
-    ];
-    for kind in judged_by_none {
-        check(vec![(json!({"volumes": [{"name": "v", kind: {}}]}), vec![])]);
-    }
-    let judged = [
-        "persistentVolumeClaim",
-        "ephemeral",
         "gcePersistentDisk",
         "awsElasticBlockStore",
         "iscsi",
@@ -77,6 +70,10 @@ fn volumes() {
         "vsphereVolume",
         "portworxVolume",
     ];
+    for kind in judged_by_none {
+        check(vec![(json!({"volumes": [{"name": "v", kind: {}}]}), vec![])]);
+    }
+    let judged = ["persistentVolumeClaim", "ephemeral"];
     for kind in judged {
         let path = format!("spec.volumes[1].{kind}");
         let volumes = json!([{"name": "u", "emptyDir": {}}, {"name": "v", kind: {}}]);
