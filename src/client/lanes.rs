@@ -1,9 +1,10 @@
-//! What waits to be sent, as plain state: three queues, and one lane a pod. Filled by the engine thread
+//! What waits to be sent, as plain state: four queues, and one lane a pod. Filled by the engine thread
 //! and emptied by the writer, both through [`super::Outbox`]; no IO, no clock.
 //!
 //! A pod has at most one request in flight, a Binding or a condition patch. A Binding drops the patch
 //! that is queued for its pod and waits for the one in flight; a patch waits for every Binding of its
-//! pod. Events are about another object and have no lane.
+//! pod. Events, volumes and claims are
+//! other objects and have no lane.
 
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
@@ -13,6 +14,7 @@ use crate::units::{Map, Nanos};
 use super::Counters;
 use super::bind::Bind;
 use super::condition::Patch;
+use super::pre_bind::PreBind;
 use super::report::Job;
 
 /// Patches queued, one a pod at most. At some 1 kB each, 10 MB.
@@ -40,6 +42,8 @@ struct Lane {
 pub(super) struct Lanes {
     /// Bindings to be sent. The engine's credits bound all bindings together.
     ready: VecDeque<Bind>,
+    /// Writes before bindings, at most one entry a pod that is assumed.
+    pre_binds: BTreeMap<Place, PreBind>,
     patches: BTreeMap<Place, Patch>,
     /// Where in `patches` the one of a pod (by UID) is.
     patch_places: Map<Box<str>, Place>,
@@ -54,6 +58,7 @@ impl Lanes {
     pub(super) fn new(counters: Arc<Counters>) -> Self {
         Self {
             ready: VecDeque::new(),
+            pre_binds: BTreeMap::new(),
             patches: BTreeMap::new(),
             patch_places: Map::default(),
             events: VecDeque::new(),
@@ -69,6 +74,11 @@ impl Lanes {
         }
         self.pods.entry(bind.pod.uid.clone()).or_default().bindings += 1;
         self.ready.push_back(bind);
+    }
+
+    pub(super) fn push_pre_bind(&mut self, work: PreBind) {
+        let place = self.place(work.not_before);
+        self.pre_binds.insert(place, work);
     }
 
     /// Queues `patch`. It takes the place of one that is queued for the same pod; beyond the limit the
@@ -114,6 +124,12 @@ impl Lanes {
         None
     }
 
+    /// The next write before a Binding that is due.
+    pub(super) fn take_pre_bind(&mut self, now: Nanos) -> Option<PreBind> {
+        let first = self.pre_binds.first_entry()?;
+        (first.key().0 <= now).then(|| first.remove())
+    }
+
     /// The next patch that may be sent. Its lane is busy until [`Self::finish_patch`].
     pub(super) fn take_patch(&mut self, now: Nanos) -> Option<Patch> {
         // Only pods with a Binding or a patch in flight are skipped, so this looks at few.
@@ -150,9 +166,16 @@ impl Lanes {
         true
     }
 
-    /// When the next patch that waits for a time is due, later than `now`.
+    /// When the next request that waits for a time is due, later than `now`.
     pub(super) fn next_due(&self, now: Nanos) -> Option<Nanos> {
-        self.patches.range((now, u64::MAX)..).next().map(|(place, _)| place.0)
+        let later = (now, u64::MAX)..;
+        let patch = self.patches.range(later.clone()).next().map(|(place, _)| place.0);
+        let pre_bind = self.pre_binds.range(later).next().map(|(place, _)| place.0);
+        patch.into_iter().chain(pre_bind).min()
+    }
+
+    pub(super) fn pre_binds_queued(&self) -> usize {
+        self.pre_binds.len()
     }
 
     /// Bindings that are queued or waiting; those in flight are the writer's.

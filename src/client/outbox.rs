@@ -11,6 +11,7 @@ use crate::units::Nanos;
 use super::bind::Bind;
 use super::condition::Patch;
 use super::lanes::Lanes;
+use super::pre_bind::PreBind;
 use super::report::Job;
 use super::{Clock, Counters};
 
@@ -56,10 +57,10 @@ impl Outbox {
                 Effect::Report { pod, profile, report } => {
                     lanes.push_event(Job::new(pod, profile, report, now));
                 }
-                Effect::PreBind { .. }
-                | Effect::Call { .. }
-                | Effect::Decision(_)
-                | Effect::Notice { .. } => {}
+                Effect::PreBind { attempt, operations } => {
+                    lanes.push_pre_bind(PreBind::new(attempt, operations));
+                }
+                Effect::Call { .. } | Effect::Decision(_) | Effect::Notice { .. } => {}
             }
         }
         drop(lanes);
@@ -94,10 +95,10 @@ impl Outbox {
 
 fn is_request(effect: &Effect) -> bool {
     match effect {
-        Effect::Bind { .. } | Effect::PatchCondition { .. } | Effect::Report { .. } => true,
-        Effect::PreBind { .. }
-        | Effect::Call { .. }
-        | Effect::Decision(_)
-        | Effect::Notice { .. } => false,
+        Effect::Bind { .. }
+        | Effect::PreBind { .. }
+        | Effect::PatchCondition { .. }
+        | Effect::Report { .. } => true,
+        Effect::Call { .. } | Effect::Decision(_) | Effect::Notice { .. } => false,
     }
 }

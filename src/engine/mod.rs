@@ -112,7 +112,7 @@ impl Engine {
     pub fn step(&mut self, event: Event, now: Nanos, out: &mut Vec<Effect>) -> Next {
         let from = out.len();
         match event {
-            Event::NodeUpsert(node) => self.node_upsert(&node, now),
+            Event::NodeUpsert(node) => self.node_upsert(&node, now, out),
             Event::NodeDelete(name) => self.node_delete(&name, now, out),
             Event::PodUpsert(pod) => self.pod_upsert(pod, now, out),
             Event::PodDelete { key, uid } => self.pod_delete(&key, &uid, now, out),
@@ -204,10 +204,13 @@ impl Engine {
         self.queue.on_event(ClusterEvent::new(resource, action), &self.config.profiles, now);
     }
 
-    fn node_upsert(&mut self, node: &Node, now: Nanos) {
+    fn node_upsert(&mut self, node: &Node, now: Nanos, out: &mut Vec<Effect>) {
         let change = self.cluster.upsert_node(node, self.lists[Kind::Node.index()].number);
         for action in node_actions(change) {
             self.cluster_event(Resource::Node, action, now);
+        }
+        if change.labels {
+            self.look_at_pre_bindings(now, out);
         }
     }
 
@@ -215,6 +218,7 @@ impl Engine {
         if self.cluster.delete_node(name) {
             self.cluster_event(Resource::Node, Action::DELETE, now);
             self.forget_retries_on(name, now, out);
+            self.look_at_pre_bindings(now, out);
         }
     }
 

@@ -141,15 +141,12 @@ fn preemption_says_where_it_would_help_and_that_it_cannot_yet() {
 #[test]
 fn a_pod_with_a_constraint_that_is_missing_is_held_by_name() {
     let mut kit = Kit::with_nodes([node("n1").cpu(1000)]);
-    kit.put(pod("a").unsupported(crate::model::UnsupportedFeature::Volumes, "spec.x"));
+    kit.put(pod("a").unsupported(crate::model::UnsupportedFeature::ResourceClaims, "spec.x"));
     let effects = kit.step(Event::Attempt);
     let [Report::FailedScheduling { message }] = &kit::reports(&effects)[..] else {
         panic!("{effects:?}")
     };
-    assert!(
-        message.contains("berth does not support volumes that a volume plugin judges yet (spec.x)"),
-        "{message}"
-    );
+    assert!(message.contains("berth does not support resource claims yet (spec.x)"), "{message}");
 }
 
 #[test]

@@ -129,8 +129,6 @@ pub struct Unsupported {
 /// What berth cannot judge yet, by the upstream plugin that does.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum UnsupportedFeature {
-    /// VolumeBinding: claims of storage.
-    Volumes,
     /// PodTopologySpread: spread constraints.
     TopologySpread,
     /// InterPodAffinity: the pod's own affinity and anti-affinity.

@@ -21,6 +21,7 @@ mod table;
 mod taint_toleration;
 #[cfg(test)]
 mod tests;
+mod volume_binding;
 mod volume_restrictions;
 mod volume_zone;
 

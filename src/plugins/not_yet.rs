@@ -9,8 +9,8 @@ use crate::model::{Pod, UnsupportedFeature};
 /// What a start line says of scores that are missing and hold nothing.
 pub const NOT_YET: &str = "not supported yet: default topology spreading and existing pods' affinity \
                            terms are not scored; status.nominatedNodeName is not read; pods with \
-                           volumes that need a plugin, spread constraints, pod \
-                           affinity, resource claims or required node features are held unschedulable";
+                           spread constraints, pod affinity, resource claims or required node \
+                           features are held unschedulable";
 
 macro_rules! not_yet {
     ($constant:ident, $name:literal, $feature:ident, $weight:literal, [$($point:ident),*],
@@ -25,14 +25,6 @@ macro_rules! not_yet {
     };
 }
 
-not_yet!(
-    VOLUME_BINDING,
-    "VolumeBinding",
-    Volumes,
-    1,
-    [PreFilter, Filter, PreScore, Score, Reserve, PreBind],
-    "claims of storage"
-);
 not_yet!(
     POD_TOPOLOGY_SPREAD,
     "PodTopologySpread",

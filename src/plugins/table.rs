@@ -5,7 +5,8 @@ use crate::framework::PluginInfo;
 use super::{
     default_binder, default_preemption, image_locality, node_affinity, node_name, node_ports,
     node_resources_balanced_allocation, node_resources_fit, node_unschedulable, node_volume_limits,
-    not_yet, priority_sort, scheduling_gates, taint_toleration, volume_restrictions, volume_zone,
+    not_yet, priority_sort, scheduling_gates, taint_toleration, volume_binding,
+    volume_restrictions, volume_zone,
 };
 
 /// All built-in plugins. This order is the order in which a node's first rejection is found.
@@ -20,7 +21,7 @@ pub static PLUGINS: &[PluginInfo] = &[
     node_resources_fit::INFO,
     volume_restrictions::INFO,
     node_volume_limits::INFO,
-    not_yet::VOLUME_BINDING,
+    volume_binding::INFO,
     volume_zone::INFO,
     not_yet::POD_TOPOLOGY_SPREAD,
     not_yet::INTER_POD_AFFINITY,
