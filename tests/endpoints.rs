@@ -20,7 +20,7 @@ use tokio::time::{sleep, timeout};
 use support::berth::Berth;
 use support::control_plane::ControlPlane;
 use support::endpoint::{Answer, Endpoint, free_port, plain_of, start_secure};
-use support::memory_kb;
+use support::memory::resident_kib;
 use support::proxy::{Action, Proxy};
 use support::rest::{NODES, Rest, pods_path};
 
@@ -239,7 +239,7 @@ async fn strangers_who_mean_no_good() {
     }
     answers(&plain).await;
     answers(&secure).await;
-    let memory = memory_kb(berth.id());
+    let memory = resident_kib(berth.id());
     assert!(memory < MEMORY_MAX_KB, "{memory} kB");
     berth.stop().await;
     assert!(!berth.log().contains("panic"), "{}", berth.log());

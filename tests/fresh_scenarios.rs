@@ -14,10 +14,14 @@ use std::time::{SystemTime, UNIX_EPOCH};
 
 use anyhow::{Context, Result, ensure};
 use serde_json::Value;
-use support::compare::{Allow, Comparison, compare};
+use support::compare::{Allow, Comparison, add_outcomes, compare};
 use support::evaluate::evaluate;
 use support::generator::{TOPICS, scenario};
 use support::oracle::Oracle;
+
+/// How often the oracle is asked again for outcomes of preemption that it has not shown yet; each question
+/// shows those of twelve tries.
+const QUESTIONS_MORE: usize = 8;
 
 /// One seed for all tests of a run.
 static SEED: LazyLock<String> = LazyLock::new(|| {
@@ -78,7 +82,7 @@ fn same_as_upstream(test: &str, topic: &str) -> Result<()> {
     };
     let count = match env::var("BERTH_SCENARIOS") {
         Ok(number) => number.parse().context("BERTH_SCENARIOS is not a number")?,
-        Err(_) => 60,
+        Err(_) => usual_count(topic),
     };
     let again = format!(
         "again: BERTH_SEED={} BERTH_SCENARIOS={count} cargo test --test fresh_scenarios {test} -- --exact",
@@ -91,7 +95,7 @@ fn same_as_upstream(test: &str, topic: &str) -> Result<()> {
     let mut result = Comparison::default();
     let mut failed = Vec::new();
     for (scenario, answer) in scenarios.iter().zip(&answers) {
-        let compared = compare(&oracle.ask(scenario), answer, Allow::Nothing);
+        let compared = compare_with(&mut oracle, scenario, answer);
         if !compared.is_equal() {
             failed.push(scenario);
         }
@@ -103,6 +107,29 @@ fn same_as_upstream(test: &str, topic: &str) -> Result<()> {
     let kept = keep(&failed)?;
     ensure!(false, "{result}the first scenario that differs: {first}\n{kept}\n{again}");
     Ok(())
+}
+
+/// How many scenarios of a topic are asked where nobody says a number: fewer where upstream takes long.
+fn usual_count(topic: &str) -> u32 {
+    match topic {
+        "large" => 5,
+        "preemption" => 15,
+        "preemption+" => 30,
+        _ => 60,
+    }
+}
+
+/// Compares berth's answer with the oracle's. Where preemption has equally good outcomes, upstream takes any,
+/// and one question may not show them all: if only those differ, the oracle is asked some more.
+fn compare_with(oracle: &mut Oracle, scenario: &Value, answer: &Value) -> Comparison {
+    let mut right = oracle.ask(scenario);
+    for _ in 0..QUESTIONS_MORE {
+        if !compare(&right, answer, Allow::Nothing).only_outcomes_differ() {
+            break;
+        }
+        add_outcomes(&mut right, &oracle.ask(scenario));
+    }
+    compare(&right, answer, Allow::Nothing)
 }
 
 /// Writes scenarios that went wrong to files of their own, and says where they are.
@@ -126,7 +153,7 @@ fn the_same_seed_gives_the_same_scenarios_everywhere() {
         (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3)
     });
     assert_eq!(
-        hash, 0x9d03_a8e8_a499_0bac_u64,
+        hash, 0x7c31_ad6f_0954_5fb3_u64,
         "the generator has changed: put {hash:#x} here if that is meant"
     );
 }

@@ -11,8 +11,9 @@ use std::time::{Duration, Instant};
 
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 
+use support::memory::resident_kib;
 use support::process::Process;
-use support::{memory_kb, say};
+use support::say;
 
 /// Connections that are opened and left alone.
 const IDLE: usize = 10_000;
@@ -103,7 +104,7 @@ fn ten_thousand_idle_connections() {
         }
     }
     serves(address);
-    let memory = memory_kb(server.id());
+    let memory = resident_kib(server.id());
     assert!(memory < MEMORY_MAX_KB, "{memory} kB");
     drop(strangers);
     serves(address);

@@ -17,6 +17,7 @@ use berth::playground::{self, Loaded, Wanted};
 use serde_json::Value;
 
 use support::dump;
+use support::memory::peak_kib;
 
 const NODES: usize = 50;
 const PODS: usize = 500;
@@ -74,13 +75,6 @@ fn everything_is_there_as_it_was() {
         assert_eq!(greeting, r#"it's "quoted": yes, #really"#);
         assert_eq!(pod["status"]["phase"], "Running");
     }
-}
-
-/// `VmHWM` of a process in KiB.
-fn peak_kib(id: u32) -> u64 {
-    let status = std::fs::read_to_string(format!("/proc/{id}/status")).expect("it runs");
-    let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:")).expect("Linux says it");
-    line.trim().trim_end_matches(" kB").parse().expect("a number")
 }
 
 /// A process that is killed at the end.

@@ -8,12 +8,12 @@
 
 mod support;
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::process::Command;
 use std::thread;
 
 use support::berth::{Berth, PROXY_VARIABLES};
-use support::control_plane::{ControlPlane, Options};
+use support::control_plane::{ControlPlane, Options, Server};
 use support::kubectl::{Kubectl, Line, Said, Use, script};
 use support::process::Process;
 use support::settled::settled;
@@ -82,31 +82,6 @@ fn folder() -> TempDir {
     folder.expect("a folder can be made")
 }
 
-/// The embedded API server, its kubeconfig and where both are.
-struct Embedded {
-    _process: Process,
-    kubeconfig: PathBuf,
-    _folder: TempDir,
-}
-
-impl Embedded {
-    fn start() -> Self {
-        let folder = folder();
-        let kubeconfig = folder.path().join("kubeconfig");
-        let mut command = berth_command(&["apiserver", "--address", "127.0.0.1:0"]);
-        command.arg("--kubeconfig-out").arg(&kubeconfig);
-        let log = folder.path().join("apiserver.log");
-        let mut process = Process::spawn(&mut command, &log).expect("it can be started");
-        // It writes the file once it listens, and is as quick as that.
-        while !kubeconfig.metadata().is_ok_and(|file| file.len() > 0) {
-            let ended = process.exited().expect("it can be looked at");
-            assert!(ended.is_none(), "it ended: {}", process.log_tail());
-            thread::sleep(std::time::Duration::from_millis(10));
-        }
-        Self { _process: process, kubeconfig, _folder: folder }
-    }
-}
-
 fn controller_manager(binary: &Path, kubeconfig: &Path) -> Command {
     let mut command = Command::new(binary);
     command
@@ -121,13 +96,6 @@ fn controller_manager(binary: &Path, kubeconfig: &Path) -> Command {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn kubectl_gets_the_same_answers() {
-    // kubectl itself prints some warnings in an order that differs from run to run.
-    if !std::env::var("BERTH_FULL").is_ok_and(|full| full == "true") {
-        support::say(
-            "LEFT OUT: kubectl_gets_the_same_answers: it runs in .ci/full (BERTH_FULL=true)",
-        );
-        return;
-    }
     let test = "kubectl_gets_the_same_answers";
     let Some(kubectl) = require(test, "kubectl", upstream::binary("kubectl")) else { return };
     let manager = "kube-controller-manager";
@@ -137,10 +105,11 @@ async fn kubectl_gets_the_same_answers() {
     let Some(plane) = ControlPlane::start_with(test, &options).await else { return };
     let kubeconfig = plane.kubeconfig_for(USER);
     let real = Side::start(&kubectl, &kubeconfig, controller_manager(&manager, &kubeconfig));
-    let server = Embedded::start();
+    let Some(server) = ControlPlane::start_on(Server::Embedded, test).await else { return };
+    let kubeconfig = server.kubeconfig();
     let mut controllers = berth_command(&["controllers", "--kubeconfig"]);
-    controllers.arg(&server.kubeconfig);
-    let embedded = Side::start(&kubectl, &server.kubeconfig, controllers);
+    controllers.arg(&kubeconfig);
+    let embedded = Side::start(&kubectl, &kubeconfig, controllers);
 
     let lines = script("script.txt");
     let (theirs, ours) = tokio::task::block_in_place(|| run_both(&real, &embedded, &lines));
@@ -227,6 +196,8 @@ fn what_differs_from_run_to_run_is_blanked_and_nothing_else() {
         ("cpu: 250m, 300s, 64Mi, 10.5, v1.37.2", "cpu: 250m, 300s, 64Mi, 10.5, v1.37.2"),
         ("kube-node-lease node-2 db-0", "kube-node-lease node-2 db-0"),
         ("NAME\tnot  \"quoted\" (x2 over 5s)", "NAME\tnot  \"quoted\" (x2 over <age>)"),
+        ("Warning: to b: ns/db-0, ns/a; to a: ns/c", "Warning: to a: ns/c; to b: ns/db-0, ns/a"),
+        ("  Warning: b; a", "  Warning: b; a"),
     ] {
         assert_eq!(settled(text), want);
     }

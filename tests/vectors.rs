@@ -12,7 +12,7 @@ use std::io::{BufRead, BufReader};
 use anyhow::{Context, Result, ensure};
 use flate2::read::GzDecoder;
 use serde_json::{Value, json};
-use support::compare::{Allow, Comparison, compare};
+use support::compare::{Allow, Comparison, add_outcomes, compare};
 use support::evaluate::evaluate;
 
 const FOLDER: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/data/vectors");
@@ -195,5 +195,32 @@ fn the_comparison_allows_unsupported_preemption_on_demand_and_then_nothing_else(
     assert!(!judge(Allow::UnsupportedPreemption, more));
     // Upstream breaks ties by chance: one of its outcomes is right, another is not.
     assert!(judge(Allow::Nothing, json!({"preemption": [seen[1]]})));
-    assert!(!judge(Allow::Nothing, json!({"preemption": [{"node": "a", "victims": ["w"]}]})));
+    let other = |field: &str, value: Value| {
+        let mut outcome = seen[0].clone();
+        outcome[field] = value;
+        judge(Allow::Nothing, json!({"preemption": [outcome]}))
+    };
+    assert!(!other("node", json!("b")));
+    assert!(!other("victims", json!(["w"])));
+    assert!(!other("victims", json!(["v", "w"])));
+    assert!(!other("message", json!("another")));
+    assert!(!judge(Allow::Nothing, json!({"preemption": []})));
+}
+
+#[test]
+fn outcomes_that_upstream_takes_by_chance_are_collected() {
+    let answer = |nodes: &[&str]| {
+        let outcomes: Vec<Value> = nodes.iter().map(|node| json!({"node": node})).collect();
+        json!({"pods": [{"pod": "p", "preemption": outcomes}, {"pod": "q", "feasible": 1}]})
+    };
+    let berth = answer(&["b"]);
+    let mut upstream = answer(&["a"]);
+    assert!(compare(&upstream, &berth, Allow::Nothing).only_outcomes_differ());
+    add_outcomes(&mut upstream, &answer(&["a", "b"]));
+    assert_eq!(upstream, answer(&["a", "b"]));
+    assert!(compare(&upstream, &berth, Allow::Nothing).is_equal());
+    let none = json!({"pods": [{"pod": "p"}, {"pod": "q", "feasible": 1}]});
+    assert!(!compare(&upstream, &none, Allow::Nothing).only_outcomes_differ());
+    let worse = json!({"pods": [{"pod": "p", "preemption": [{"node": "c"}]}, {"pod": "q"}]});
+    assert!(!compare(&upstream, &worse, Allow::Nothing).only_outcomes_differ());
 }

@@ -9,8 +9,10 @@ pub mod controllers;
 pub mod kubelets;
 
 mod clock;
+mod metadata;
 mod node_fit;
 mod node_model;
+mod phase;
 mod timers;
 mod watch;
 mod write;

@@ -3,17 +3,21 @@
 //! the scheduler's own plugins judge slices of interned nodes.
 
 use crate::model::{
-    Effect, Node, NodeOperator, NodeRequirement, NodeSelectorTerm, Pod, Toleration,
+    Effect, Labels, Node, NodeAffinity, NodeOperator, NodeRequirement, NodeSelectorTerm, Toleration,
 };
 
 const NAME_FIELD: &str = "metadata.name";
 
-/// Whether `node` is what the pod's nodeSelector and required node affinity ask for.
+/// Whether `node` is what a pod's nodeSelector and required node affinity ask for.
 ///
 /// Upstream: component-helpers nodeaffinity.GetRequiredNodeAffinity, v1.37.
-pub(super) fn matches_node_affinity(pod: &Pod, node: &Node) -> bool {
-    let selected = pod.node_selector.iter().all(|(key, value)| node.labels.get(key) == Some(value));
-    let required = pod.node_affinity.as_ref().and_then(|affinity| affinity.required.as_ref());
+pub(super) fn matches_node_affinity(
+    selector: &Labels,
+    affinity: Option<&NodeAffinity>,
+    node: &Node,
+) -> bool {
+    let selected = selector.iter().all(|(key, value)| node.labels.get(key) == Some(value));
+    let required = affinity.and_then(|affinity| affinity.required.as_ref());
     selected && required.is_none_or(|terms| terms.iter().any(|term| matches_term(term, node)))
 }
 
@@ -61,7 +65,7 @@ fn holds(requirement: &NodeRequirement, value: Option<&str>) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::model::{Labels, NodeAffinity, Taint, TolerationOperator};
+    use crate::model::{Taint, TolerationOperator};
 
     #[test]
     fn operators_and_the_name() {
@@ -85,22 +89,21 @@ mod tests {
             operator: Some(operator),
             values: vec![value.into()],
         };
-        let pod_with = |term: NodeSelectorTerm| Pod {
-            node_affinity: Some(NodeAffinity { required: Some(vec![term]), preferred: vec![] }),
-            ..Pod::default()
+        let matches = |term: NodeSelectorTerm| {
+            let affinity = NodeAffinity { required: Some(vec![term]), preferred: vec![] };
+            matches_node_affinity(&Labels::default(), Some(&affinity), &node)
         };
         for (key, operator, value, want) in rows {
             let expressions = vec![requirement(key, operator, value)];
-            let pod = pod_with(NodeSelectorTerm { expressions, fields: vec![] });
-            assert_eq!(matches_node_affinity(&pod, &node), want, "{key} {operator:?} {value}");
+            let term = NodeSelectorTerm { expressions, fields: vec![] };
+            assert_eq!(matches(term), want, "{key} {operator:?} {value}");
         }
         for (name, want) in [("n1", true), ("n2", false)] {
             let fields = vec![requirement(NAME_FIELD, NodeOperator::In, name)];
-            let pod = pod_with(NodeSelectorTerm { expressions: vec![], fields });
-            assert_eq!(matches_node_affinity(&pod, &node), want, "{name}");
+            assert_eq!(matches(NodeSelectorTerm { expressions: vec![], fields }), want, "{name}");
         }
-        assert!(!matches_node_affinity(&pod_with(NodeSelectorTerm::default()), &node));
-        assert!(matches_node_affinity(&Pod::default(), &node));
+        assert!(!matches(NodeSelectorTerm::default()));
+        assert!(matches_node_affinity(&Labels::default(), None, &node));
     }
 
     #[test]

@@ -136,6 +136,12 @@ impl Cluster {
         &self.entries[id].name
     }
 
+    /// The features that node `id` declares.
+    #[must_use]
+    pub fn declared_features(&self, id: NodeId) -> &[Box<str>] {
+        &self.entries[id].declared_features
+    }
+
     /// The position of `node` in the order in which ties are broken.
     #[must_use]
     pub fn position(&self, node: NodeId) -> u32 {

@@ -14,6 +14,8 @@ pub struct NodeEntry {
     pub(crate) labels: Vec<(u32, u32)>,
     /// Numbers of the names of its images, and their sizes in bytes as the node says.
     pub(crate) images: Vec<(u32, i64)>,
+    /// Features that it declares.
+    pub(crate) declared_features: Vec<Box<str>>,
     /// Number of the list that named it last.
     pub(crate) seen: u32,
 }
@@ -32,6 +34,8 @@ pub struct NodeChange {
     ///
     /// Upstream reports spec.unschedulable true to false as a change of taints, and the other way not.
     pub taints: bool,
+    /// The features that it declares.
+    pub declared_features: bool,
 }
 
 impl Cluster {
@@ -54,6 +58,10 @@ impl Cluster {
             entry.labels = self.labels.replace(id, &entry.labels, &node.labels);
             change.labels = true;
         }
+        if entry.declared_features != node.declared_features {
+            entry.declared_features.clone_from(&node.declared_features);
+            change.declared_features = true;
+        }
         if change.added {
             self.present_nodes += 1;
         }
@@ -70,6 +78,7 @@ impl Cluster {
         self.rows[id].flags = 0;
         let labels = std::mem::take(&mut self.entries[id].labels);
         self.labels.replace(id, &labels, &gone.labels);
+        self.entries[id].declared_features.clear();
         self.present_nodes -= 1;
         self.free_node_if_vacant(id);
         true

@@ -262,6 +262,7 @@ fn node_actions(change: NodeChange) -> impl Iterator<Item = Action> {
         update(change.taints, Action::UPDATE_NODE_TAINT),
         update(change.allocatable, Action::UPDATE_NODE_ALLOCATABLE),
         update(change.labels, Action::UPDATE_NODE_LABEL),
+        update(change.declared_features, Action::UPDATE_NODE_DECLARED_FEATURE),
     ]
     .into_iter()
     .flatten()

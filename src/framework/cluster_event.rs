@@ -50,6 +50,8 @@ impl Action {
     pub const UPDATE_POD_GATES_ELIMINATED: Self = Self(1 << 8);
     /// Something else of a pod.
     pub const UPDATE_POD_OTHER: Self = Self(1 << 9);
+    /// The features that a node declares.
+    pub const UPDATE_NODE_DECLARED_FEATURE: Self = Self(1 << 10);
 
     /// Something of an object that is neither a node nor a pod.
     pub const UPDATE: Self = Self(1 << 15);
@@ -103,6 +105,9 @@ impl ClusterEvent {
             (Resource::Node, Action::UPDATE_NODE_ALLOCATABLE) => "NodeUpdateNodeAllocatable",
             (Resource::Node, Action::UPDATE_NODE_LABEL) => "NodeUpdateNodeLabel",
             (Resource::Node, Action::UPDATE_NODE_TAINT) => "NodeUpdateNodeTaint",
+            (Resource::Node, Action::UPDATE_NODE_DECLARED_FEATURE) => {
+                "NodeUpdateNodeDeclaredFeature"
+            }
             (Resource::Node, _) => "NodeUpdate",
             (Resource::AssignedPod, Action::ADD) => "AssignedPodAdd",
             (Resource::AssignedPod, Action::DELETE) => "AssignedPodDelete",

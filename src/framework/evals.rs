@@ -93,6 +93,30 @@ pub(super) struct PreparedEval {
     pub(super) eval: Box<dyn Eval>,
 }
 
+/// Rejects every node in the same words.
+struct RejectsAll {
+    position: u16,
+    code: Code,
+    reasons: Vec<String>,
+}
+
+impl Eval for RejectsAll {
+    fn parts(&self) -> Parts {
+        Parts { filter: true, ..Parts::default() }
+    }
+
+    fn filter(&self, _view: &View<'_>, nodes: &[NodeId], out: &mut [Verdict]) {
+        let rejected = Verdict::reject(self.position, self.code, 0);
+        for (_, verdict) in nodes.iter().zip(out).filter(|(_, verdict)| verdict.is_pass()) {
+            *verdict = rejected;
+        }
+    }
+
+    fn reasons(&self, _view: &View<'_>, _node: NodeId, _verdict: Verdict) -> Vec<String> {
+        self.reasons.clone()
+    }
+}
+
 /// The names of the only nodes in question, and who named them.
 #[derive(Default)]
 struct Narrowing {
@@ -175,11 +199,14 @@ pub fn prepare(profile: &Profile, pod: &Pod, view: View<'_>) -> Prepared {
             continue;
         }
         // What it would say at PreFilter is not asked of it.
-        if let PluginEval::Run(eval) | PluginEval::Narrow(Some(eval), _) =
-            entry.plugin.prepare(pod, &PrepareCx { view, position })
-        {
-            items.extend(prepared(position, entry, eval));
-        }
+        let eval = match entry.plugin.prepare(pod, &PrepareCx { view, position }) {
+            PluginEval::Run(eval) | PluginEval::Narrow(Some(eval), _) => eval,
+            PluginEval::Reject(code, reasons) if entry.plugin.filters_unprepared() => {
+                Box::new(RejectsAll { position, code, reasons })
+            }
+            _ => continue,
+        };
+        items.extend(prepared(position, entry, eval));
     }
     let find = |name: Box<str>| view.cluster.find_node(&name);
     let named = narrowing.names;

@@ -37,6 +37,12 @@ pub trait Plugin: Send + Sync {
         PluginEval::Skip
     }
 
+    /// Whether Filter finds out for itself what PreFilter would have, in a profile without the latter: then
+    /// a rejection by [`Plugin::prepare`] is one of every node.
+    fn filters_unprepared(&self) -> bool {
+        false
+    }
+
     /// The changes that can help a pod which this plugin rejected.
     ///
     /// Upstream: EventsToRegister, without the queueing hints.

@@ -19,6 +19,8 @@ pub struct Node {
     pub allocatable: Resources,
     /// How many pods it takes (`status.allocatable.pods`).
     pub allocatable_pods: i64,
+    /// `status.declaredFeatures`, rising.
+    pub declared_features: Vec<Box<str>>,
     /// Images that are there, each under all of its normalised names.
     pub images: Vec<Image>,
 }

@@ -64,6 +64,8 @@ pub struct Pod {
     pub pod_affinity: Option<Box<PodAffinity>>,
     /// Its topology spread constraints.
     pub topology_spread: Vec<SpreadConstraint>,
+    /// Features that its node must declare, sorted.
+    pub required_features: Vec<&'static str>,
     /// Its volumes of the kinds that volume plugins judge.
     pub volumes: Vec<PodVolume>,
     /// The controller that it belongs to.
@@ -135,8 +137,6 @@ pub enum UnsupportedFeature {
     PodAffinity,
     /// DynamicResources: resource claims.
     ResourceClaims,
-    /// NodeDeclaredFeatures: features that the node must declare.
-    DeclaredFeatures,
 }
 
 /// The condition PodScheduled, as far as a writer must know it.

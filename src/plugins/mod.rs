@@ -4,8 +4,10 @@
 mod csi_translation;
 mod default_binder;
 mod default_preemption;
+mod dynamic_resources;
 mod image_locality;
 mod node_affinity;
+mod node_declared_features;
 mod node_name;
 mod node_ports;
 mod node_resources_balanced_allocation;
@@ -23,6 +25,8 @@ mod taint_toleration;
 mod tests;
 mod volume_binding;
 mod volume_restrictions;
+#[cfg(test)]
+mod volume_tests;
 mod volume_zone;
 
 pub use not_yet::NOT_YET;

@@ -9,8 +9,7 @@ use crate::model::{Pod, UnsupportedFeature};
 /// What a start line says of scores that are missing and hold nothing.
 pub const NOT_YET: &str = "not supported yet: default topology spreading and existing pods' affinity \
                            terms are not scored; status.nominatedNodeName is not read; pods with \
-                           spread constraints, pod affinity, resource claims or required node \
-                           features are held unschedulable";
+                           spread constraints, pod affinity or resource claims are held unschedulable";
 
 macro_rules! not_yet {
     ($constant:ident, $name:literal, $feature:ident, $weight:literal, [$($point:ident),*],
@@ -40,22 +39,6 @@ not_yet!(
     2,
     [PreFilter, Filter, PreScore, Score],
     "pod affinity"
-);
-not_yet!(
-    DYNAMIC_RESOURCES,
-    "DynamicResources",
-    ResourceClaims,
-    2,
-    [PreEnqueue, PreFilter, Filter, PostFilter, Score, Reserve, PreBind],
-    "resource claims"
-);
-not_yet!(
-    NODE_DECLARED_FEATURES,
-    "NodeDeclaredFeatures",
-    DeclaredFeatures,
-    0,
-    [PreFilter, Filter],
-    "features that the node must declare"
 );
 
 struct NotYet {

@@ -3,10 +3,10 @@
 use crate::framework::PluginInfo;
 
 use super::{
-    default_binder, default_preemption, image_locality, node_affinity, node_name, node_ports,
-    node_resources_balanced_allocation, node_resources_fit, node_unschedulable, node_volume_limits,
-    not_yet, priority_sort, scheduling_gates, taint_toleration, volume_binding,
-    volume_restrictions, volume_zone,
+    default_binder, default_preemption, dynamic_resources, image_locality, node_affinity,
+    node_declared_features, node_name, node_ports, node_resources_balanced_allocation,
+    node_resources_fit, node_unschedulable, node_volume_limits, not_yet, priority_sort,
+    scheduling_gates, taint_toleration, volume_binding, volume_restrictions, volume_zone,
 };
 
 /// All built-in plugins. This order is the order in which a node's first rejection is found.
@@ -25,10 +25,10 @@ pub static PLUGINS: &[PluginInfo] = &[
     volume_zone::INFO,
     not_yet::POD_TOPOLOGY_SPREAD,
     not_yet::INTER_POD_AFFINITY,
-    not_yet::DYNAMIC_RESOURCES,
+    dynamic_resources::INFO,
     default_preemption::INFO,
     node_resources_balanced_allocation::INFO,
     image_locality::INFO,
     default_binder::INFO,
-    not_yet::NODE_DECLARED_FEATURES,
+    node_declared_features::INFO,
 ];

@@ -213,3 +213,27 @@ fn image_locality_scores() {
         assert_eq!(got, want, "{:?}", pod.images);
     }
 }
+
+#[test]
+fn node_declared_features_filter() {
+    let declares = |name: &str, features: &[&str]| {
+        let declared_features = features.iter().map(|feature| (*feature).into()).collect();
+        Node { declared_features, ..node(name, 10, 20) }
+    };
+    let cluster =
+        cluster(&[declares("a", &["A", "B"]), declares("b", &["A"]), declares("c", &[])], &[]);
+    let rejected = || {
+        let reason = "node(s) didn't match Pod's required features".to_owned();
+        Err((Code::UnschedulableAndUnresolvable, reason))
+    };
+    let rows = [
+        (vec![], [Ok((0, 0)), Ok((0, 0)), Ok((0, 0))]),
+        (vec!["A"], [Ok((0, 0)), Ok((0, 0)), rejected()]),
+        (vec!["A", "B"], [Ok((0, 0)), rejected(), rejected()]),
+        (vec!["A", "C"], [rejected(), rejected(), rejected()]),
+    ];
+    for (required_features, want) in rows {
+        let pod = Pod { required_features, ..Pod::default() };
+        assert_eq!(judged("NodeDeclaredFeatures", &cluster, &pod), want);
+    }
+}

@@ -55,6 +55,10 @@ impl Plugin for VolumeZone {
         PluginEval::Run(Box::new(VolumeZoneEval { position: cx.position, places }))
     }
 
+    fn filters_unprepared(&self) -> bool {
+        true
+    }
+
     fn events(&self) -> &'static [ClusterEvent] {
         const {
             let node = Action::ADD.or(Action::UPDATE_NODE_LABEL);

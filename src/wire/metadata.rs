@@ -107,15 +107,16 @@ pub(super) fn labels(metadata: &ObjectMeta) -> Labels {
     all.map(|(key, value)| (key.as_str(), value.as_str())).collect()
 }
 
-/// Makes a type with a field `metadata` known to `kube` as a kind of the core group, v1.
+/// Makes a type with a field `metadata` known to `kube` as a kind of the core group, v1, by its name, its
+/// plural and its scope.
 macro_rules! core_kind {
-    ($type:ident, $plural:literal, $scope:ty) => {
+    ($type:ident, $kind:literal, $plural:literal, $scope:ty) => {
         impl kube::Resource for $type {
             type DynamicType = ();
             type Scope = $scope;
 
             fn kind((): &()) -> std::borrow::Cow<'_, str> {
-                stringify!($type).into()
+                $kind.into()
             }
 
             fn group((): &()) -> std::borrow::Cow<'_, str> {
@@ -141,4 +142,4 @@ macro_rules! core_kind {
     };
 }
 
-pub(super) use core_kind;
+pub(crate) use core_kind;

@@ -23,6 +23,7 @@ mod persistent_volume;
 mod pod;
 mod pod_requests;
 mod pod_to_model;
+mod required_features;
 mod selector;
 mod status;
 mod storage;
@@ -37,6 +38,8 @@ mod tests;
 
 pub use claim::PersistentVolumeClaim;
 pub use error::ObjectError;
+pub(crate) use metadata::core_kind;
+
 pub use feed::{Change, Identity, Page, Unreadable, change, page};
 pub use kept::Kept;
 pub use namespace::Namespace;

@@ -18,7 +18,7 @@ pub struct Namespace {
     metadata: ObjectMeta,
 }
 
-core_kind!(Namespace, "namespaces", ClusterResourceScope);
+core_kind!(Namespace, "Namespace", "namespaces", ClusterResourceScope);
 
 impl Namespace {
     /// Converts it, with the API server's default: its name as a label.

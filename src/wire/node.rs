@@ -23,7 +23,7 @@ pub struct Node {
     status: NodeStatus,
 }
 
-core_kind!(Node, "nodes", ClusterResourceScope);
+core_kind!(Node, "Node", "nodes", ClusterResourceScope);
 
 #[derive(Clone, Debug, Default, Deserialize)]
 #[serde(default, expecting = "an object")]
@@ -38,6 +38,8 @@ struct NodeStatus {
     allocatable: Option<Amounts>,
     capacity: Option<Amounts>,
     images: List<Image>,
+    #[serde(rename = "declaredFeatures")]
+    declared_features: List<Box<str>>,
 }
 
 #[derive(Clone, Debug)]
@@ -98,12 +100,26 @@ impl Node {
             unschedulable: self.spec.unschedulable == Some(true),
             allocatable: Resources::from_quantities(allocatable.iter().map(|(k, v)| (&**k, *v))),
             allocatable_pods: allocatable.get("pods").map_or(0, |pods| pods.value()),
+            declared_features: self.status.declared_features(),
             images: self.status.images.iter().map(Image::to_model).collect(),
         })
     }
 }
 
 impl NodeStatus {
+    /// The list is read as a sorted one: what stands behind something greater does not count.
+    ///
+    /// Upstream: nodedeclaredfeatures.FeatureMapper.TryMap, v1.37.
+    fn declared_features(&self) -> Vec<Box<str>> {
+        let mut rising: Vec<Box<str>> = Vec::new();
+        for feature in self.declared_features.iter() {
+            if rising.last().is_none_or(|last| last < feature) {
+                rising.push(feature.clone());
+            }
+        }
+        rising
+    }
+
     /// What pods may use: all of the node where it does not say.
     ///
     /// Upstream: `SetDefaults_NodeStatus`, v1.37.

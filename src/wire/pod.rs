@@ -30,7 +30,7 @@ pub struct Pod {
     pub(super) status: PodStatus,
 }
 
-core_kind!(Pod, "pods", NamespaceResourceScope);
+core_kind!(Pod, "Pod", "pods", NamespaceResourceScope);
 
 #[derive(Clone, Debug, Default, Deserialize)]
 #[serde(default, rename_all = "camelCase", expecting = "an object")]

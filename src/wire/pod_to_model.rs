@@ -8,6 +8,7 @@ use super::error::{FieldError, ObjectError};
 use super::metadata::{self, text};
 use super::pod::{Pod, PodSpec};
 use super::pod_requests::pod_resources;
+use super::required_features::required_features;
 use super::topology_spread::SpreadConstraint;
 use super::unsupported::unsupported;
 use super::volume::Volume;
@@ -82,6 +83,7 @@ impl Pod {
             nominated_node: status.nominated_node_name.clone().filter(|name| !name.is_empty()),
             start_time: status.start_time.as_ref().map(|time| time.0.as_second()),
             preempted: status.conditions.preempted,
+            required_features: required_features(spec),
             unsupported: unsupported(spec, &resources),
             scheduled_condition: status.conditions.scheduled.clone(),
             key,

@@ -4,7 +4,7 @@
 use crate::model::{self, PodResources, Unsupported, UnsupportedFeature};
 
 use super::affinity::PodAffinity;
-use super::pod::{Container, PodSpec};
+use super::pod::PodSpec;
 
 /// Prefix of the resources that a `DeviceClass` stands for.
 ///
@@ -24,7 +24,6 @@ pub(super) fn unsupported(spec: &PodSpec, resources: &PodResources) -> Vec<Unsup
     }
     device_classes(&resources.containers, "spec.containers", &mut found);
     device_classes(&resources.init_containers, "spec.initContainers", &mut found);
-    declared_features(spec, &mut found);
     found.0
 }
 
@@ -60,64 +59,4 @@ fn device_classes(containers: &[model::Container], path: &str, found: &mut Found
             }
         }
     }
-}
-
-/// The three features that upstream infers from a pod for scheduling.
-///
-/// Upstream: component-helpers nodedeclaredfeatures, `InferForScheduling` of restartallcontainers,
-/// usernamespaceshostnetwork and volumebindmountoptions, v1.37.
-fn declared_features(spec: &PodSpec, found: &mut Found) {
-    if spec.host_network == Some(true) && spec.host_users == Some(false) {
-        found.add(UnsupportedFeature::DeclaredFeatures, "spec.hostUsers");
-    }
-    for (path, container) in all_containers(spec) {
-        for (i, rule) in container.restart_policy_rules.iter().enumerate() {
-            if rule.restarts_all && path.kind != Kind::Ephemeral {
-                let path = format!("{path}.restartPolicyRules[{i}].action");
-                found.add(UnsupportedFeature::DeclaredFeatures, path);
-            }
-        }
-        for (i, mount) in container.volume_mounts.iter().enumerate() {
-            if !mount.bind_mount_options.is_empty() {
-                let path = format!("{path}.volumeMounts[{i}].bindMountOptions");
-                found.add(UnsupportedFeature::DeclaredFeatures, path);
-            }
-        }
-    }
-}
-
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum Kind {
-    Init,
-    Regular,
-    Ephemeral,
-}
-
-/// Where a container stands; written only when someone asks.
-struct ContainerPath {
-    kind: Kind,
-    index: usize,
-}
-
-impl std::fmt::Display for ContainerPath {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        let list = match self.kind {
-            Kind::Init => "initContainers",
-            Kind::Regular => "containers",
-            Kind::Ephemeral => "ephemeralContainers",
-        };
-        write!(f, "spec.{list}[{}]", self.index)
-    }
-}
-
-fn all_containers(spec: &PodSpec) -> impl Iterator<Item = (ContainerPath, &Container)> {
-    let lists = [
-        (Kind::Init, &spec.init_containers),
-        (Kind::Regular, &spec.containers),
-        (Kind::Ephemeral, &spec.ephemeral_containers),
-    ];
-    lists.into_iter().flat_map(|(kind, list)| {
-        let all = list.iter().enumerate();
-        all.map(move |(index, container)| (ContainerPath { kind, index }, container))
-    })
 }

@@ -13,6 +13,8 @@ mod mutate;
 mod protobuf;
 mod pure;
 mod requests;
+#[path = "../support/generator/rng.rs"]
+#[expect(dead_code, reason = "some of it is for the generators of objects")]
 mod rng;
 
 use std::io::Write as _;
@@ -74,7 +76,7 @@ async fn caught(future: impl Future<Output = Result<(), String>>) -> Result<(), 
 
 /// The steps of a round.
 fn steps(requests: &Requests, seed: u64) -> impl Iterator<Item = Step> {
-    let mut rng = Rng::new(seed);
+    let mut rng = Rng::from_seed(seed);
     (0..STEPS).map(move |_| requests.step(&mut rng))
 }
 

@@ -104,17 +104,17 @@ const LEVELS_MAX: usize = 140;
 /// Any text.
 pub(crate) fn text(rng: &mut Rng) -> String {
     match rng.below(12) {
-        0 => "a".repeat(*rng.pick(&LONG[..3])),
+        0 => "a".repeat(*rng.one_of(&LONG[..3])),
         1 if rng.once_in(20) => "é".repeat(LONG[3]),
-        2 => format!("{}{}", rng.pick(&TEXTS), rng.pick(&TEXTS)),
-        3 => (*rng.pick(&FIELDS)).to_owned(),
-        _ => (*rng.pick(&TEXTS)).to_owned(),
+        2 => format!("{}{}", rng.one_of(&TEXTS), rng.one_of(&TEXTS)),
+        3 => (*rng.one_of(&FIELDS)).to_owned(),
+        _ => (*rng.one_of(&TEXTS)).to_owned(),
     }
 }
 
 /// The name of a field.
 pub(crate) fn field(rng: &mut Rng) -> String {
-    if rng.once_in(8) { text(rng) } else { (*rng.pick(&FIELDS)).to_owned() }
+    if rng.once_in(8) { text(rng) } else { (*rng.one_of(&FIELDS)).to_owned() }
 }
 
 /// Any value, small.
@@ -127,11 +127,10 @@ pub(crate) fn value(rng: &mut Rng) -> Value {
         4 => json!([null]),
         5 => json!([value(rng), value(rng)]),
         6 => Value::Object(Map::from_iter([(field(rng), value(rng))])),
-        7 => {
-            (*rng.pick(&[0, 1, -1, 2, 65_536, i64::from(i32::MAX) + 1, i64::MAX, i64::MIN])).into()
-        }
-        8 => (*rng.pick(&[u64::MAX, 1 << 63, 1 << 32])).into(),
-        9 => Number::from_f64(*rng.pick(&[0.5, -0.0, 1e308, -1e-308, 1e19])).into(),
+        7 => (*rng.one_of(&[0, 1, -1, 2, 65_536, i64::from(i32::MAX) + 1, i64::MAX, i64::MIN]))
+            .into(),
+        8 => (*rng.one_of(&[u64::MAX, 1 << 63, 1 << 32])).into(),
+        9 => Number::from_f64(*rng.one_of(&[0.5, -0.0, 1e308, -1e-308, 1e19])).into(),
         _ => text(rng).into(),
     }
 }
@@ -296,7 +295,7 @@ pub(crate) fn bytes(rng: &mut Rng, bytes: &mut Vec<u8>) {
         let at = rng.below(bytes.len() + 1);
         match rng.below(7) {
             0 => bytes.truncate(at),
-            1 | 2 => drop(bytes.splice(at..at, rng.pick(&PIECES).iter().copied())),
+            1 | 2 => drop(bytes.splice(at..at, rng.one_of(&PIECES).iter().copied())),
             3 => {
                 let end = (at + rng.below(20)).min(bytes.len());
                 bytes.drain(at..end);

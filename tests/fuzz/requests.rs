@@ -106,13 +106,13 @@ impl Requests {
         let text = |key: &str| one[key].as_str().unwrap_or_default().to_owned();
         let (api_version, kind) = (text("apiVersion"), text("kind"));
         let mut two = one.clone();
-        mutate::object(rng, &mut two, rng.clone().pick(&self.seeds));
+        mutate::object(rng, &mut two, rng.clone().one_of(&self.seeds));
         if rng.once_in(4) {
             (_, two) = self.patch(rng, &one);
         }
         let mut one = one;
         if rng.once_in(4) {
-            mutate::object(rng, &mut one, rng.clone().pick(&self.seeds));
+            mutate::object(rng, &mut one, rng.clone().one_of(&self.seeds));
         }
         Pair { api_version, kind, one, two }
     }
@@ -122,9 +122,12 @@ impl Requests {
         // Pods are what most of the rules are about.
         let of = |kind: &str| self.seeds.iter().filter(|seed| seed["kind"] == kind).collect();
         let pods: Vec<&Value> = of("Pod");
-        let mut object =
-            if rng.once_in(4) { (*rng.pick(&pods)).clone() } else { rng.pick(&self.seeds).clone() };
-        object["metadata"]["name"] = (*rng.pick(&NAMES)).into();
+        let mut object = if rng.once_in(4) {
+            (*rng.one_of(&pods)).clone()
+        } else {
+            rng.one_of(&self.seeds).clone()
+        };
+        object["metadata"]["name"] = (*rng.one_of(&NAMES)).into();
         object
     }
 
@@ -137,10 +140,10 @@ impl Requests {
             "DELETE" if !rng.once_in(4) => Vec::new(),
             "PATCH" => {
                 let (sort, patch) = self.patch(rng, &object);
-                let sort = if rng.once_in(20) { *rng.pick(&PATCHES) } else { sort };
+                let sort = if rng.once_in(20) { *rng.one_of(&PATCHES) } else { sort };
                 headers.push(("content-type".to_owned(), sort.to_owned()));
                 if sort == PATCHES[3] && !rng.once_in(10) {
-                    let manager: &&str = rng.pick(&MANAGERS);
+                    let manager: &&str = rng.one_of(&MANAGERS);
                     add_query(&mut uri, manager);
                 }
                 Self::bytes(rng, &patch)
@@ -148,11 +151,11 @@ impl Requests {
             _ => self.body(rng, object, &mut headers),
         };
         for _ in 0..[0, 0, 1, 1, 2, 4][rng.below(6)] {
-            let query = rng.pick(&QUERIES).replace('*', &percent(&mutate::text(rng)));
+            let query = rng.one_of(&QUERIES).replace('*', &percent(&mutate::text(rng)));
             add_query(&mut uri, &query);
         }
         if rng.once_in(4) {
-            headers.push(("accept".to_owned(), (*rng.pick(&ACCEPTS)).to_owned()));
+            headers.push(("accept".to_owned(), (*rng.one_of(&ACCEPTS)).to_owned()));
         }
         if rng.once_in(8) {
             let agent = mutate::text(rng);
@@ -169,10 +172,10 @@ impl Requests {
             19..=29 => "PATCH",
             30..=34 => "GET",
             35..=37 => "DELETE",
-            _ => *rng.pick(&["HEAD", "OPTIONS", "TRACE", "CONNECT", "BREW"]),
+            _ => *rng.one_of(&["HEAD", "OPTIONS", "TRACE", "CONNECT", "BREW"]),
         };
         if rng.once_in(40) {
-            return (method, (*rng.pick(&OTHER_PATHS)).to_owned());
+            return (method, (*rng.one_of(&OTHER_PATHS)).to_owned());
         }
         let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();
         let (version, kind) = (text(&object["apiVersion"]), text(&object["kind"]));
@@ -189,7 +192,7 @@ impl Requests {
                 Resource::find("", "v1", "serviceaccounts").expect("it is served"),
                 Some("token".to_owned()),
             ),
-            _ => (rng.pick(Resource::all()), None),
+            _ => (rng.one_of(Resource::all()), None),
         };
         let (resource, bound) = match kind.as_str() {
             "Binding" if rng.once_in(2) => (pods(), true),
@@ -199,14 +202,14 @@ impl Requests {
             part = Some("binding".to_owned());
         }
         if part.is_none() && rng.once_in(4) && !resource.subresources.is_empty() {
-            part = Some(rng.pick(&resource.subresources).name.to_owned());
+            part = Some(rng.one_of(&resource.subresources).name.to_owned());
         }
         let group = match resource.group {
             "" => "/api".to_owned(),
             group => format!("/apis/{group}"),
         };
         let namespace = if resource.namespaced && !rng.once_in(30) {
-            format!("/namespaces/{}", rng.pick(&NAMESPACES))
+            format!("/namespaces/{}", rng.one_of(&NAMESPACES))
         } else {
             String::new()
         };
@@ -219,7 +222,7 @@ impl Requests {
             path = format!("{path}/{part}");
         }
         if rng.once_in(50) {
-            let ending: &&str = rng.pick(&ENDINGS);
+            let ending: &&str = rng.one_of(&ENDINGS);
             path.push_str(ending);
         }
         (method, path)
@@ -239,7 +242,7 @@ impl Requests {
             drop(object["metadata"]["name"].take());
         }
         if !rng.once_in(4) {
-            mutate::object(rng, &mut object, rng.clone().pick(&self.seeds));
+            mutate::object(rng, &mut object, rng.clone().one_of(&self.seeds));
         }
         let media_type = match rng.below(12) {
             0 | 1 => protobuf_type(),
@@ -270,7 +273,7 @@ impl Requests {
     /// A patch of an object like `object`, and its media type.
     fn patch(&self, rng: &mut Rng, object: &Value) -> (&'static str, Value) {
         let mut changed = object.clone();
-        let sort = *rng.pick(&PATCHES);
+        let sort = *rng.one_of(&PATCHES);
         if sort == PATCHES[0] {
             let operations = (0..=rng.below(4)).map(|_| self.operation(rng, object));
             let mut patch = Value::Array(operations.collect());
@@ -290,14 +293,14 @@ impl Requests {
             direct(rng, &mut changed);
         }
         if !rng.once_in(3) {
-            mutate::object(rng, &mut changed, rng.clone().pick(&self.seeds));
+            mutate::object(rng, &mut changed, rng.clone().one_of(&self.seeds));
         }
         (sort, changed)
     }
 
     fn operation(&self, rng: &mut Rng, object: &Value) -> Value {
-        let op = *rng.pick(&["add", "remove", "replace", "move", "copy", "test", "jump"]);
-        let mut donor = rng.pick(&self.seeds).clone();
+        let op = *rng.one_of(&["add", "remove", "replace", "move", "copy", "test", "jump"]);
+        let mut donor = rng.one_of(&self.seeds).clone();
         let value =
             if rng.once_in(2) { mutate::value(rng) } else { mutate::part(rng, &mut donor).clone() };
         json!({
@@ -316,16 +319,17 @@ fn direct(rng: &mut Rng, patch: &mut Value) {
     for _ in 0..rng.below(3) {
         let key = format!(
             "{}/{}",
-            rng.pick(&["$setElementOrder", "$deleteFromPrimitiveList"]),
-            rng.pick(&["containers", "finalizers", "tolerations", "ports", "env"])
+            rng.one_of(&["$setElementOrder", "$deleteFromPrimitiveList"]),
+            rng.one_of(&["containers", "finalizers", "tolerations", "ports", "env"])
         );
         let at = mutate::part(rng, patch);
         match at {
             Value::Object(fields) => {
                 let (key, value) = match rng.below(4) {
-                    0 => {
-                        ("$patch".to_owned(), json!(rng.pick(&["replace", "delete", "merge", "x"])))
-                    }
+                    0 => (
+                        "$patch".to_owned(),
+                        json!(rng.one_of(&["replace", "delete", "merge", "x"])),
+                    ),
                     1 => {
                         ("$retainKeys".to_owned(), json!([mutate::field(rng), mutate::field(rng)]))
                     }
@@ -336,7 +340,10 @@ fn direct(rng: &mut Rng, patch: &mut Value) {
             }
             Value::Array(items) => {
                 let mut item = Map::new();
-                item.insert("$patch".to_owned(), json!(rng.pick(&["replace", "delete", "merge"])));
+                item.insert(
+                    "$patch".to_owned(),
+                    json!(rng.one_of(&["replace", "delete", "merge"])),
+                );
                 item.insert("name".to_owned(), mutate::text(rng).into());
                 items.push(item.into());
             }

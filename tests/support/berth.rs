@@ -12,6 +12,7 @@ use serde_json::Value;
 use tempfile::TempDir;
 use tokio::time::{Instant, sleep};
 
+use super::memory::peak_kib;
 use super::process::Process;
 
 /// How long a test waits for something to come about.
@@ -88,11 +89,7 @@ impl Berth {
 
     /// The most memory that it has used so far, in KiB.
     pub(crate) fn peak_memory_kib(&self) -> u64 {
-        let status = fs::read_to_string(format!("/proc/{}/status", self.process().id()));
-        let status = status.expect("berth runs");
-        let peak = status.lines().find_map(|line| line.strip_prefix("VmHWM:"));
-        let number = peak.and_then(|peak| peak.split_whitespace().next());
-        number.and_then(|number| number.parse().ok()).expect("the kernel says so")
+        peak_kib(self.process().id())
     }
 
     /// The lines of the decision log that are complete.

@@ -68,6 +68,16 @@ impl Comparison {
         self.differences.is_empty() && self.unequal == 0 && self.equal > 0
     }
 
+    /// Whether nothing differs but which victims preemption took on which node.
+    pub(crate) fn only_outcomes_differ(&self) -> bool {
+        let outcomes = |difference: &Difference| {
+            difference.path == "preemption"
+                && difference.upstream.is_array()
+                && difference.berth.is_array()
+        };
+        !self.is_equal() && self.differences.iter().all(outcomes)
+    }
+
     /// Counts in the comparison of another scenario.
     pub(crate) fn add(&mut self, other: Self) {
         self.equal += other.equal;
@@ -148,6 +158,20 @@ fn compare_pod(upstream: &Value, berth: &Value, allow: Allow) -> Vec<(String, Va
     }
     differ("", &upstream, &berth, &mut found);
     found
+}
+
+/// Adds to `upstream` the outcomes of preemption that only `more`, another answer to the same scenario, has.
+pub(crate) fn add_outcomes(upstream: &mut Value, more: &Value) {
+    let pods = upstream.get_mut("pods").and_then(Value::as_array_mut).into_iter().flatten();
+    for (pod, more) in pods.zip(more["pods"].as_array().into_iter().flatten()) {
+        let seen = pod.get_mut("preemption").and_then(Value::as_array_mut);
+        let Some(seen) = seen else { continue };
+        for outcome in more["preemption"].as_array().into_iter().flatten() {
+            if !seen.contains(outcome) {
+                seen.push(outcome.clone());
+            }
+        }
+    }
 }
 
 /// Whether each outcome of preemption is one of those seen upstream, where ties are broken by chance.

@@ -5,28 +5,23 @@
 //! the API server accepted. Plain HTTP on loopback with the rights of the admin, as [`super::proxy`].
 
 use std::collections::BTreeMap;
-use std::net::Ipv4Addr;
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use bytes::Bytes;
 use futures::stream;
-use http::{Method, Request, Response, Uri, header};
-use http_body_util::{BodyExt, Full, StreamBody};
+use http::{Method, Request, Response, StatusCode, Uri, header};
+use http_body_util::{BodyExt, StreamBody};
 use hyper::body::{Frame, Incoming};
-use hyper::server::conn::http1;
-use hyper::service::service_fn;
-use hyper_util::rt::TokioIo;
 use kube::Client;
 use kube::client::Body;
 use serde_json::{Value, json};
-use tempfile::TempDir;
-use tokio::net::TcpListener;
 use tokio::sync::watch;
-use tokio::task::{JoinHandle, JoinSet};
 use tokio::time::Instant;
 
-use super::proxy::{BoxError, ProxyBody, never, status_code, write_kubeconfig};
+use super::listening::{
+    Answers, BoxError, ProxyBody, StandIn, passed_on, received, status_code, text_answer,
+};
 
 type Plan = Box<dyn FnMut(&Asked) -> Fate + Send>;
 
@@ -82,8 +77,7 @@ pub(crate) enum Fate {
 /// The running proxy. Dropping it ends it with all its connections.
 pub(crate) struct Cutter {
     shared: Arc<Shared>,
-    folder: TempDir,
-    task: JoinHandle<()>,
+    stand_in: StandIn,
 }
 
 struct Shared {
@@ -111,11 +105,6 @@ struct Gates {
 impl Cutter {
     /// Starts a proxy that passes everything on through `client`, until it is told otherwise.
     pub(crate) async fn start(client: Client, page_objects: Option<usize>) -> Self {
-        let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await;
-        let listener = listener.expect("loopback has a free port");
-        let folder = tempfile::Builder::new().prefix("berth-cutter-").tempdir();
-        let folder = folder.expect("a folder for the kubeconfig can be made");
-        write_kubeconfig(&folder, listener.local_addr().expect("a listener has an address"));
         let state = Mutex::new(State {
             plan: Box::new(|_| Fate::Pass),
             asked: Vec::new(),
@@ -124,13 +113,13 @@ impl Cutter {
         });
         let gates = watch::Sender::new(Gates::default());
         let shared = Arc::new(Shared { client, page_objects, state, gates });
-        let task = tokio::spawn(accept(listener, Arc::clone(&shared)));
-        Self { shared, folder, task }
+        let stand_in = StandIn::start(Arc::clone(&shared)).await;
+        Self { shared, stand_in }
     }
 
     /// The path of a kubeconfig file that leads here.
     pub(crate) fn kubeconfig(&self) -> PathBuf {
-        self.folder.path().join("kubeconfig")
+        self.stand_in.kubeconfig()
     }
 
     /// From here on `plan` decides.
@@ -176,12 +165,6 @@ impl Cutter {
     }
 }
 
-impl Drop for Cutter {
-    fn drop(&mut self) {
-        self.task.abort();
-    }
-}
-
 impl Asked {
     /// Whether it has this verb and its path ends so.
     pub(crate) fn is(&self, verb: Verb, path_end: &str) -> bool {
@@ -213,47 +196,28 @@ impl Asked {
     }
 }
 
-async fn accept(listener: TcpListener, shared: Arc<Shared>) {
-    let mut connections = JoinSet::new();
-    loop {
-        while connections.try_join_next().is_some() {}
-        // A connection that breaks off before it is accepted is nobody's any more.
-        let Ok((stream, _)) = listener.accept().await else { continue };
-        let shared = Arc::clone(&shared);
-        connections.spawn(async move {
-            let service = service_fn(|request| {
-                let shared = Arc::clone(&shared);
-                async move { shared.answer(request).await }
-            });
-            // It ends with an error wherever a connection is broken on purpose.
-            drop(http1::Builder::new().serve_connection(TokioIo::new(stream), service).await);
-        });
-    }
-}
-
-impl Shared {
+impl Answers for Shared {
     async fn answer(&self, request: Request<Incoming>) -> anyhow::Result<Response<ProxyBody>> {
-        let (mut parts, body) = request.into_parts();
-        let body = body.collect().await?.to_bytes();
-        // The client knows where it sends to.
-        parts.headers.remove(header::HOST);
+        let (mut parts, body) = received(request).await?;
         let asked = Asked::new(&parts, &body);
         self.audible().await;
         let fate = self.note(&asked);
         match fate {
             Fate::Refuse(code, patience) => return Ok(refusal(code, patience)),
-            Fate::Foreign(code, text) => return Ok(text_answer(code, text.to_owned())),
+            Fate::Foreign(code, text) => {
+                return Ok(text_answer(status_code(code), text.to_owned()));
+            }
             Fate::Drop => anyhow::bail!("dropped on purpose"),
             Fate::ExpiredEvent => {
                 let line = json!({"type": "ERROR", "object": status(410)}).to_string() + "\n";
-                return Ok(text_answer(200, line));
+                return Ok(text_answer(StatusCode::OK, line));
             }
             _ => {}
         }
         if let Some(objects) = self.page_objects {
             shorten_pages(&mut parts.uri, objects);
         }
-        let mut answer = self.client.send(Request::from_parts(parts, Body::from(body))).await?;
+        let answer = self.client.send(Request::from_parts(parts, Body::from(body))).await?;
         if asked.verb == Verb::Bind && answer.status().is_success() {
             *self.state().accepted.entry(asked.uid.clone()).or_default() += 1;
         }
@@ -262,19 +226,19 @@ impl Shared {
             anyhow::bail!("lost on purpose");
         }
         self.audible().await;
-        // How a body is cut into pieces is between two neighbours.
-        answer.headers_mut().remove(header::TRANSFER_ENCODING);
-        answer.headers_mut().remove(header::CONNECTION);
+        let mut answer = passed_on(answer);
         if matches!(fate, Fate::Cut(_) | Fate::Garble(_)) {
             answer.headers_mut().remove(header::CONTENT_LENGTH);
         }
         if let (Fate::Inject(objects), Verb::List) = (&fate, asked.verb) {
             let text = answer.into_body().collect_bytes().await?;
-            return Ok(text_answer(200, with_objects(&text, objects)?.to_string()));
+            return Ok(text_answer(StatusCode::OK, with_objects(&text, objects)?.to_string()));
         }
         Ok(answer.map(|body| self.shaped(body, fate, asked.verb == Verb::Watch)))
     }
+}
 
+impl Shared {
     /// Notes a request and asks the plan what becomes of it.
     fn note(&self, asked: &Asked) -> Fate {
         let mut state = self.state();
@@ -379,15 +343,9 @@ fn status(code: u16) -> Value {
 }
 
 fn refusal(code: u16, patience: Option<u32>) -> Response<ProxyBody> {
-    let mut answer = text_answer(code, status(code).to_string());
+    let mut answer = text_answer(status_code(code), status(code).to_string());
     if let Some(seconds) = patience {
         answer.headers_mut().insert(header::RETRY_AFTER, seconds.into());
     }
-    answer
-}
-
-fn text_answer(code: u16, text: String) -> Response<ProxyBody> {
-    let mut answer = Response::new(Full::from(text).map_err(never).boxed_unsync());
-    *answer.status_mut() = status_code(code);
     answer
 }

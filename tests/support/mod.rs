@@ -19,6 +19,8 @@ pub(crate) mod deployed;
 pub(crate) mod dump;
 pub(crate) mod endpoint;
 pub(crate) mod kubectl;
+pub(crate) mod listening;
+pub(crate) mod memory;
 pub(crate) mod mixed;
 pub(crate) mod oracle;
 pub(crate) mod process;
@@ -32,8 +34,10 @@ pub(crate) mod upstream;
 pub(crate) mod users;
 
 pub(crate) mod compare;
+pub(crate) mod driver;
 pub(crate) mod evaluate;
 pub(crate) mod generator;
+pub(crate) mod workload;
 
 use std::io::{self, Write};
 
@@ -81,12 +85,4 @@ pub(crate) fn say(line: &str) {
 #[expect(clippy::panic, reason = "a helper of tests fails the way a test does")]
 fn fail(message: &str) -> ! {
     panic!("{message}")
-}
-
-/// What a process has in memory, in kB.
-pub(crate) fn memory_kb(id: u32) -> u64 {
-    let status = std::fs::read_to_string(format!("/proc/{id}/status")).expect("it runs");
-    let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:"));
-    let line = line.expect("a process has memory");
-    line.trim().trim_end_matches(" kB").parse().expect("it is a number")
 }

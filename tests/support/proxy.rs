@@ -5,34 +5,22 @@
 //! that a test decides whether berth hears of a change from its watch or from an answer.
 
 use std::collections::BTreeSet;
-use std::convert::Infallible;
-use std::fs;
-use std::net::{Ipv4Addr, SocketAddr};
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use bytes::Bytes;
 use futures::stream;
-use http::{HeaderMap, Method, Request, Response, StatusCode, header};
-use http_body_util::combinators::UnsyncBoxBody;
-use http_body_util::{BodyExt, Full, StreamBody};
+use http::{HeaderMap, Method, Request, Response, StatusCode};
+use http_body_util::{BodyExt, StreamBody};
 use hyper::body::Incoming;
-use hyper::server::conn::http1;
-use hyper::service::service_fn;
-use hyper_util::rt::TokioIo;
 use kube::Client;
 use kube::client::Body;
 use serde_json::{Value, json};
-use tempfile::TempDir;
-use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::watch;
-use tokio::task::{JoinHandle, JoinSet};
 
-/// Connections at once; berth has some 60 requests in flight at most.
-const CONNECTIONS_MAX: usize = 128;
+use super::listening::{
+    Answers, BoxError, ProxyBody, StandIn, passed_on, received, status_code, text_answer,
+};
 
-pub(super) type BoxError = Box<dyn std::error::Error + Send + Sync>;
-pub(super) type ProxyBody = UnsyncBoxBody<Bytes, BoxError>;
 type Decide = Box<dyn FnMut(&Ask) -> Action + Send>;
 
 /// A Binding that berth asked for.
@@ -75,8 +63,7 @@ impl Action {
 /// The running proxy. Dropping it ends it with all its connections.
 pub(crate) struct Proxy {
     shared: Arc<Shared>,
-    folder: TempDir,
-    task: JoinHandle<()>,
+    stand_in: StandIn,
 }
 
 struct Shared {
@@ -101,22 +88,16 @@ struct Gates {
 impl Proxy {
     /// Starts a proxy that passes everything on through `client`.
     pub(crate) async fn start(client: Client) -> Self {
-        let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await;
-        let listener = listener.expect("loopback has a free port");
-        let address = listener.local_addr().expect("a listener has an address");
-        let folder = tempfile::Builder::new().prefix("berth-proxy-").tempdir();
-        let folder = folder.expect("a folder for the kubeconfig can be made");
-        write_kubeconfig(&folder, address);
         let state = State { asked: Vec::new(), decide: Box::new(|_| Action::Pass) };
         let gates = watch::Sender::new(Gates::default());
         let shared = Arc::new(Shared { client, state: Mutex::new(state), gates });
-        let task = tokio::spawn(accept(listener, Arc::clone(&shared)));
-        Self { shared, folder, task }
+        let stand_in = StandIn::start(Arc::clone(&shared)).await;
+        Self { shared, stand_in }
     }
 
     /// The path of a kubeconfig file that leads here.
     pub(crate) fn kubeconfig(&self) -> PathBuf {
-        self.folder.path().join("kubeconfig")
+        self.stand_in.kubeconfig()
     }
 
     /// From here on `decide` says what becomes of a Binding.
@@ -165,53 +146,9 @@ impl Proxy {
     }
 }
 
-impl Drop for Proxy {
-    fn drop(&mut self) {
-        self.task.abort();
-    }
-}
-
-/// Writes a kubeconfig file that leads to a proxy.
-pub(super) fn write_kubeconfig(folder: &TempDir, address: SocketAddr) {
-    let kubeconfig = json!({
-        "apiVersion": "v1", "kind": "Config", "current-context": "test",
-        "clusters": [{"name": "test", "cluster": {"server": format!("http://{address}")}}],
-        "users": [{"name": "nobody", "user": {}}],
-        "contexts": [{"name": "test", "context": {"cluster": "test", "user": "nobody"}}],
-    });
-    fs::write(folder.path().join("kubeconfig"), kubeconfig.to_string())
-        .expect("the kubeconfig can be written");
-}
-
-async fn accept(listener: TcpListener, shared: Arc<Shared>) {
-    let mut connections = JoinSet::new();
-    loop {
-        while connections.try_join_next().is_some() {}
-        if connections.len() >= CONNECTIONS_MAX {
-            connections.join_next().await;
-        }
-        // A connection that breaks off before it is accepted is nobody's any more.
-        if let Ok((stream, _)) = listener.accept().await {
-            connections.spawn(serve(stream, Arc::clone(&shared)));
-        }
-    }
-}
-
-async fn serve(stream: TcpStream, shared: Arc<Shared>) {
-    let service = service_fn(|request| {
-        let shared = Arc::clone(&shared);
-        async move { shared.answer(request).await }
-    });
-    // It ends with an error where berth gives up a request, or where the API server is not there.
-    drop(http1::Builder::new().serve_connection(TokioIo::new(stream), service).await);
-}
-
-impl Shared {
+impl Answers for Shared {
     async fn answer(&self, request: Request<Incoming>) -> anyhow::Result<Response<ProxyBody>> {
-        let (mut parts, body) = request.into_parts();
-        let body = body.collect().await?.to_bytes();
-        // The client knows where it sends to.
-        parts.headers.remove(header::HOST);
+        let (parts, body) = received(request).await?;
         let action = match asks_for(&parts, &body) {
             Some((pod, uid, node)) => self.ask(pod, uid, node),
             None => (String::new(), Action::Pass),
@@ -220,8 +157,7 @@ impl Shared {
         let request = Request::from_parts(parts, Body::from(body));
         match action {
             (_, Action::Answer(status, headers, text)) => {
-                let mut answer = Response::new(Full::from(text).map_err(never).boxed_unsync());
-                *answer.status_mut() = status;
+                let mut answer = text_answer(status, text);
                 *answer.headers_mut() = headers;
                 return Ok(answer);
             }
@@ -233,13 +169,12 @@ impl Shared {
             (pod, Action::Hold) => self.wait_for_release(&pod).await,
             (_, Action::Pass) => {}
         }
-        let mut answer = self.client.send(request).await?;
-        // How a body is cut into pieces is between two neighbours.
-        answer.headers_mut().remove(header::TRANSFER_ENCODING);
-        answer.headers_mut().remove(header::CONNECTION);
+        let answer = passed_on(self.client.send(request).await?);
         Ok(answer.map(|body| if is_watch { self.gated(body) } else { plain(body) }))
     }
+}
 
+impl Shared {
     /// Notes a Binding and asks the test what becomes of it.
     fn ask(&self, pod: String, uid: String, node: String) -> (String, Action) {
         let mut state = self.state();
@@ -284,18 +219,10 @@ fn asks_for(parts: &http::request::Parts, body: &[u8]) -> Option<(String, String
     Some((text(&metadata["name"]), text(&metadata["uid"]), text(&binding["target"]["name"])))
 }
 
-pub(super) fn plain(body: Body) -> ProxyBody {
+fn plain(body: Body) -> ProxyBody {
     body.map_err(boxed).boxed_unsync()
 }
 
-pub(super) fn boxed(error: kube::Error) -> BoxError {
+fn boxed(error: kube::Error) -> BoxError {
     Box::new(error)
-}
-
-pub(super) fn never(infallible: Infallible) -> BoxError {
-    match infallible {}
-}
-
-pub(super) fn status_code(code: u16) -> StatusCode {
-    StatusCode::from_u16(code).expect("a test answers with codes that exist")
 }

@@ -2,7 +2,8 @@
 //!
 //! Blanked are times and ages of less than ten minutes, UIDs, resourceVersions, loopback addresses of
 //! servers, addresses of pods, ids of containers, and the generated parts of names. Runs of spaces within
-//! a line count as two, as the width of a column follows from what is blanked.
+//! a line count as two, as the width of a column follows from what is blanked. The parts of a warning are
+//! in alphabetical order: `kubectl drain` takes them from a map. Upstream: drain PodDeleteList.Warnings.
 
 /// The characters of generated names. Upstream: apimachinery util/rand.
 const GENERATED: &str = "bcdfghjklmnpqrstvwxz2456789";
@@ -16,11 +17,22 @@ const ZONE: &str = " +0000";
 const LENGTH_BEFORE_ZONE: usize = 25;
 /// Ages in seconds end before this. Upstream: `duration.HumanDuration`.
 const SECONDS_END: u32 = 120;
+/// How a warning begins, and what stands between its parts.
+const WARNING: &str = "Warning: ";
+const BETWEEN_PARTS: &str = "; ";
 
 /// See the module.
 pub(crate) fn settled(text: &str) -> String {
-    let lines = text.lines().map(|line| with_two_spaces(&words(&without_time(line))));
-    lines.collect::<Vec<_>>().join("\n")
+    let settle = |line| with_sorted_parts(with_two_spaces(&words(&without_time(line))));
+    text.lines().map(settle).collect::<Vec<_>>().join("\n")
+}
+
+/// Sorts the parts of a warning; other lines stay as they are.
+fn with_sorted_parts(line: String) -> String {
+    let Some(warning) = line.strip_prefix(WARNING) else { return line };
+    let mut parts: Vec<&str> = warning.split(BETWEEN_PARTS).collect();
+    parts.sort_unstable();
+    WARNING.to_owned() + &parts.join(BETWEEN_PARTS)
 }
 
 fn without_time(line: &str) -> String {

@@ -6,11 +6,10 @@ use std::net::{Ipv4Addr, SocketAddr};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use tokio::io::{self, AsyncReadExt, AsyncWriteExt};
-use tokio::net::{TcpListener, TcpStream};
-use tokio::task::{JoinHandle, JoinSet};
+use tokio::net::TcpStream;
 
-/// Connections at once.
-const CONNECTIONS_MAX: usize = 128;
+use super::listening::Listening;
+
 /// Bytes of a request that is read.
 const REQUEST_BYTES_MAX: usize = 8 << 10;
 
@@ -23,53 +22,33 @@ pub(crate) enum Way {
 
 /// The running proxy. Dropping it ends it with all its connections.
 pub(crate) struct Tunnel {
-    address: SocketAddr,
+    listening: Listening,
     asked: Arc<Mutex<Vec<String>>>,
-    task: JoinHandle<()>,
 }
 
 impl Tunnel {
     /// Starts a proxy that leads to `port` of loopback.
     pub(crate) async fn start(way: Way, port: u16) -> Self {
-        let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await;
-        let listener = listener.expect("loopback has a free port");
-        let address = listener.local_addr().expect("a listener has an address");
-        let asked = Arc::default();
-        let task = tokio::spawn(accept(listener, way, port, Arc::clone(&asked)));
-        Self { address, asked, task }
+        let asked = Arc::<Mutex<_>>::default();
+        let noted = Arc::clone(&asked);
+        let listening = Listening::start(move |stream| {
+            let noted = Arc::clone(&noted);
+            async move {
+                // It breaks off where berth or the API server does.
+                let _ = serve(stream, way, port, &noted).await;
+            }
+        });
+        Self { listening: listening.await, asked }
     }
 
     /// Where it listens, as `host:port`.
     pub(crate) fn address(&self) -> SocketAddr {
-        self.address
+        self.listening.address()
     }
 
     /// What it was asked for, each with a line for the address and, if there was one, the proxy's password.
     pub(crate) fn asked(&self) -> Vec<String> {
         lock(&self.asked).clone()
-    }
-}
-
-impl Drop for Tunnel {
-    fn drop(&mut self) {
-        self.task.abort();
-    }
-}
-
-async fn accept(listener: TcpListener, way: Way, port: u16, asked: Arc<Mutex<Vec<String>>>) {
-    let mut connections = JoinSet::new();
-    loop {
-        while connections.try_join_next().is_some() {}
-        if connections.len() >= CONNECTIONS_MAX {
-            connections.join_next().await;
-        }
-        if let Ok((stream, _)) = listener.accept().await {
-            let asked = Arc::clone(&asked);
-            connections.spawn(async move {
-                // It breaks off where berth or the API server does.
-                let _ = serve(stream, way, port, &asked).await;
-            });
-        }
     }
 }
 

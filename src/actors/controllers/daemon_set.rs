@@ -15,12 +15,13 @@ use crate::wire;
 
 use super::super::node_fit::{matches_node_affinity, tolerates};
 use super::super::node_model::node_model;
+use super::super::phase::Phase;
 use super::cache::Cache;
 use super::kind::{Key, Kind};
 use super::plan::{
     Action, BURST, Plan, Say, claim, int, int_or_percent, is_deleting, name, namespace, pod_from,
 };
-use super::pod::{Phase, Pod};
+use super::pod::Pod;
 use super::revision::{self, HASH};
 
 /// Taints that every daemon pod tolerates.
@@ -135,7 +136,7 @@ fn delete(pod: &Pod, plan: &mut Plan) {
 ///
 /// Upstream: NodeShouldRunDaemonPod, v1.37.
 fn places(pod: &model::Pod, node: &model::Node) -> (bool, bool) {
-    let fits = matches_node_affinity(pod, node);
+    let fits = matches_node_affinity(&pod.node_selector, pod.node_affinity.as_ref(), node);
     let tolerated = |effects: &[Effect]| tolerates(&pod.tolerations, node, effects);
     let runs = fits && tolerated(&[Effect::NoExecute, Effect::NoSchedule]);
     (runs, fits && tolerated(&[Effect::NoExecute]))

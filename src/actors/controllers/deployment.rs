@@ -11,8 +11,10 @@ use serde_json::{Map, Value, json};
 
 use crate::units::Nanos;
 
-use super::super::clock::{self, seconds_text};
+use super::super::clock;
+use super::super::metadata::created;
 use super::cache::Cache;
+use super::conditions::Conditions;
 use super::kind::{Key, Kind};
 use super::plan::{
     Action, Plan, annotation, condition, controller_reference, int, is_deleting, name, namespace,
@@ -54,7 +56,7 @@ pub(super) fn reconcile(cache: &Cache, key: &Key, now: Nanos) -> Plan {
     let Some(object) = cache.get(Kind::Deployment, key) else { return plan };
     adopt(cache, object, &mut plan);
     let mut sets: Vec<_> = cache.owned_by(Kind::ReplicaSet, uid(object)).collect();
-    sets.sort_by_key(|set| (pod::created(&set.metadata), name(set).to_owned()));
+    sets.sort_by_key(|set| (created(&set.metadata), name(set).to_owned()));
     let template = &object.data["spec"]["template"];
     let new = sets.iter().position(|set| is_of(set, template)).map(|at| sets.remove(at));
     let rollout = Rollout { object, limits: Limits::of(&object.data["spec"]), new, old: sets };
@@ -345,10 +347,10 @@ impl Rollout<'_> {
         let terminating = self.all().filter_map(|set| set.data["status"][TERMINATING].as_i64());
         status.insert(TERMINATING.into(), terminating.reduce(|sum, more| sum + more).into());
         let known = &self.object.data["status"];
-        let mut conditions = Conditions::of(&known["conditions"], now);
+        let mut conditions = Conditions::of(&known["conditions"], "lastUpdateTime", now);
         self.availability(&mut conditions, available);
         self.progress(&mut conditions, known, &Value::Object(status.clone()), created, plan);
-        status.insert("conditions".into(), conditions.all);
+        status.insert("conditions".into(), conditions.value());
         plan.status(Kind::Deployment, self.object, status);
     }
 
@@ -423,43 +425,6 @@ impl Rollout<'_> {
             } else {
                 plan.again_at(due);
             }
-        }
-    }
-}
-
-/// The conditions of a status while they are being changed.
-struct Conditions {
-    all: Value,
-    now: Nanos,
-}
-
-impl Conditions {
-    fn of(known: &Value, now: Nanos) -> Self {
-        let all = if known.is_array() { known.clone() } else { json!([]) };
-        Self { all, now }
-    }
-
-    /// Sets one, unless it says that already.
-    fn set(&mut self, name: &str, status: &str, reason: &str, message: &str) {
-        let says = condition(&self.all, name)
-            .is_some_and(|known| known["status"] == status && known["reason"] == reason);
-        if !says {
-            self.touch(name, status, reason, message);
-        }
-    }
-
-    /// Sets one, and says that it was set now.
-    fn touch(&mut self, name: &str, status: &str, reason: &str, message: &str) {
-        let now = seconds_text(self.now);
-        let known = condition(&self.all, name).filter(|known| known["status"] == status);
-        let since = known.map_or_else(|| json!(now), |known| known["lastTransitionTime"].clone());
-        let condition = json!({
-            "type": name, "status": status, "reason": reason, "message": message,
-            "lastUpdateTime": now, "lastTransitionTime": since,
-        });
-        if let Some(all) = self.all.as_array_mut() {
-            all.retain(|known| known["type"] != name);
-            all.push(condition);
         }
     }
 }

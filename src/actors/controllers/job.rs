@@ -13,12 +13,14 @@ use serde_json::{Map, Value, json};
 use crate::units::Nanos;
 
 use super::super::clock::{self, seconds_text};
+use super::super::phase::Phase;
 use super::cache::Cache;
+use super::conditions::Conditions;
 use super::kind::{Key, Kind};
 use super::plan::{
     Action, BURST, Plan, Say, condition, count, int, is_deleting, name, namespace, number, pod_from,
 };
-use super::pod::{Phase, Pod};
+use super::pod::Pod;
 
 const INDEX: &str = "batch.kubernetes.io/job-completion-index";
 /// The pause after a pod failed; it doubles with each failure.
@@ -63,12 +65,12 @@ pub(super) fn reconcile(cache: &Cache, key: &Key, now: Nanos) -> Plan {
     }
     let job = Job::new(cache, object, now);
     let mut status = job.counts();
-    let mut conditions = Conditions::of(&job.known["conditions"], now);
+    let mut conditions = Conditions::of(&job.known["conditions"], "lastProbeTime", now);
     match job.end(&conditions) {
         Some(end) => job.finish(&end, &mut conditions, &mut status, &mut plan),
         None if job.spec["suspend"] == true => {
             job.delete_active(job.active.len(), &mut plan);
-            if conditions.set("Suspended", "True", "JobSuspended", "Job suspended") {
+            if conditions.turn("Suspended", "True", "JobSuspended", "Job suspended") {
                 plan.push(say(Say::normal("Suspended", "Job suspended")));
             }
             status.insert("startTime".into(), Value::Null);
@@ -155,7 +157,7 @@ impl<'a> Job<'a> {
 
     /// How it ends, if it does or is about to.
     fn end(&self, conditions: &Conditions) -> Option<End> {
-        let was = |name| conditions.is_true(name);
+        let was = |name| conditions.is(name, "True");
         let failed = |reason, message| Some(End { succeeded: false, reason, message });
         let limit = int(&self.spec["backoffLimit"], BACKOFF_LIMIT);
         let restarts: i64 = self.active.iter().map(|pod| pod.restarts).sum();
@@ -171,7 +173,7 @@ impl<'a> Job<'a> {
                 message: "Reached expected number of succeeded pods",
             });
         }
-        let known = condition(&conditions.all, "FailureTarget");
+        let known = conditions.get("FailureTarget");
         if known.is_some_and(|known| known["reason"] == "DeadlineExceeded") || self.is_overdue() {
             let message = "Job was active longer than specified deadline";
             return failed("DeadlineExceeded", message);
@@ -219,12 +221,12 @@ impl<'a> Job<'a> {
         if self.started().is_none() {
             status.insert("startTime".into(), json!(seconds_text(self.now)));
         }
-        conditions.set(target, "True", end.reason, end.message);
+        conditions.turn(target, "True", end.reason, end.message);
         self.delete_active(self.active.len(), plan);
         if !self.active.is_empty() || self.terminating > 0 {
             return;
         }
-        conditions.set(done, "True", end.reason, end.message);
+        conditions.turn(done, "True", end.reason, end.message);
         if end.succeeded {
             status.insert("completionTime".into(), json!(seconds_text(self.now)));
             plan.push(say(Say::normal("Completed", "Job completed")));
@@ -244,8 +246,8 @@ impl<'a> Job<'a> {
 
     /// Brings the number of pods to what it is to be.
     fn run(&self, conditions: &mut Conditions, status: &mut Map<String, Value>, plan: &mut Plan) {
-        let resumed = conditions.is_true("Suspended")
-            && conditions.set("Suspended", "False", "JobResumed", "Job resumed");
+        let resumed = conditions.is("Suspended", "True")
+            && conditions.turn("Suspended", "False", "JobResumed", "Job resumed");
         if resumed {
             plan.push(say(Say::normal("Resumed", "Job resumed")));
         }
@@ -328,45 +330,6 @@ fn add_index_variable(container: &mut Value) {
         Some(all) if all.iter().any(|known| known["name"] == NAME) => {}
         Some(all) => all.push(variable),
         None => container["env"] = json!([variable]),
-    }
-}
-
-/// The conditions of a status while they are being changed.
-struct Conditions {
-    all: Value,
-    now: Nanos,
-}
-
-impl Conditions {
-    fn of(known: &Value, now: Nanos) -> Self {
-        let all = if known.is_array() { known.clone() } else { json!([]) };
-        Self { all, now }
-    }
-
-    fn is_true(&self, name: &str) -> bool {
-        condition(&self.all, name).is_some_and(|condition| condition["status"] == "True")
-    }
-
-    /// Sets one. False where it says that already.
-    fn set(&mut self, name: &str, status: &str, reason: &str, message: &str) -> bool {
-        if condition(&self.all, name).is_some_and(|known| known["status"] == status) {
-            return false;
-        }
-        let now = seconds_text(self.now);
-        let condition = json!({
-            "type": name, "status": status, "reason": reason, "message": message,
-            "lastProbeTime": now, "lastTransitionTime": now,
-        });
-        if let Some(all) = self.all.as_array_mut() {
-            all.retain(|known| known["type"] != name);
-            all.push(condition);
-        }
-        true
-    }
-
-    /// As a status has them: none is a field that is not there.
-    fn value(self) -> Value {
-        if self.all == json!([]) { Value::Null } else { self.all }
     }
 }
 

@@ -7,6 +7,7 @@
 //! are tasks of their own.
 
 mod cache;
+mod conditions;
 mod daemon_set;
 mod deployment;
 mod discovery;

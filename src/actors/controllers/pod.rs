@@ -1,29 +1,18 @@
 //! [`Pod`]: what controllers read of a pod, in few bytes: there are many of them.
 
-use std::borrow::Cow;
-
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::OwnerReference;
-use kube::Resource;
 use kube::core::{NamespaceResourceScope, ObjectMeta};
 use serde::Deserialize;
 use serde_json::Value;
 
 use crate::model::Labels;
 use crate::units::Nanos;
+use crate::wire::core_kind;
 
 use super::super::clock;
+use super::super::metadata::{self, created};
+use super::super::phase::Phase;
 use super::kind::{Key, Kind};
-
-/// `status.phase`, in the order in which pods are given up.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
-pub(super) enum Phase {
-    #[default]
-    Pending,
-    Unknown,
-    Running,
-    Succeeded,
-    Failed,
-}
 
 /// The controller of an object.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -67,7 +56,7 @@ impl Pod {
     }
 
     pub(super) fn is_finished(&self) -> bool {
-        matches!(self.phase, Phase::Succeeded | Phase::Failed)
+        self.phase.is_finished()
     }
 
     pub(super) fn is_ready(&self) -> bool {
@@ -87,6 +76,7 @@ impl Pod {
 #[derive(Clone, Debug, Default, Deserialize)]
 #[serde(default, expecting = "an object")]
 pub(super) struct SeenPod {
+    #[serde(deserialize_with = "metadata::trimmed")]
     metadata: ObjectMeta,
     spec: Spec,
     status: Option<Status>,
@@ -147,34 +137,7 @@ struct Terminated {
     finished_at: Option<Box<str>>,
 }
 
-impl Resource for SeenPod {
-    type DynamicType = ();
-    type Scope = NamespaceResourceScope;
-
-    fn kind((): &()) -> Cow<'_, str> {
-        "Pod".into()
-    }
-
-    fn group((): &()) -> Cow<'_, str> {
-        "".into()
-    }
-
-    fn version((): &()) -> Cow<'_, str> {
-        "v1".into()
-    }
-
-    fn plural((): &()) -> Cow<'_, str> {
-        "pods".into()
-    }
-
-    fn meta(&self) -> &ObjectMeta {
-        &self.metadata
-    }
-
-    fn meta_mut(&mut self) -> &mut ObjectMeta {
-        &mut self.metadata
-    }
-}
+core_kind!(SeenPod, "Pod", "pods", NamespaceResourceScope);
 
 impl SeenPod {
     /// Keeps what matters.
@@ -201,13 +164,7 @@ impl SeenPod {
             labels: labels(&metadata),
             created: created(&metadata),
             deleting: metadata.deletion_timestamp.is_some(),
-            phase: match status.phase.as_deref() {
-                Some("Running") => Phase::Running,
-                Some("Succeeded") => Phase::Succeeded,
-                Some("Failed") => Phase::Failed,
-                Some("Unknown") => Phase::Unknown,
-                _ => Phase::Pending,
-            },
+            phase: Phase::read(status.phase.as_deref()),
             ready_since: ready.map(|condition| {
                 let at = condition.last_transition_time.as_deref().and_then(clock::parse);
                 at.unwrap_or_default()
@@ -249,11 +206,6 @@ pub(super) fn version(metadata: &ObjectMeta) -> u64 {
 pub(super) fn labels(metadata: &ObjectMeta) -> Labels {
     let all = metadata.labels.iter().flatten();
     all.map(|(key, value)| (key.as_str(), value.as_str())).collect()
-}
-
-pub(super) fn created(metadata: &ObjectMeta) -> Nanos {
-    let at = metadata.creation_timestamp.as_ref().map(|time| time.0.as_nanosecond());
-    at.and_then(|at| u64::try_from(at).ok()).map(Nanos).unwrap_or_default()
 }
 
 /// The controller that an object has.

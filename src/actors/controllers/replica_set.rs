@@ -9,12 +9,13 @@ use serde_json::{Map, json};
 
 use crate::units::{Map as HashMap, Nanos};
 
+use super::super::phase::Phase;
 use super::cache::Cache;
 use super::kind::{Key, Kind};
 use super::plan::{
     Action, BURST, Plan, claim, count, int, is_deleting, name, namespace, number, pod_from,
 };
-use super::pod::{Phase, Pod};
+use super::pod::Pod;
 
 /// What is to be done about one of them.
 pub(super) fn reconcile(cache: &Cache, kind: Kind, key: &Key, now: Nanos) -> Plan {

@@ -8,10 +8,11 @@ use serde_json::{Map, Value, json};
 
 use crate::units::Nanos;
 
+use super::super::phase::Phase;
 use super::cache::Cache;
 use super::kind::{Key, Kind};
 use super::plan::{Action, Plan, claim, int, is_deleting, name, namespace, number, pod_from};
-use super::pod::{Phase, Pod};
+use super::pod::Pod;
 use super::revision::{self, HASH, Revision};
 
 const POD_NAME: &str = "statefulset.kubernetes.io/pod-name";

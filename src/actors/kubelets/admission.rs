@@ -4,7 +4,7 @@
 //! Upstream: kubelet lifecycle.predicateAdmitHandler, v1.37. Differs from upstream: a critical pod evicts
 //! nobody, and features of nodes (OS, supplemental groups) are not looked at.
 
-use crate::model::{Effect, HostPort, Node, Pod};
+use crate::model::{Effect, HostPort, Labels, Node, NodeAffinity, Pod, Toleration};
 use crate::units::{Resources, is_extended_resource};
 
 use super::super::node_fit::{matches_node_affinity, tolerates};
@@ -14,6 +14,15 @@ use super::super::node_fit::{matches_node_affinity, tolerates};
 pub(super) struct Charge {
     amounts: Resources,
     ports: Box<[HostPort]>,
+}
+
+/// What of a pod its node judges.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Needs {
+    pub(super) charge: Charge,
+    selector: Labels,
+    affinity: Option<Box<NodeAffinity>>,
+    tolerations: Box<[Toleration]>,
 }
 
 /// What the admitted pods of a node take.
@@ -42,9 +51,14 @@ impl Refusal {
     }
 }
 
-impl Charge {
-    pub(super) fn new(pod: &Pod) -> Self {
-        Self { amounts: pod.requests.request.clone(), ports: pod.host_ports.as_slice().into() }
+impl Needs {
+    pub(super) fn new(pod: Pod) -> Self {
+        Self {
+            charge: Charge { amounts: pod.requests.request, ports: pod.host_ports.into() },
+            selector: pod.node_selector,
+            affinity: pod.node_affinity.map(Box::new),
+            tolerations: pod.tolerations.into(),
+        }
     }
 }
 
@@ -84,15 +98,15 @@ impl Account {
         }
     }
 
-    /// Whether `node`, with these pods on it, takes `pod`; the first reason why not.
-    pub(super) fn admit(&self, node: &Node, pod: &Pod) -> Result<(), Refusal> {
-        self.fits(node, &pod.requests.request)?;
-        if !matches_node_affinity(pod, node) {
+    /// Whether `node`, with these pods on it, takes another one; the first reason why not.
+    pub(super) fn admit(&self, node: &Node, pod: &Needs) -> Result<(), Refusal> {
+        self.fits(node, &pod.charge.amounts)?;
+        if !matches_node_affinity(&pod.selector, pod.affinity.as_deref(), node) {
             let text = "node(s) didn't match Pod's node affinity/selector";
             return Err(Refusal::predicate("NodeAffinity", text));
         }
         let taken = |port: &HostPort| self.ports.iter().any(|used| used.conflicts_with(port));
-        if pod.host_ports.iter().any(taken) {
+        if pod.charge.ports.iter().any(taken) {
             let text = "node(s) didn't have free ports for the requested pod ports";
             return Err(Refusal::predicate("NodePorts", text));
         }
@@ -149,7 +163,7 @@ fn insufficient(name: &str, requested: i64, used: i64, capacity: i64) -> Refusal
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::model::{Labels, PodRequests, Taint};
+    use crate::model::{PodRequests, Taint};
 
     fn pod(milli_cpu: i64) -> Pod {
         let request = Resources { milli_cpu, ..Resources::default() };
@@ -163,24 +177,32 @@ mod tests {
         Node { name: "n".into(), allocatable, allocatable_pods: 3, ..Node::default() }
     }
 
+    fn admit(account: &Account, pod: &Pod) -> Result<(), Refusal> {
+        account.admit(&node(), &Needs::new(pod.clone()))
+    }
+
+    fn charge(pod: &Pod) -> Charge {
+        Needs::new(pod.clone()).charge
+    }
+
     fn refused(account: &Account, pod: &Pod) -> (String, String) {
-        let refusal = account.admit(&node(), pod).unwrap_err();
+        let refusal = admit(account, pod).unwrap_err();
         (refusal.reason, refusal.message)
     }
 
     #[test]
     fn overcommitment_is_refused_in_the_kubelets_words() {
         let mut account = Account::default();
-        assert_eq!(account.admit(&node(), &pod(1500)), Ok(()));
-        let charge = Charge::new(&pod(1500));
-        account.add(&charge);
+        assert_eq!(admit(&account, &pod(1500)), Ok(()));
+        let taken = charge(&pod(1500));
+        account.add(&taken);
         let want =
             "Node didn't have enough resource: cpu, requested: 2000, used: 1500, capacity: 2000";
         assert_eq!(refused(&account, &pod(2000)), ("OutOfcpu".to_owned(), want.to_owned()));
-        account.remove(&charge);
-        assert_eq!(account.admit(&node(), &pod(2000)), Ok(()));
+        account.remove(&taken);
+        assert_eq!(admit(&account, &pod(2000)), Ok(()));
         for _ in 0..3 {
-            account.add(&Charge::new(&pod(0)));
+            account.add(&charge(&pod(0)));
         }
         assert_eq!(refused(&account, &pod(0)).0, "OutOfpods");
     }
@@ -190,12 +212,12 @@ mod tests {
         let mut gpu = pod(0);
         gpu.requests.request.scalars = vec![("example.com/gpu".into(), 1)];
         let mut account = Account::default();
-        assert_eq!(account.admit(&node(), &gpu), Ok(()));
-        account.add(&Charge::new(&gpu));
+        assert_eq!(admit(&account, &gpu), Ok(()));
+        account.add(&charge(&gpu));
         assert_eq!(refused(&account, &gpu).0, "OutOfexample.com/gpu");
         let mut unknown = pod(0);
         unknown.requests.request.scalars = vec![("example.com/fpga".into(), 9)];
-        assert_eq!(account.admit(&node(), &unknown), Ok(()));
+        assert_eq!(admit(&account, &unknown), Ok(()));
     }
 
     #[test]
@@ -206,15 +228,15 @@ mod tests {
         let port = HostPort { protocol: "TCP".into(), ip: "0.0.0.0".into(), port: 80 };
         let mut serving = pod(0);
         serving.host_ports = vec![port];
-        assert_eq!(account.admit(&node(), &serving), Ok(()));
-        let charge = Charge::new(&serving);
-        account.add(&charge);
+        assert_eq!(admit(&account, &serving), Ok(()));
+        let taken = charge(&serving);
+        account.add(&taken);
         assert_eq!(refused(&account, &serving).0, "NodePorts");
-        account.remove(&charge);
-        assert_eq!(account.admit(&node(), &serving), Ok(()));
+        account.remove(&taken);
+        assert_eq!(admit(&account, &serving), Ok(()));
         let taint = Taint { key: "k".into(), value: "".into(), effect: Effect::NoExecute };
         let tainted = Node { taints: vec![taint], ..node() };
-        let refusal = account.admit(&tainted, &pod(0)).unwrap_err();
+        let refusal = account.admit(&tainted, &Needs::new(pod(0))).unwrap_err();
         assert_eq!(refusal.reason, "TaintToleration");
     }
 }

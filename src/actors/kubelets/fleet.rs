@@ -1,7 +1,7 @@
 //! [`Fleet`]: all pretend kubelets as one state machine. Observations and the time go in, requests come
-//! out; it does no IO.
+//! out, as many as can be sent; it does no IO.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
 
 use kube::core::DynamicObject;
@@ -12,12 +12,13 @@ use crate::model::PodKey;
 use crate::units::{Map, Nanos, Set, hash_bytes};
 
 use super::super::clock::{self, nanos, seconds_text};
+use super::super::phase::Phase;
 use super::super::timers::Timers;
 use super::super::write::Write;
 use super::KubeletOptions;
 use super::admission::{Charge, Refusal};
 use super::node::Node;
-use super::pod::{Plan, SeenPod};
+use super::pod::{BoundPod, Plan};
 use super::status::{self, Place, Run};
 
 /// Names of nodes remembered because pods were bound to them before they were seen. Beyond it, pods on
@@ -44,7 +45,8 @@ pub(super) struct Fleet {
     pods: Map<PodKey, Pod>,
     strays: Set<Box<str>>,
     timers: Timers<Due>,
-    acts: Vec<Act>,
+    /// What is to be done before what is due: a few acts, and lists of pods of late nodes.
+    acts: VecDeque<Act>,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -67,6 +69,8 @@ struct Pod {
     due: Nanos,
     /// Needed until it runs, and of those whose containers end by themselves until they have.
     plan: Option<Box<Plan>>,
+    /// Why it was refused, until that is written; with its generation.
+    refused: Option<Box<(Refusal, i64)>>,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -86,16 +90,23 @@ impl Fleet {
             pods: Map::default(),
             strays: Set::default(),
             timers: Timers::default(),
-            acts: Vec::new(),
+            acts: VecDeque::new(),
         }
     }
 
-    /// What is to be done since the last call.
-    pub(super) fn take_acts(&mut self) -> Vec<Act> {
-        std::mem::take(&mut self.acts)
+    /// What is to be done at `now`, at most `room` acts, in the order of their time. The rest stays due,
+    /// and is made when there is room for it.
+    pub(super) fn take_acts(&mut self, now: Nanos, room: usize) -> Vec<Act> {
+        while self.acts.len() < room
+            && let Some(due) = self.timers.pop_due(now)
+        {
+            self.is_due(due, now);
+        }
+        let taken = room.min(self.acts.len());
+        self.acts.drain(..taken).collect()
     }
 
-    /// When [`Fleet::tick`] has something to do.
+    /// When [`Fleet::take_acts`] has something to do.
     pub(super) fn next_due(&self) -> Option<Nanos> {
         self.timers.next()
     }
@@ -112,9 +123,7 @@ impl Fleet {
         let every = self.options.status_every;
         let Some(node) = self.nodes.get_mut(name) else { return };
         let due_before = node.status_due;
-        if node.observe(object, every, now) {
-            self.acts.push(Act::Write(node.status_patch(every, now)));
-        }
+        node.observe(object, every, now);
         let (name, due) = (Arc::clone(&node.name), node.status_due);
         if due != due_before {
             self.timers.set(due, Due::Status(Arc::clone(&name)));
@@ -126,7 +135,7 @@ impl Fleet {
             let at = now + Nanos(hash_bytes(1, name.as_bytes()) % soon);
             self.timers.set(at, Due::Lease(Arc::clone(&name)));
             if self.strays.remove(&*name) {
-                self.acts.push(Act::ListPods(name));
+                self.acts.push_back(Act::ListPods(name));
             }
         }
     }
@@ -145,62 +154,64 @@ impl Fleet {
     pub(super) fn lease_missing(&mut self, name: &str, now: Nanos) {
         let every = self.options.lease_every(self.nodes.len());
         if let Some(node) = self.nodes.get(name) {
-            self.acts.push(Act::Write(node.lease(every, now)));
+            self.acts.push_back(Act::Write(node.lease(every, now)));
         }
     }
 
     /// The pods of a complete list: those that are gone are forgotten, and of the others those that run
     /// already keep their place before new ones are admitted, the oldest first.
-    pub(super) fn all_pods(&mut self, mut pods: Vec<SeenPod>, now: Nanos) {
-        let listed: Set<PodKey> = pods.iter().map(SeenPod::key).collect();
-        let gone: Vec<_> = self.pods.keys().filter(|key| !listed.contains(*key)).cloned().collect();
+    pub(super) fn all_pods(&mut self, mut pods: Vec<BoundPod>, now: Nanos) {
+        let listed: Set<&PodKey> = pods.iter().map(|pod| &pod.key).collect();
+        let gone: Vec<_> = self.pods.keys().filter(|key| !listed.contains(key)).cloned().collect();
         for key in gone {
             self.pod_gone(&key);
         }
-        pods.sort_by_key(|pod| {
-            let created = pod.metadata.creation_timestamp.as_ref().map(|time| time.0);
-            (!is_started(pod), created, pod.key())
+        pods.sort_by(|a, b| {
+            let order = |pod: &BoundPod| (!pod.is_started(), pod.created);
+            order(a).cmp(&order(b)).then_with(|| a.key.cmp(&b.key))
         });
-        for pod in &pods {
+        for pod in pods {
             self.pod_seen(pod, now);
         }
     }
 
     /// A pod is bound, or has changed.
-    pub(super) fn pod_seen(&mut self, seen: &SeenPod, now: Nanos) {
-        let key = seen.key();
-        if self.pods.get(&key).is_some_and(|known| *known.uid != *seen.uid()) {
+    pub(super) fn pod_seen(&mut self, seen: BoundPod, now: Nanos) {
+        let key = seen.key.clone();
+        if self.pods.get(&key).is_some_and(|known| known.uid != seen.uid) {
             self.pod_gone(&key);
         }
-        let Some(name) = self.nodes.get(seen.node_name()).map(|node| Arc::clone(&node.name)) else {
+        let Some(node) = self.nodes.get(&*seen.node).map(|node| Arc::clone(&node.name)) else {
             if self.strays.len() < STRAYS_MAX {
-                self.strays.insert(seen.node_name().into());
+                self.strays.insert(seen.node);
             }
             return;
         };
+        let is_finished = seen.phase.is_finished();
+        let (grace, has_finalizers) = (seen.grace, seen.has_finalizers);
         if !self.pods.contains_key(&key) {
             let pod = Pod {
-                uid: seen.uid().into(),
-                node: name,
+                uid: seen.uid.clone(),
+                node,
                 charge: None,
                 address: 0,
                 stage: Stage::Ended,
                 due: Nanos(u64::MAX),
                 plan: None,
+                refused: None,
             };
             self.pods.insert(key.clone(), pod);
-            match seen.phase() {
-                "Succeeded" | "Failed" => {}
-                _ if is_started(seen) => self.resume(&key, seen, now),
-                _ if seen.grace().is_some() => {}
-                _ => self.admit(&key, seen, now),
+            if !is_finished && seen.is_started() {
+                self.resume(&key, seen, now);
+            } else if !is_finished && grace.is_none() {
+                self.admit(&key, seen, now);
             }
         }
-        if matches!(seen.phase(), "Succeeded" | "Failed") {
+        if is_finished {
             self.release(&key);
         }
-        if let Some(grace) = seen.grace() {
-            self.stop(&key, seen, nanos(grace.min(self.options.stop_after)), now);
+        if let Some(grace) = grace {
+            self.stop(&key, has_finalizers, nanos(grace.min(self.options.stop_after)), now);
         }
     }
 
@@ -210,19 +221,16 @@ impl Fleet {
         self.pods.remove(key);
     }
 
-    /// Does what is due.
-    pub(super) fn tick(&mut self, now: Nanos) {
-        while let Some(due) = self.timers.pop_due(now) {
-            match due {
-                Due::Pod(key) => self.pod_due(&key, now),
-                Due::Lease(name) => self.renew(name, now),
-                Due::Status(name) => {
-                    let every = self.options.status_every;
-                    let Some(node) = self.nodes.get_mut(&name) else { continue };
-                    if node.status_due <= now {
-                        self.acts.push(Act::Write(node.status_patch(every, now)));
-                        self.timers.set(node.status_due, Due::Status(name));
-                    }
+    fn is_due(&mut self, due: Due, now: Nanos) {
+        match due {
+            Due::Pod(key) => self.pod_due(&key, now),
+            Due::Lease(name) => self.renew(name, now),
+            Due::Status(name) => {
+                let every = self.options.status_every;
+                let Some(node) = self.nodes.get_mut(&name) else { return };
+                if node.status_due <= now {
+                    self.acts.push_back(Act::Write(node.status_patch(every, now)));
+                    self.timers.set(node.status_due, Due::Status(name));
                 }
             }
         }
@@ -231,85 +239,75 @@ impl Fleet {
     fn renew(&mut self, name: Arc<str>, now: Nanos) {
         let every = nanos(self.options.lease_every(self.nodes.len()));
         let Some(node) = self.nodes.get(&name) else { return };
-        self.acts.push(Act::Renew(Arc::clone(&name), node.renewal(now)));
+        self.acts.push_back(Act::Renew(Arc::clone(&name), node.renewal(now)));
         self.timers.set(now + every, Due::Lease(name));
     }
 
-    fn admit(&mut self, key: &PodKey, seen: &SeenPod, now: Nanos) {
-        let (Some(pod), Some(node)) =
-            (self.pods.get_mut(key), self.nodes.get_mut(seen.node_name()))
+    fn admit(&mut self, key: &PodKey, seen: BoundPod, now: Nanos) {
+        let (Some(pod), Some(node)) = (self.pods.get_mut(key), self.nodes.get_mut(&*seen.node))
         else {
             return;
         };
-        let admitted = seen.to_model().map_err(Refusal::unexpected).and_then(|wanted| {
+        let admitted = seen.needs.map_err(Refusal::unexpected).and_then(|needs| {
             let Some(offer) = &node.model else {
                 return Err(Refusal::unexpected("The node cannot be read."));
             };
-            node.account.admit(offer, &wanted).map(|()| Charge::new(&wanted))
+            node.account.admit(offer, &needs).map(|()| needs.charge)
         });
         match admitted {
             Ok(charge) => {
                 node.account.add(&charge);
                 pod.charge = Some(charge);
                 pod.address = node.take_address();
-                pod.plan = Some(Box::new(Plan::new(seen)));
+                pod.plan = Some(seen.plan);
                 pod.stage = Stage::Starting;
                 pod.due = now + nanos(self.options.start_after);
                 self.timers.set(pod.due, Due::Pod(key.clone()));
             }
             Err(refusal) => {
                 debug!("{key} is refused: {}: {}", refusal.reason, refusal.message);
-                let generation = seen.metadata.generation.unwrap_or_default();
-                let patch = status::refused(&pod.uid, generation, &refusal, now);
-                self.acts.push(Act::Write(Write::strategic(status_path(key), patch)));
-                let event = refusal_event(key, &pod.uid, &pod.node, &refusal, now);
-                self.acts.push(Act::Write(event));
+                pod.refused = Some(Box::new((refusal, seen.plan.generation)));
+                self.timers.set(now, Due::Pod(key.clone()));
             }
         }
     }
 
     /// A pod that was started before it was seen: it keeps its place, whatever the node's state.
-    fn resume(&mut self, key: &PodKey, seen: &SeenPod, now: Nanos) {
-        let (Some(pod), Some(node)) =
-            (self.pods.get_mut(key), self.nodes.get_mut(seen.node_name()))
+    fn resume(&mut self, key: &PodKey, seen: BoundPod, now: Nanos) {
+        let (Some(pod), Some(node)) = (self.pods.get_mut(key), self.nodes.get_mut(&*seen.node))
         else {
             return;
         };
-        if let Ok(model) = seen.to_model() {
-            let charge = Charge::new(&model);
-            node.account.add(&charge);
-            pod.charge = Some(charge);
+        if let Ok(needs) = seen.needs {
+            node.account.add(&needs.charge);
+            pod.charge = Some(needs.charge);
         }
-        let status = seen.status.as_ref();
-        let text = |of: Option<&String>| of.cloned().unwrap_or_default();
-        pod.address = node.keep_address(&text(status.and_then(|status| status.pod_ip.as_ref())));
-        let started = clock::parse(&text(status.and_then(|status| status.start_time.as_ref())));
-        let started = started.unwrap_or(now);
-        let plan = Plan::new(seen);
-        if seen.phase() != "Running" {
+        pod.address = seen.ip.map_or(0, |ip| node.keep_address(ip));
+        let started = seen.started.unwrap_or(now);
+        if seen.phase != Phase::Running {
             pod.stage = Stage::Starting;
             pod.due = now + nanos(self.options.start_after);
             if pod.address == 0 {
                 pod.address = node.take_address();
             }
-            pod.plan = Some(Box::new(plan));
+            pod.plan = Some(seen.plan);
             self.timers.set(pod.due, Due::Pod(key.clone()));
             return;
         }
         pod.stage = Stage::Running(Run { restarts: 0, started });
-        if let Some((after, _)) = plan.exit {
+        if let Some((after, _)) = seen.plan.exit {
             pod.due = started + nanos(after);
-            pod.plan = Some(Box::new(plan));
+            pod.plan = Some(seen.plan);
             self.timers.set(pod.due, Due::Pod(key.clone()));
         }
     }
 
-    fn stop(&mut self, key: &PodKey, seen: &SeenPod, after: Nanos, now: Nanos) {
+    fn stop(&mut self, key: &PodKey, has_finalizers: bool, after: Nanos, now: Nanos) {
         let Some(pod) = self.pods.get_mut(key) else { return };
         if matches!(pod.stage, Stage::Stopping { .. }) {
             return;
         }
-        pod.stage = Stage::Stopping { has_finalizers: seen.has_finalizers() };
+        pod.stage = Stage::Stopping { has_finalizers };
         pod.plan = None;
         pod.due = now + after;
         self.timers.set(pod.due, Due::Pod(key.clone()));
@@ -317,6 +315,12 @@ impl Fleet {
 
     fn pod_due(&mut self, key: &PodKey, now: Nanos) {
         let Some(pod) = self.pods.get_mut(key) else { return };
+        if let Some((refusal, generation)) = pod.refused.take().map(|refused| *refused) {
+            let patch = status::refused(&pod.uid, generation, &refusal, now);
+            self.acts.push_back(Act::Write(Write::strategic(status_path(key), patch)));
+            let event = refusal_event(key, &pod.uid, &pod.node, &refusal, now);
+            self.acts.push_back(Act::Write(event));
+        }
         if now < pod.due {
             return;
         }
@@ -329,10 +333,10 @@ impl Fleet {
                 let patch = status::stopped(&pod.uid);
                 let delete = json!({"gracePeriodSeconds": 0, "preconditions": {"uid": pod.uid}});
                 if has_finalizers && pod.charge.is_some() {
-                    self.acts.push(Act::Write(Write::strategic(status_path(key), patch)));
+                    self.acts.push_back(Act::Write(Write::strategic(status_path(key), patch)));
                 }
                 self.release(key);
-                self.acts.push(Act::Write(Write::delete(path(key), delete)));
+                self.acts.push_back(Act::Write(Write::delete(path(key), delete)));
             }
             Stage::Ended => {}
         }
@@ -345,7 +349,7 @@ impl Fleet {
         let ip = node.pod_ip(pod.address);
         let place = Place { uid: &pod.uid, host_ip: &node.host_ip, pod_ip: &ip };
         let patch = status::running(plan, place, run, before);
-        self.acts.push(Act::Write(Write::strategic(status_path(key), patch)));
+        self.acts.push_back(Act::Write(Write::strategic(status_path(key), patch)));
         pod.stage = Stage::Running(run);
         match plan.exit {
             Some((after, _)) => {
@@ -368,7 +372,7 @@ impl Fleet {
         }
         let place = Place { uid: &pod.uid, host_ip: &node.host_ip, pod_ip: "" };
         let patch = status::ended(plan, place, run, now, code);
-        self.acts.push(Act::Write(Write::strategic(status_path(key), patch)));
+        self.acts.push_back(Act::Write(Write::strategic(status_path(key), patch)));
         self.release(key);
     }
 
@@ -388,12 +392,6 @@ impl Fleet {
             pod.stage = Stage::Ended;
         }
     }
-}
-
-/// Whether its kubelet has taken it already.
-fn is_started(pod: &SeenPod) -> bool {
-    let has_start = pod.status.as_ref().is_some_and(|status| status.start_time.is_some());
-    pod.phase() == "Running" || (has_start && pod.phase() != "Failed")
 }
 
 fn path(key: &PodKey) -> String {

@@ -1,5 +1,6 @@
 //! A node as its kubelet sees it: what it offers, whose addresses are taken, what is written about it.
 
+use std::net::Ipv4Addr;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -54,12 +55,12 @@ impl Node {
             index,
             taken,
             patched: None,
-            status_due: Nanos::default(),
+            status_due: Nanos(u64::MAX),
         }
     }
 
-    /// Takes over what the watch shows; says whether its status has to be written now.
-    pub(super) fn observe(&mut self, object: &DynamicObject, every: Duration, now: Nanos) -> bool {
+    /// Takes over what the watch shows, and when its status has to be written after that.
+    pub(super) fn observe(&mut self, object: &DynamicObject, every: Duration, now: Nanos) {
         self.uid = object.metadata.uid.as_deref().unwrap_or_default().into();
         self.model = node_model(object);
         let status = &object.data["status"];
@@ -73,19 +74,15 @@ impl Node {
         let complete = address(status).is_some()
             && status["nodeInfo"]["kubeletVersion"].as_str().is_some_and(|v| !v.is_empty())
             && condition(status, "MemoryPressure").is_some();
-        let just_patched =
-            self.patched.is_some_and(|patched| now.since(patched) < PATCH_AGAIN_AFTER);
-        match heartbeat {
-            Some(at) if complete => {
-                self.status_due = at + nanos(every);
-                self.status_due <= now && !just_patched
+        let next = heartbeat.filter(|_| complete).map(|at| at + nanos(every));
+        self.status_due = match next {
+            Some(due) if due > now => due,
+            // Now, or since it is known to be so, but not at once after the last time.
+            _ => {
+                let earliest = self.patched.map_or(Nanos::default(), |at| at + PATCH_AGAIN_AFTER);
+                self.status_due.min(now).max(earliest)
             }
-            _ if just_patched => {
-                self.status_due = now + PATCH_AGAIN_AFTER;
-                false
-            }
-            _ => true,
-        }
+        };
     }
 
     /// The patch of its status.
@@ -171,8 +168,7 @@ impl Node {
     }
 
     /// Takes the address that a pod has already, where it is one of this node's.
-    pub(super) fn keep_address(&mut self, text: &str) -> u16 {
-        let Ok(address) = text.parse::<std::net::Ipv4Addr>() else { return 0 };
+    pub(super) fn keep_address(&mut self, address: Ipv4Addr) -> u16 {
         let bits = address.to_bits();
         if bits & !(ADDRESSES - 1) != self.range() {
             return 0;
@@ -192,7 +188,7 @@ impl Node {
 
     /// An address of a pod, as text.
     pub(super) fn pod_ip(&self, number: u16) -> String {
-        std::net::Ipv4Addr::from_bits(self.range() | u32::from(number)).to_string()
+        Ipv4Addr::from_bits(self.range() | u32::from(number)).to_string()
     }
 
     fn range(&self) -> u32 {
@@ -202,7 +198,7 @@ impl Node {
     /// 172.16.0.1 and so on, for a node that has no address.
     fn own_address(&self) -> String {
         let first = u32::from_be_bytes([172, 16, 0, 1]);
-        std::net::Ipv4Addr::from_bits(first + self.index % (1 << 20)).to_string()
+        Ipv4Addr::from_bits(first + self.index % (1 << 20)).to_string()
     }
 }
 

@@ -205,8 +205,8 @@ mod tests {
             sidecar,
         };
         Plan {
-            containers: vec![container("main", false)],
-            init_containers: vec![container("setup", false), container("proxy", true)],
+            containers: [container("main", false)].into(),
+            init_containers: [container("setup", false), container("proxy", true)].into(),
             generation: 3,
             ..Plan::default()
         }

@@ -1,6 +1,5 @@
 //! The task that runs the [`Fleet`]: two watches, a timer, and a bounded number of requests under way.
 
-use std::collections::VecDeque;
 use std::future::Future;
 use std::pin::pin;
 use std::sync::Arc;
@@ -23,7 +22,7 @@ use super::super::watch::follow;
 use super::super::write::{Failure, Write};
 use super::KubeletOptions;
 use super::fleet::{Act, Fleet};
-use super::pod::SeenPod;
+use super::pod::{BoundPod, SeenPod};
 
 /// How often a request is sent whose outcome is unknown, and the first pause; it doubles.
 const ATTEMPTS_MAX: u32 = 6;
@@ -61,18 +60,18 @@ async fn work(client: Client, options: KubeletOptions) {
         follow("pods".to_owned(), Api::<SeenPod>::all(pods_client), bound)
     });
     let mut pods = pin!(stream::once(pods).flatten());
-    let mut task = Task { client, clock, fleet: Fleet::new(options), waiting: VecDeque::new() };
+    let mut task = Task { client, clock, fleet: Fleet::new(options) };
     let mut node_list: Option<Set<Box<str>>> = None;
-    let mut pod_list: Option<Vec<SeenPod>> = None;
+    let mut pod_list: Option<Vec<BoundPod>> = None;
     let mut under_way: FuturesUnordered<BoxFuture<'static, Outcome>> = FuturesUnordered::new();
     loop {
-        task.waiting.extend(task.fleet.take_acts());
-        while under_way.len() < writes_max
-            && let Some(act) = task.waiting.pop_front()
-        {
+        // What is due waits in the fleet, in few bytes, until it can be sent.
+        let room = writes_max.saturating_sub(under_way.len());
+        for act in task.fleet.take_acts(clock.now(), room) {
             under_way.push(carry_out(task.client.clone(), act).boxed());
         }
-        let next = task.fleet.next_due().map(|at| clock.instant(at));
+        let next = task.fleet.next_due().filter(|_| under_way.len() < writes_max);
+        let next = next.map(|at| clock.instant(at));
         tokio::select! {
             Some(event) = nodes.next() => {
                 let complete = matches!(event, watcher::Event::InitDone);
@@ -84,9 +83,7 @@ async fn work(client: Client, options: KubeletOptions) {
             }
             Some(event) = pods.next() => task.pod_event(event, &mut pod_list),
             Some(outcome) = under_way.next() => task.outcome(outcome),
-            () = sleep_until(next.unwrap_or_else(tokio::time::Instant::now)), if next.is_some() => {
-                task.fleet.tick(clock.now());
-            }
+            () = sleep_until(next.unwrap_or_else(tokio::time::Instant::now)), if next.is_some() => {}
         }
     }
 }
@@ -108,15 +105,13 @@ struct Task {
     client: Client,
     clock: Clock,
     fleet: Fleet,
-    /// At most a few requests a pod.
-    waiting: VecDeque<Act>,
 }
 
 /// What came of an [`Act`].
 enum Outcome {
     Done,
     LeaseMissing(Arc<str>),
-    Pods(Vec<SeenPod>),
+    Pods(Vec<BoundPod>),
 }
 
 impl Task {
@@ -140,16 +135,16 @@ impl Task {
         }
     }
 
-    fn pod_event(&mut self, event: watcher::Event<SeenPod>, list: &mut Option<Vec<SeenPod>>) {
+    fn pod_event(&mut self, event: watcher::Event<SeenPod>, list: &mut Option<Vec<BoundPod>>) {
         let now = self.clock.now();
         match event {
             watcher::Event::Init => *list = None,
-            watcher::Event::InitApply(pod) => list.get_or_insert_default().push(pod),
+            watcher::Event::InitApply(pod) => list.get_or_insert_default().push(pod.trim()),
             watcher::Event::InitDone => {
                 self.fleet.all_pods(list.take().unwrap_or_default(), now);
             }
-            watcher::Event::Apply(pod) => self.fleet.pod_seen(&pod, now),
-            watcher::Event::Delete(pod) => self.fleet.pod_gone(&pod.key()),
+            watcher::Event::Apply(pod) => self.fleet.pod_seen(pod.trim(), now),
+            watcher::Event::Delete(pod) => self.fleet.pod_gone(&pod.trim().key),
         }
     }
 
@@ -159,7 +154,7 @@ impl Task {
             Outcome::Done => {}
             Outcome::LeaseMissing(node) => self.fleet.lease_missing(&node, now),
             Outcome::Pods(pods) => {
-                for pod in &pods {
+                for pod in pods {
                     self.fleet.pod_seen(pod, now);
                 }
             }
@@ -192,7 +187,7 @@ async fn carry_out(client: Client, act: Act) -> Outcome {
         Act::ListPods(node) => {
             let params = ListParams::default().fields(&format!("spec.nodeName={node}"));
             match Api::<SeenPod>::all(client).list(&params).await {
-                Ok(pods) => Outcome::Pods(pods.items),
+                Ok(pods) => Outcome::Pods(pods.items.into_iter().map(SeenPod::trim).collect()),
                 Err(error) => {
                     warn!("the pods of {node} cannot be listed: {error}");
                     Outcome::Done

@@ -1,5 +1,6 @@
 //! The query of a request: [`Params`]. Upstream: ListOptions, CreateOptions, PatchOptions, DeleteOptions.
 
+use std::collections::BTreeSet;
 use std::time::Duration;
 
 use axum::extract::Query;
@@ -18,6 +19,9 @@ pub enum FieldValidation {
     /// The request is refused.
     Strict,
 }
+
+/// The kind of the parameters of requests that only read.
+const LIST: &str = "ListOptions";
 
 /// See the module.
 #[derive(Clone, Debug, Default)]
@@ -68,8 +72,17 @@ impl Params {
         }
         let Query(pairs) = Query::<Vec<(String, String)>>::try_from_uri(uri)
             .map_err(|error| Failure::bad_request(error.to_string()))?;
+        let options = options_of(method);
+        let of_dry_run = pairs.iter().filter(|(key, _)| key == "dryRun");
+        let values: Vec<_> = of_dry_run.map(|(_, value)| value.as_str()).collect();
+        // Reading is never dry.
+        params.dry_run = options != LIST && dry_run(options, &values)?;
+        let mut seen = BTreeSet::new();
         for (key, value) in pairs {
-            params.take(options_of(method), &key, value)?;
+            // Of a parameter that is given twice upstream takes the first.
+            if seen.insert(key.clone()) {
+                params.take(options, &key, value)?;
+            }
         }
         Ok(params)
     }
@@ -89,7 +102,6 @@ impl Params {
             "resourceVersionMatch" => self.resource_version_match = value,
             "allowWatchBookmarks" => self.bookmarks = truth(&value),
             "sendInitialEvents" => self.send_initial_events = Some(truth(&value)),
-            "dryRun" => self.dry_run = dry_run(options, &value)?,
             "fieldManager" => self.field_manager = value,
             "fieldValidation" => self.field_validation = field_validation(options, &value)?,
             "force" => self.force = truth(&value),
@@ -119,7 +131,7 @@ fn options_of(method: &Method) -> &'static str {
         Method::PUT => "UpdateOptions",
         Method::PATCH => "PatchOptions",
         Method::DELETE => "DeleteOptions",
-        _ => "ListOptions",
+        _ => LIST,
     }
 }
 
@@ -132,16 +144,15 @@ fn integer(value: &str) -> Result<i64, Failure> {
     })
 }
 
-/// Reads a value of `dryRun`; `options` is the kind that it is a field of.
-pub fn dry_run(options: &str, value: &str) -> Result<bool, Failure> {
-    match value {
-        "" => Ok(false),
-        "All" => Ok(true),
-        other => {
-            let shown = format!("[{other:?}]");
-            Err(Failure::unsupported_value(options, "dryRun", &shown, &["All"]))
-        }
+/// Reads the values of `dryRun`; `options` is the kind that it is a field of.
+///
+/// Upstream: ValidateDryRun, v1.37: every value must be `All`, and one is enough.
+pub fn dry_run(options: &str, values: &[&str]) -> Result<bool, Failure> {
+    if values.iter().all(|value| *value == "All") {
+        return Ok(!values.is_empty());
     }
+    let shown = serde_json::json!(values).to_string();
+    Err(Failure::unsupported_value(options, "dryRun", &shown, &["All"]))
 }
 
 fn field_validation(options: &str, value: &str) -> Result<FieldValidation, Failure> {
@@ -179,5 +190,13 @@ mod tests {
         {
             assert_eq!(parse(query).unwrap_err().code, code, "{query}");
         }
+        let error = parse("dryRun=All&dryRun=").unwrap_err();
+        assert!(error.message.contains(r#"Unsupported value: ["All",""]"#), "{}", error.message);
+    }
+
+    #[test]
+    fn of_several_values_the_first_counts() {
+        let params = parse("limit=1&limit=2&dryRun=All&dryRun=All").unwrap();
+        assert_eq!((params.limit, params.dry_run), (1, true));
     }
 }

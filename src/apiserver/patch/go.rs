@@ -7,18 +7,6 @@ use serde_json::Value;
 /// How much of a value a message repeats, in bytes.
 const EXCERPT: usize = 1024;
 
-/// What Go's decoder calls a value.
-pub(super) fn kind(value: &Value) -> &'static str {
-    match value {
-        Value::Null => "null",
-        Value::Bool(_) => "bool",
-        Value::Number(_) => "number",
-        Value::String(_) => "string",
-        Value::Array(_) => "array",
-        Value::Object(_) => "object",
-    }
-}
-
 /// The Go type that a decoded value has.
 pub(super) fn type_name(value: &Value) -> &'static str {
     match value {

@@ -4,6 +4,8 @@ use json_patch::jsonptr::Pointer;
 use json_patch::{AddOperation, PatchError as Failure, PatchErrorKind, PatchOperation};
 use serde_json::Value;
 
+use crate::apiserver::schema::json_type;
+
 use super::{DEPTH_MAX, PatchError, check_depth, is_deeper};
 
 /// How many operations a JSON patch may have. Upstream: maxJSONPatchOperations.
@@ -31,7 +33,7 @@ pub fn json(doc: &mut Value, patch: &Value) -> Result<(), PatchError> {
         )));
     }
     if let Some(other) = operations.iter().find(|operation| !operation.is_object()) {
-        let what = super::go::kind(other);
+        let what = json_type(other);
         return Err(PatchError::BadRequest(format!(
             "error decoding patch: json: cannot unmarshal {what} into Go value of type \
              jsonpatch.Operation"

@@ -28,6 +28,8 @@ mod validate;
 
 use serde_json::Value;
 
+use crate::apiserver::schema::json_type;
+
 pub use apply::{ApplyOptions, apply};
 pub use error::{ApplyConflict, PatchError};
 pub use json_patch::{COPIED_BYTES_MAX, OPERATIONS_MAX, json};
@@ -41,7 +43,7 @@ pub const DEPTH_MAX: usize = 127;
 /// Applies a merge patch (RFC 7396). `doc` stays as it is when there is an error.
 pub fn merge(doc: &mut Value, patch: &Value) -> Result<(), PatchError> {
     if !patch.is_object() {
-        let what = go::kind(patch);
+        let what = json_type(patch);
         return Err(PatchError::BadRequest(format!(
             "error decoding patch: json: cannot unmarshal {what} into Go value of type \
              map[string]interface {{}}"

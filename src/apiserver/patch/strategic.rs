@@ -7,7 +7,7 @@ use serde_json::{Map, Value};
 
 use super::strategic_list::{ListRule, merge_list, merge_ordered};
 use super::{PatchError, check_depth, go};
-use crate::apiserver::schema::{Field, GroupVersionKind, Merge, Schema, Shape, Type};
+use crate::apiserver::schema::{Field, GroupVersionKind, Merge, Schema, Shape, Type, json_type};
 
 const DIRECTIVE: &str = "$patch";
 const RETAIN_KEYS: &str = "$retainKeys";
@@ -24,7 +24,7 @@ pub fn strategic(
         PatchError::UnsupportedMediaType("strategic merge patch format is not supported".to_owned())
     })?;
     let Value::Object(patch) = patch else {
-        let what = go::kind(patch);
+        let what = json_type(patch);
         return Err(bad(format!(
             "json: cannot unmarshal {what} into Go value of type map[string]interface {{}}"
         )));

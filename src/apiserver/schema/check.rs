@@ -145,8 +145,9 @@ fn fits(number: &serde_json::Number, bits: u8) -> bool {
     }
 }
 
-/// What Go calls a JSON value.
-fn json_type(value: &Value) -> &'static str {
+/// What Go's decoder calls a JSON value.
+#[must_use]
+pub fn json_type(value: &Value) -> &'static str {
     match value {
         Value::Null => "null",
         Value::Bool(_) => "bool",

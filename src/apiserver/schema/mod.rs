@@ -18,7 +18,7 @@ mod time;
 
 use std::fmt;
 
-pub use check::{MESSAGES_MAX, type_error, unknown_fields};
+pub use check::{MESSAGES_MAX, json_type, type_error, unknown_fields};
 pub use decode::parse_strict;
 pub use openapi::openapi_v3;
 pub use prune::{complete, prune};

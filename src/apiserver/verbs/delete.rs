@@ -71,9 +71,9 @@ impl Options {
             }
             text(body, "/preconditions/uid").clone_into(&mut options.uid);
             text(body, "/preconditions/resourceVersion").clone_into(&mut options.resource_version);
-            for value in body["dryRun"].as_array().into_iter().flatten() {
-                options.dry_run |= dry_run("DeleteOptions", value.as_str().unwrap_or_default())?;
-            }
+            let values = body["dryRun"].as_array().into_iter().flatten();
+            let values: Vec<_> = values.map(|value| value.as_str().unwrap_or_default()).collect();
+            options.dry_run |= dry_run("DeleteOptions", &values)?;
         }
         options.check_policy()?;
         Ok(options)

@@ -170,15 +170,17 @@ fn region(zone: &str) -> Option<&str> {
 mod tests {
     use super::*;
 
-    fn google(labels: &[(&str, &str)]) -> Option<String> {
-        let labels = labels.iter().map(|(key, value)| ((*key).into(), (*value).into())).collect();
-        google_disk(&labels, "disk")
+    /// Labels of a volume.
+    type Pairs<'a> = &'a [(&'a str, &'a str)];
+
+    fn google(labels: Pairs<'_>) -> Option<String> {
+        google_disk(&labels.iter().copied().collect(), "disk")
     }
 
     #[test]
     fn a_google_disk_is_called_after_its_zones() {
         let (beta, ga) = ("failure-domain.beta.kubernetes.io/zone", "topology.kubernetes.io/zone");
-        let rows: [(&[(&str, &str)], Option<&str>); 9] = [
+        let rows: [(Pairs<'_>, Option<&str>); 9] = [
             (&[], Some("zones/UNSPECIFIED")),
             (&[(ga, "")], Some("zones/UNSPECIFIED")),
             (&[(ga, "us-east1-a")], Some("zones/us-east1-a")),

@@ -136,7 +136,9 @@ impl<'a> Owner<'a> {
                             let what = format!("converting volume({name}) from inline to csi");
                             Unknown::error(format!("{what}: {why}"))
                         })?;
-                        inline.map(|(driver, handle)| found(CsiVolume::known(driver, handle)));
+                        if let Some((driver, handle)) = inline {
+                            found(CsiVolume::known(driver, handle));
+                        }
                     }
                     continue;
                 }

@@ -115,8 +115,8 @@ fn has_limits(csi_node: &CsiNode) -> bool {
 
 /// How many volumes of `driver` the node takes, where it says so.
 fn limit(csi_node: &CsiNode, driver: &str) -> Option<i32> {
-    let named = csi_node.drivers.iter().rev().filter(|other| *other.name == *driver);
-    named.filter_map(|driver| driver.volumes_max).next()
+    let mut named = csi_node.drivers.iter().rev().filter(|other| *other.name == *driver);
+    named.find_map(|driver| driver.volumes_max)
 }
 
 /// The first driver of the volumes that must be on the node and is not, and the number of its volume.

@@ -17,7 +17,7 @@ pub(super) const INFO: PluginInfo = PluginInfo {
     default_weight: 0,
     points: &[ExtensionPoint::PreFilter, ExtensionPoint::Filter],
     summary: "the node can attach the pod's volumes",
-    make: |_| Box::new(NodeVolumeLimits { requires_drivers: true }),
+    make: |args| Box::new(NodeVolumeLimits { requires_drivers: args.gates.volume_limit_scaling }),
 };
 
 struct NodeVolumeLimits {

@@ -2,9 +2,7 @@
 
 use serde_json::{Value, json};
 
-use crate::model::UnsupportedFeature::{
-    self, DeclaredFeatures, PodAffinity, ResourceClaims, TopologySpread,
-};
+use crate::model::UnsupportedFeature::{self, PodAffinity, ResourceClaims, TopologySpread};
 
 use super::pod;
 
@@ -93,30 +91,25 @@ fn resource_claims() {
 }
 
 #[test]
-fn declared_features() {
+fn required_features() {
+    const ALL: [&str; 3] = [
+        "RestartAllContainersOnContainerExits",
+        "UserNamespacesHostNetworkSupport",
+        "VolumeBindMountOptions",
+    ];
     let rules = json!([{"action": "Restart"}, {"action": "RestartAllContainers"}]);
     let mounts = json!([{"name": "v"}, {"name": "v", "bindMountOptions": ["nodev"]}]);
     let container = json!([{"name": "a", "restartPolicyRules": rules, "volumeMounts": mounts}]);
-    check(vec![
-        (json!({"hostNetwork": true, "hostUsers": true}), vec![]),
-        (json!({"hostUsers": false}), vec![]),
-        (
-            json!({"hostNetwork": true, "hostUsers": false}),
-            vec![(DeclaredFeatures, "spec.hostUsers")],
-        ),
-        (
-            json!({"containers": container}),
-            vec![
-                (DeclaredFeatures, "spec.containers[0].restartPolicyRules[1].action"),
-                (DeclaredFeatures, "spec.containers[0].volumeMounts[1].bindMountOptions"),
-            ],
-        ),
-        (
-            json!({"ephemeralContainers": container}),
-            vec![(
-                DeclaredFeatures,
-                "spec.ephemeralContainers[0].volumeMounts[1].bindMountOptions",
-            )],
-        ),
-    ]);
+    let rows: [(serde_json::Value, &[&str]); 6] = [
+        (json!({"hostNetwork": true, "hostUsers": true}), &[]),
+        (json!({"hostUsers": false}), &[]),
+        (json!({"hostNetwork": true, "hostUsers": false}), &ALL[1..2]),
+        (json!({"initContainers": container}), &[ALL[0], ALL[2]]),
+        (json!({"hostNetwork": true, "hostUsers": false, "containers": container}), &ALL),
+        (json!({"ephemeralContainers": container}), &ALL[2..]),
+    ];
+    for (spec, expected) in rows {
+        let text = spec.to_string();
+        assert_eq!(pod(spec).required_features, expected, "{text}");
+    }
 }

@@ -2,30 +2,41 @@
 //!
 //! `tests/fresh_scenarios.rs` asks for them; any other test may. A topic decides which features occur:
 //! the plain topics are meant to stay as they are, so that a number has the same meaning later, and
-//! `resources+`, `taints+` and `images+` reach further into their subject. Everything in those three is
-//! what an API server would take. The plain topics are looser: a request above its limit or a host port
-//! twice in one pod can occur there.
+//! the topics with a `+` reach further into their subject, as does `large`, which has all of them at once
+//! on many nodes. Everything in `resources+`, `taints+` and `images+` is what an API server would take. The
+//! others are looser: a request above its limit or a host port twice in one pod can occur there.
 
 mod affinity;
+mod attachments;
+mod claims;
+mod classes;
 mod config;
+mod disks;
+mod evictions;
 mod images;
+mod large;
 mod node;
 mod patch_examples;
 mod patch_values;
 pub(crate) mod patches;
 mod pod;
+mod pod_affinity;
+mod profiles;
 mod quantities;
 mod resources;
 pub(crate) mod rng;
+mod spread;
+mod static_volumes;
 mod status;
 mod taints;
 mod volumes;
+mod workloads;
 
 use rng::Rng;
 use serde_json::{Value, json};
 
 /// Every topic that [`scenario`] knows.
-pub(crate) const TOPICS: [&str; 14] = [
+pub(crate) const TOPICS: [&str; 20] = [
     "resources",
     "taints",
     "nodeaffinity",
@@ -40,6 +51,12 @@ pub(crate) const TOPICS: [&str; 14] = [
     "resources+",
     "taints+",
     "images+",
+    "spread+",
+    "podaffinity+",
+    "volumes+",
+    "preemption+",
+    "mixed+",
+    "large",
 ];
 
 const ZONE: &str = "topology.kubernetes.io/zone";
@@ -94,31 +111,59 @@ impl Gen {
     }
 
     fn scenario(&mut self, name: &str) -> Value {
+        let mut scene = self.scene();
+        if self.extra {
+            self.reach_further(&mut scene);
+        }
+        scene.document(name)
+    }
+
+    fn scene(&mut self) -> Scene {
+        if self.is("large") {
+            return self.large();
+        }
         let count = self.rng.between(4, 13);
         let (nodes, mut room): (Vec<Value>, Vec<usize>) = (0..count).map(|i| self.node(i)).unzip();
-        let mut objects = nodes.clone();
-        objects.extend(namespaces());
+        let mut others = namespaces();
         let mut bound = self.bound_pods(&mut room);
         let mut pending: Vec<Value> = (0..4).map(|i| self.pod(&format!("p{i}"), None)).collect();
         if self.on("spread") && self.rng.percent(60) {
-            objects.extend(self.rng.sample(&APPS, 2).into_iter().map(service));
+            others.extend(self.rng.sample(&APPS, 2).into_iter().map(service));
         }
-        if self.is("volumes") || (self.mixed() && self.rng.percent(30)) {
+        let volumes = self.is("volumes") || (self.mixed() && self.rng.percent(30));
+        if volumes && !self.extra {
             let pods = bound.iter_mut().chain(pending.iter_mut());
-            objects.extend(self.volumes(pods, &nodes));
+            others.extend(self.volumes(pods, &nodes));
         }
         if self.is("preemption") && self.rng.percent(60) {
             for app in self.rng.sample(&APPS, 2) {
-                objects.push(self.budget(app));
+                others.push(self.budget(app));
             }
         }
-        objects.append(&mut bound);
-        let mut document =
-            json!({"name": name, "mode": "evaluate", "objects": objects, "pods": pending});
-        if self.is("config") {
-            document["config"] = self.config();
+        let config = if self.is("config") { self.config() } else { Value::Null };
+        Scene { nodes, others, bound, pending, config }
+    }
+
+    /// Whether all of `topic` is drawn here: always in that topic, half the time in `mixed+`.
+    fn wants(&mut self, topic: &str) -> bool {
+        self.is(topic) || (self.mixed() && self.rng.percent(50))
+    }
+
+    /// What the topics with a `+` add to the plain ones.
+    fn reach_further(&mut self, scene: &mut Scene) {
+        if self.wants("spread") {
+            self.more_spread(scene);
         }
-        document
+        if self.wants("podaffinity") {
+            self.more_pod_affinity(scene);
+        }
+        if self.wants("volumes") {
+            self.more_volumes(scene);
+        }
+        if self.wants("preemption") {
+            self.more_evictions(scene);
+        }
+        self.profiles(scene);
     }
 
     /// The pods that are on a node already; no node has more than its `room`.
@@ -147,6 +192,38 @@ impl Gen {
                        "desiredHealthy": 1, "expectedPods": 3},
         })
     }
+}
+
+/// A scenario on its way: what the document is made of.
+struct Scene {
+    nodes: Vec<Value>,
+    /// Objects that are neither nodes nor pods.
+    others: Vec<Value>,
+    /// Pods among the objects: on a node, finished, or nominated.
+    bound: Vec<Value>,
+    /// The pods that are asked about.
+    pending: Vec<Value>,
+    /// Null where the scenario has none.
+    config: Value,
+}
+
+impl Scene {
+    fn document(self, name: &str) -> Value {
+        let mut objects = self.nodes;
+        objects.extend(self.others);
+        objects.extend(self.bound);
+        let mut document =
+            json!({"name": name, "mode": "evaluate", "objects": objects, "pods": self.pending});
+        if !self.config.is_null() {
+            document["config"] = self.config;
+        }
+        document
+    }
+}
+
+/// The text of a JSON string; empty for anything else.
+fn text(value: &Value) -> String {
+    value.as_str().unwrap_or_default().to_owned()
 }
 
 fn namespaces() -> Vec<Value> {

@@ -1,7 +1,8 @@
-//! The generator's own random numbers: the same text gives the same numbers on every machine. The other
-//! files of the generator draw from it, and so do tests that need a seed of their own.
+//! Numbers that a text or a seed determines, the same on every machine: [`Rng`]. The other files of the
+//! generator draw from it, and so do tests that need a seed of their own, `tests/fuzz` among them.
 
-/// Splitmix64, started from a text.
+/// Splitmix64.
+#[derive(Clone, Debug)]
 pub(crate) struct Rng(u64);
 
 impl Rng {
@@ -10,10 +11,15 @@ impl Rng {
         let hash = text.bytes().fold(0xcbf2_9ce4_8422_2325_u64, |hash, byte| {
             (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3)
         });
-        Self(hash)
+        Self::from_seed(hash)
     }
 
-    fn next(&mut self) -> u64 {
+    /// Numbers that follow from `seed` alone.
+    pub(crate) fn from_seed(seed: u64) -> Self {
+        Self(seed)
+    }
+
+    pub(crate) fn next(&mut self) -> u64 {
         self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
         let mut z = self.0;
         z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
@@ -37,9 +43,24 @@ impl Rng {
         self.below(100) < chance
     }
 
+    /// Whether a thing happens that does so once in `times`.
+    pub(crate) fn once_in(&mut self, times: usize) -> bool {
+        self.below(times) == 0
+    }
+
+    pub(crate) fn byte(&mut self) -> u8 {
+        self.next().to_le_bytes()[0]
+    }
+
     /// One of `from`, which is not empty.
     pub(crate) fn pick<T: Copy>(&mut self, from: &[T]) -> T {
-        from[self.below(from.len())]
+        *self.one_of(from)
+    }
+
+    /// One of `from`, which is not empty, where it stands.
+    #[track_caller]
+    pub(crate) fn one_of<'a, T>(&mut self, from: &'a [T]) -> &'a T {
+        &from[self.below(from.len())]
     }
 
     /// `count` of `from`, each at most once, in random order.

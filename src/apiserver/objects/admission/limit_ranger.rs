@@ -2,6 +2,8 @@
 //!
 //! Upstream: the admission plugin LimitRanger, v1.37.
 
+use std::cmp::Ordering;
+
 use serde_json::{Value, json};
 
 use crate::apiserver::objects::amounts::{Amounts, amounts, of_pod};
@@ -11,6 +13,9 @@ use crate::apiserver::objects::{Lookup, Refusal};
 use crate::units::Canonical;
 
 const ANNOTATION: &str = "kubernetes.io/limit-ranger";
+/// The bounds of a LimitRange: the field, its name in messages, and the side of it that is forbidden.
+const BOUNDS: [(&str, &str, Ordering); 2] =
+    [("min", "minimum", Ordering::Less), ("max", "maximum", Ordering::Greater)];
 
 /// Gives the containers of a new pod what they do not say themselves.
 pub(in crate::apiserver::objects) fn mutate(pod: &mut Value, lookup: &dyn Lookup) {
@@ -109,21 +114,11 @@ pub(in crate::apiserver::objects) fn validate_claim(
         let items = list(&range["spec"], "limits").iter();
         for item in items.filter(|item| text(item, "type") == "PersistentVolumeClaim") {
             let kind = "PersistentVolumeClaim";
-            for (resource, bound) in amounts(&item["min"]) {
-                let value = requests.get(&resource);
-                errors.extend(below(kind, &resource, &bound, value, None));
-            }
-            for (resource, bound) in amounts(&item["max"]) {
-                let why = match requests.get(&resource) {
-                    None => Some(".  No request is specified".to_owned()),
-                    Some(value) if value.compare(&bound).is_gt() => {
-                        Some(format!(", but request is {value}"))
-                    }
-                    Some(_) => None,
-                };
-                errors.extend(
-                    why.map(|why| format!("maximum {resource} usage per {kind} is {bound}{why}")),
-                );
+            for (field, which, wrong) in BOUNDS {
+                for (resource, bound) in amounts(&item[field]) {
+                    let amounts = [("request", requests.get(&resource)), ("limit", None)];
+                    errors.extend(outside(which, wrong, (kind, &resource, &bound), amounts));
+                }
             }
         }
         refuse("persistentvolumeclaims", claim, &errors)?;
@@ -140,13 +135,15 @@ fn refuse(resource: &str, object: &Value, errors: &[String]) -> Result<(), Refus
 
 fn check(item: &Value, requests: &Amounts, limits: &Amounts, errors: &mut Vec<String>) {
     let kind = text(item, "type");
-    for (resource, bound) in amounts(&item["min"]) {
-        let (request, limit) = (requests.get(&resource), limits.get(&resource));
-        errors.extend(below(kind, &resource, &bound, request, limit));
-    }
-    for (resource, bound) in amounts(&item["max"]) {
-        let (request, limit) = (requests.get(&resource), limits.get(&resource));
-        errors.extend(above(kind, &resource, &bound, request, limit));
+    for (field, which, wrong) in BOUNDS {
+        for (resource, bound) in amounts(&item[field]) {
+            let mut amounts =
+                [("request", requests.get(&resource)), ("limit", limits.get(&resource))];
+            if wrong.is_gt() {
+                amounts.reverse();
+            }
+            errors.extend(outside(which, wrong, (kind, &resource, &bound), amounts));
+        }
     }
     for (resource, bound) in amounts(&item["maxLimitRequestRatio"]) {
         let (request, limit) = (requests.get(&resource), limits.get(&resource));
@@ -154,36 +151,23 @@ fn check(item: &Value, requests: &Amounts, limits: &Amounts, errors: &mut Vec<St
     }
 }
 
-fn below(
-    kind: &str,
-    resource: &str,
-    bound: &Canonical,
-    request: Option<&Canonical>,
-    limit: Option<&Canonical>,
+/// What is wrong with amounts that `bound`, the `which` one, holds for: the first of them must be there, and
+/// none may lie on the `wrong` side of it.
+fn outside(
+    which: &str,
+    wrong: Ordering,
+    (kind, resource, bound): (&str, &str, &Canonical),
+    amounts: [(&str, Option<&Canonical>); 2],
 ) -> Option<String> {
-    let text = format!("minimum {resource} usage per {kind} is {bound}");
-    let Some(request) = request else { return Some(format!("{text}.  No request is specified")) };
-    if request.compare(bound).is_lt() {
-        return Some(format!("{text}, but request is {request}"));
+    let text = format!("{which} {resource} usage per {kind} is {bound}");
+    if let [(what, None), _] = amounts {
+        return Some(format!("{text}.  No {what} is specified"));
     }
-    let limit = limit.filter(|limit| limit.compare(bound).is_lt())?;
-    Some(format!("{text}, but limit is {limit}"))
-}
-
-fn above(
-    kind: &str,
-    resource: &str,
-    bound: &Canonical,
-    request: Option<&Canonical>,
-    limit: Option<&Canonical>,
-) -> Option<String> {
-    let text = format!("maximum {resource} usage per {kind} is {bound}");
-    let Some(limit) = limit else { return Some(format!("{text}.  No limit is specified")) };
-    if limit.compare(bound).is_gt() {
-        return Some(format!("{text}, but limit is {limit}"));
-    }
-    let request = request.filter(|request| request.compare(bound).is_gt())?;
-    Some(format!("{text}, but request is {request}"))
+    let is_wrong = |amount: &&Canonical| amount.compare(bound) == wrong;
+    let find = |(what, amount): (&str, Option<&Canonical>)| {
+        amount.filter(is_wrong).map(|amount| format!("{text}, but {what} is {amount}"))
+    };
+    amounts.into_iter().find_map(find)
 }
 
 #[expect(clippy::cast_precision_loss, reason = "upstream compares these ratios as floats")]

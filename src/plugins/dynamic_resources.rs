@@ -1,0 +1,37 @@
+//! DynamicResources for pods without resource claims, about which it says nothing; a pod with claims is held,
+//! and never placed as if it had none.
+//!
+//! Differs from upstream: there the score of a pod without claims is said to be zero on every node.
+
+use crate::framework::{Code, ExtensionPoint, Plugin, PluginEval, PluginInfo, PrepareCx};
+use crate::model::{Pod, UnsupportedFeature};
+
+pub(super) const INFO: PluginInfo = PluginInfo {
+    name: "DynamicResources",
+    default_weight: 2,
+    points: &[
+        ExtensionPoint::PreEnqueue,
+        ExtensionPoint::PreFilter,
+        ExtensionPoint::Filter,
+        ExtensionPoint::PostFilter,
+        ExtensionPoint::Score,
+        ExtensionPoint::Reserve,
+        ExtensionPoint::PreBind,
+    ],
+    summary: "holds pods with resource claims, which are not supported yet",
+    make: |_| Box::new(DynamicResources),
+};
+
+struct DynamicResources;
+
+impl Plugin for DynamicResources {
+    fn prepare(&self, pod: &Pod, _cx: &PrepareCx<'_>) -> PluginEval {
+        let mut claims = pod.unsupported.iter();
+        let Some(claim) = claims.find(|found| found.feature == UnsupportedFeature::ResourceClaims)
+        else {
+            return PluginEval::Skip;
+        };
+        let reason = format!("berth does not support resource claims yet ({})", claim.path);
+        PluginEval::Reject(Code::UnschedulableAndUnresolvable, vec![reason])
+    }
+}
