@@ -47,7 +47,8 @@ pub(super) enum Judged {
 /// Judges `pod` with the plugins of `profile` against `cluster`.
 ///
 /// With `search_from` the search stops early where the profile says so, and the number is moved to where
-/// the next search begins; without it all nodes are judged.
+/// the next search begins. Without it all nodes are judged, also where nothing can be said of some: that
+/// is in the table then.
 pub(super) fn judge(
     profile: &Profile,
     cluster: &Cluster,
@@ -81,15 +82,18 @@ pub(super) fn judge(
         Some((nodes, plugins)) => (Some(nodes), plugins),
         None => (None, 0),
     };
+    let attempted = search_from.is_some();
     let sampled =
         search_from.and_then(|from| sample(profile, &view, &evals, over.as_deref(), from));
     let searched = watch.lap();
     let nodes = sampled.as_deref().or(over.as_deref());
     let (table, times) = Table::build_timed(&evals, &view, nodes, watch.probe());
     watch.lap();
-    if let Some((verdict, node)) = table.failed().error() {
+    if let Some((verdict, node)) = table.failed().error()
+        && attempted
+    {
         watch.record(ExtensionPoint::Filter, Code::Error.as_str(), searched + times.filter);
-        return Judged::Failed(evals.filter_error(profile, &view, node, verdict));
+        return Judged::Failed(evals.reasons(&view, node, verdict).join(", "));
     }
     watch.record(ExtensionPoint::Filter, Code::Success.as_str(), searched + times.filter);
     if table.feasible() > 1 {

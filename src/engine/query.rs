@@ -108,9 +108,10 @@ impl Engine {
         };
         let view = View::new(&self.cluster);
         answer.feasible = table.feasible();
-        if let Some(invalid) = table.invalid_score(&evals, &view) {
-            answer.error = Some(invalid.message(profile));
-        }
+        let invalid = table.invalid_score(&evals, &view);
+        let failed = table.failed().error();
+        let failed = failed.map(|(verdict, node)| evals.reasons(&view, node, verdict).join(", "));
+        answer.error = failed.or_else(|| invalid.map(|invalid| invalid.message(profile)));
         for report in explain(&evals, &view, &table, over.as_deref()) {
             let node: Box<str> = self.cluster.node_name(report.node).into();
             if !report.verdict.is_pass() {
@@ -119,7 +120,7 @@ impl Engine {
                 answer.rejected.insert(node, NodeVerdict { plugin, code, reasons });
                 continue;
             }
-            if answer.error.is_some() {
+            if invalid.is_some() {
                 continue;
             }
             let scores = || report.scores.iter();
@@ -129,7 +130,7 @@ impl Engine {
             answer.scores.insert(node.clone(), weighted.collect());
             answer.totals.insert(node, report.total);
         }
-        if answer.error.is_none()
+        if invalid.is_none()
             && let Some((_, best)) = table.best(&evals, &view)
         {
             let best = best.into_iter().map(|node| self.cluster.node_name(node).into());

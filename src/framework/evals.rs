@@ -86,6 +86,7 @@ impl InvalidScore {
 /// One plugin's eval with its place in the profile.
 pub(super) struct PreparedEval {
     pub(super) position: u16,
+    pub(super) name: &'static str,
     pub(super) weight: i64,
     pub(super) parts: Parts,
     /// Where its key words begin.
@@ -225,7 +226,8 @@ fn prepared(position: u16, entry: &ProfilePlugin, eval: Box<dyn Eval>) -> Option
     if !entry.points.contains(&ExtensionPoint::Score) {
         parts = Parts { filter: parts.filter, ..Parts::default() };
     }
-    let item = PreparedEval { position, weight: entry.weight, parts, offset: 0, eval };
+    let item =
+        PreparedEval { position, name: entry.name, weight: entry.weight, parts, offset: 0, eval };
     (parts != Parts::default()).then_some(item)
 }
 
@@ -258,27 +260,18 @@ impl Evals {
         out[0]
     }
 
-    /// The words behind a rejection of `node`.
-    #[must_use]
-    pub fn reasons(&self, view: &View<'_>, node: NodeId, verdict: Verdict) -> Vec<String> {
-        let item = self.items.iter().find(|item| item.position == verdict.plugin);
-        item.map_or_else(Vec::new, |item| item.eval.reasons(view, node, verdict))
-    }
-
-    /// What to say where nothing could be said of `node`.
+    /// The words behind a rejection of `node`; where nothing could be said of it, why.
     ///
     /// Upstream: RunFilterPlugins, v1.37.
     #[must_use]
-    pub fn filter_error(
-        &self,
-        profile: &Profile,
-        view: &View<'_>,
-        node: NodeId,
-        verdict: Verdict,
-    ) -> String {
-        let name = profile.plugins[usize::from(verdict.plugin)].name;
-        let error = self.reasons(view, node, verdict).join(", ");
-        format!("running \"{name}\" filter plugin: {error}")
+    pub fn reasons(&self, view: &View<'_>, node: NodeId, verdict: Verdict) -> Vec<String> {
+        let item = self.items.iter().find(|item| item.position == verdict.plugin);
+        let Some(item) = item else { return Vec::new() };
+        let reasons = item.eval.reasons(view, node, verdict);
+        if verdict.code != Code::Error {
+            return reasons;
+        }
+        vec![format!("running \"{}\" filter plugin: {}", item.name, reasons.join(", "))]
     }
 
     /// Adds the weighted node-local points of `nodes` to `out`; `scratch` is as long as `nodes`.

@@ -38,14 +38,17 @@ impl Eval for VolumeBindingEval {
                     let code = Code::UnschedulableAndUnresolvable;
                     *verdict = Verdict::reject(self.position, code, reasons);
                 }
-                Err(_) => *verdict = Verdict::reject(self.position, Code::Error, 0),
+                Err(trouble) => {
+                    *verdict = Verdict::reject(self.position, Code::Error, trouble.claim);
+                }
             }
         }
     }
 
     fn reasons(&self, view: &View<'_>, node: NodeId, verdict: Verdict) -> Vec<String> {
         if verdict.code == Code::Error {
-            return Slice::new(&self.plan, view, &[node]).find(0).err().into_iter().collect();
+            let trouble = Slice::new(&self.plan, view, &[node]).find(0).err();
+            return trouble.into_iter().map(|trouble| trouble.text).collect();
         }
         let given = REASONS.into_iter().filter(|(bit, _)| verdict.detail & bit != 0);
         given.map(|(_, text)| text.to_owned()).collect()

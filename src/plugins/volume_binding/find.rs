@@ -28,6 +28,19 @@ pub(super) struct Found<'a> {
     pub(super) made: Vec<(&'a Waiting, Option<i64>)>,
 }
 
+/// Why nothing can be said of a node.
+pub(super) struct Trouble {
+    /// Number of the claim, so that nodes with the same trouble look alike.
+    pub(super) claim: u32,
+    pub(super) text: String,
+}
+
+impl Trouble {
+    fn new(claim: usize, text: &str) -> Self {
+        Self { claim: u32::try_from(claim).unwrap_or(u32::MAX), text: text.to_owned() }
+    }
+}
+
 /// A slice of nodes, and what is known of which selectors match them.
 pub(super) struct Slice<'a> {
     plan: &'a Plan,
@@ -58,7 +71,7 @@ impl<'a> Slice<'a> {
     /// What the claims find on the `at`th node; the error where nothing can be said.
     ///
     /// Upstream: volumeBinder.FindPodVolumes, v1.37.
-    pub(super) fn find(&self, at: usize) -> Result<Found<'a>, String> {
+    pub(super) fn find(&self, at: usize) -> Result<Found<'a>, Trouble> {
         let mut found = Found { reasons: self.check_bound(at)?, ..Found::default() };
         let node = self.view.cluster.node_name(self.nodes[at]);
         let selected = |claim: &&Waiting| claim.selected_node.is_some();
@@ -71,7 +84,7 @@ impl<'a> Slice<'a> {
         let mut make: Vec<&Waiting> = self.plan.waiting.iter().filter(selected).collect();
         for claim in self.plan.waiting.iter().filter(|claim| !selected(claim)) {
             if let Some(error) = &claim.error {
-                return Err(error.clone());
+                return Err(Trouble::new(self.plan.bound.len(), error));
             }
             match self.volume(claim, at, &found.volumes) {
                 Some(volume) => found.volumes.push((claim, volume)),
@@ -84,8 +97,8 @@ impl<'a> Slice<'a> {
 
     /// Whether the volumes of the claims that are bound can be used from the node; the first that cannot
     /// decides.
-    fn check_bound(&self, at: usize) -> Result<u32, String> {
-        for bound in &self.plan.bound {
+    fn check_bound(&self, at: usize) -> Result<u32, Trouble> {
+        for (number, bound) in self.plan.bound.iter().enumerate() {
             let Bound::There { nodes, migrated } = bound else { return Ok(NO_VOLUME) };
             let name = self.view.cluster.node_name(self.nodes[at]);
             let migrated = migrated.as_ref();
@@ -93,7 +106,7 @@ impl<'a> Slice<'a> {
                 .filter(|(plugin, _)| has_migrated(self.view.cluster, name, plugin))
             {
                 Some((_, Ok(translated))) => *translated,
-                Some((_, Err(error))) => return Err(error.clone()),
+                Some((_, Err(error))) => return Err(Trouble::new(number, error)),
                 None => *nodes,
             };
             if !self.matches(selector, at) {

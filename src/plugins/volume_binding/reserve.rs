@@ -78,7 +78,7 @@ fn choose(at: &Placement<'_>, cluster: &Cluster) -> Result<Option<Reserved>, Str
     let view = View::new(cluster);
     let plan = Plan::new(&view, &claims);
     let nodes = [at.node];
-    let found = Slice::new(&plan, &view, &nodes).find(0)?;
+    let found = Slice::new(&plan, &view, &nodes).find(0).map_err(|trouble| trouble.text)?;
     if found.reasons != 0 {
         return Err(format!("no pod volume found for node {:?}", at.node_name));
     }
