@@ -76,6 +76,16 @@ fn config() -> Result<()> {
     same_as_upstream("config", "config")
 }
 
+#[test]
+fn volumes() -> Result<()> {
+    same_as_upstream("volumes", "volumes")
+}
+
+#[test]
+fn volumes_plus() -> Result<()> {
+    same_as_upstream("volumes_plus", "volumes+")
+}
+
 fn same_as_upstream(test: &str, topic: &str) -> Result<()> {
     let Some(mut oracle) = Oracle::start(test) else {
         return Ok(());

@@ -48,13 +48,33 @@ fn config() -> Result<()> {
 }
 
 #[test]
+fn volumes() -> Result<()> {
+    same_as_recorded("volumes")
+}
+
+/// Claims in every state: shared, ephemeral, kept volumes, in-tree volumes, storage capacity, shapes.
+#[test]
+fn volume_binding() -> Result<()> {
+    same_as_recorded("volumebinding")
+}
+
+#[test]
 fn every_file_of_vectors_has_a_test() -> Result<()> {
     let mut files = BTreeSet::new();
     for entry in fs::read_dir(FOLDER)? {
         files.insert(entry?.file_name().to_string_lossy().into_owned());
     }
-    let tested = ["config", "images", "nodeaffinity", "ports", "resources", "taints"]
-        .map(|topic| format!("{topic}.jsonl.gz"));
+    let tested = [
+        "config",
+        "images",
+        "nodeaffinity",
+        "ports",
+        "resources",
+        "taints",
+        "volumebinding",
+        "volumes",
+    ]
+    .map(|topic| format!("{topic}.jsonl.gz"));
     assert_eq!(files, BTreeSet::from(tested));
     Ok(())
 }

@@ -217,8 +217,9 @@ impl Engine {
     fn node_delete(&mut self, name: &str, now: Nanos, out: &mut Vec<Effect>) {
         if self.cluster.delete_node(name) {
             self.cluster_event(Resource::Node, Action::DELETE, now);
-            self.forget_retries_on(name, now, out);
+            // First those of which a plugin can say why.
             self.look_at_pre_bindings(now, out);
+            self.forget_retries_on(name, now, out);
         }
     }
 

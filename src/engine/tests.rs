@@ -6,6 +6,7 @@ mod lifecycle;
 mod measured;
 mod objects;
 mod property;
+mod volumes;
 mod waiting;
 
 use kit::{Kit, node, pod};

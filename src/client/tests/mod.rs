@@ -5,6 +5,7 @@ mod bindings;
 mod conditions;
 mod events;
 mod fake;
+mod pre_binds;
 mod stop;
 mod watch_troubles;
 mod watches;

@@ -115,3 +115,93 @@ impl Cluster {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn volume(version: &str, class: &str) -> PersistentVolume {
+        PersistentVolume {
+            name: "v".into(),
+            resource_version: version.into(),
+            class: class.into(),
+            ..PersistentVolume::default()
+        }
+    }
+
+    /// As `volume`, taken.
+    fn taken(version: &str) -> PersistentVolume {
+        PersistentVolume { bound_by_controller: true, ..volume(version, "") }
+    }
+
+    fn seen(cluster: &Cluster) -> Option<bool> {
+        let objects = cluster.objects();
+        let listed: Vec<_> =
+            objects.assumed_volumes_of_class("").map(|v| v.bound_by_controller).collect();
+        let named = objects.assumed_volume("v").map(|v| v.bound_by_controller);
+        assert_eq!(listed, named.into_iter().collect::<Vec<_>>());
+        named
+    }
+
+    /// Upstream: TestAssumePV, TestRestorePV and TestAssumeUpdatePVCache, v1.37.
+    #[test]
+    fn what_is_assumed_stands_until_a_newer_version_comes_or_it_is_restored() {
+        let mut cluster = Cluster::new(0);
+        cluster.assume_volume(taken("1"));
+        assert_eq!(seen(&cluster), None, "there is no such volume");
+        cluster.upsert_object(volume("1", "").into());
+        assert_eq!(seen(&cluster), Some(true));
+        cluster.upsert_object(volume("1", "").into());
+        assert_eq!(seen(&cluster), Some(true), "the same version once more");
+        cluster.restore_volume("v", "0");
+        assert_eq!(seen(&cluster), Some(true), "another version is restored");
+        cluster.restore_volume("v", "1");
+        assert_eq!(seen(&cluster), Some(false));
+        cluster.assume_volume(taken("1"));
+        cluster.upsert_object(volume("2", "").into());
+        assert_eq!(seen(&cluster), Some(false));
+        cluster.restore_volume("v", "1");
+        assert_eq!(seen(&cluster), Some(false), "nothing is left to restore");
+        cluster.assume_volume(taken("1"));
+        assert_eq!(seen(&cluster), Some(false), "a version that is over");
+    }
+
+    #[test]
+    fn nothing_is_left_of_what_is_gone() {
+        let mut cluster = Cluster::new(0);
+        let key = ObjectKey { namespace: "".into(), name: "v".into() };
+        cluster.upsert_object(volume("1", "").into());
+        cluster.assume_volume(taken("1"));
+        cluster.delete_object(ObjectKind::PersistentVolume, &key);
+        assert!(cluster.objects().assumed.volumes.is_empty());
+        cluster.upsert_object(volume("1", "").into());
+        assert_eq!(seen(&cluster), Some(false));
+        cluster.assume_volume(taken("1"));
+        cluster.begin_object_list(ObjectKind::PersistentVolume);
+        cluster.end_object_list(ObjectKind::PersistentVolume);
+        assert!(cluster.objects().assumed.volumes.is_empty());
+    }
+
+    #[test]
+    fn claims_are_assumed_by_namespace_and_name() {
+        let claim = |namespace: &str, node: Option<&str>| PersistentVolumeClaim {
+            namespace: namespace.into(),
+            name: "c".into(),
+            resource_version: "1".into(),
+            selected_node: node.map(Into::into),
+            ..PersistentVolumeClaim::default()
+        };
+        let mut cluster = Cluster::new(0);
+        cluster.upsert_object(claim("a", None).into());
+        cluster.upsert_object(claim("b", None).into());
+        cluster.assume_claim(claim("a", Some("n")));
+        let node = |cluster: &Cluster, namespace| {
+            let claim = cluster.objects().assumed_claim(namespace, "c");
+            claim.and_then(|claim| claim.selected_node.clone())
+        };
+        assert_eq!(node(&cluster, "a").as_deref(), Some("n"));
+        assert_eq!(node(&cluster, "b"), None);
+        cluster.restore_claim(&ObjectKey { namespace: "a".into(), name: "c".into() }, "1");
+        assert_eq!(node(&cluster, "a"), None);
+    }
+}

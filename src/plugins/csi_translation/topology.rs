@@ -145,21 +145,20 @@ fn add_zones(affinity: &mut Affinity, key: &str, label: &str) {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::model::Labels;
 
     fn requirement(key: &str, values: &[&str]) -> NodeRequirement {
         let values = values.iter().map(|value| (*value).into()).collect();
         NodeRequirement { key: key.into(), operator: Some(NodeOperator::In), values }
     }
 
-    fn affinity(keys: &[(&str, &[&str])]) -> Affinity {
+    fn affinity(keys: &[(&str, &[&str])]) -> Vec<NodeSelectorTerm> {
         let expressions = keys.iter().map(|(key, values)| requirement(key, values)).collect();
-        Some(vec![NodeSelectorTerm { expressions, fields: vec![] }])
+        vec![NodeSelectorTerm { expressions, fields: vec![] }]
     }
 
     fn disk(labels: &[(&str, &str)], node_affinity: Affinity) -> PersistentVolume {
         PersistentVolume {
-            labels: Labels::from_iter(labels.iter().copied()),
+            labels: labels.iter().copied().collect(),
             node_affinity,
             source: PersistentVolumeSource::GcePersistentDisk { pd_name: "d".into() },
             ..PersistentVolume::default()
@@ -169,26 +168,24 @@ mod tests {
     #[test]
     fn zones_become_those_of_the_driver() {
         let key = "topology.gke.io/zone";
+        let some = |keys| Some(affinity(keys));
         let rows = [
             (disk(&[], None), Ok(None)),
-            (disk(&[(ZONE, "a")], None), Ok(affinity(&[(key, &["a"])]))),
-            (
-                disk(&[(BETA_ZONE, "x-y-b__x-y-a")], None),
-                Ok(affinity(&[(key, &["x-y-a", "x-y-b"])])),
-            ),
+            (disk(&[(ZONE, "a")], None), Ok(some(&[(key, &["a"])]))),
+            (disk(&[(BETA_ZONE, "x-y-b__x-y-a")], None), Ok(some(&[(key, &["x-y-a", "x-y-b"])]))),
             (disk(&[(ZONE, "")], None), Ok(None)),
-            (disk(&[(ZONE, "b")], affinity(&[(ZONE, &["a"])])), Ok(affinity(&[(key, &["a"])]))),
+            (disk(&[(ZONE, "b")], some(&[(ZONE, &["a"])])), Ok(some(&[(key, &["a"])]))),
             (
-                disk(&[(ZONE, "b")], affinity(&[("disk", &["ssd"])])),
-                Ok(affinity(&[("disk", &["ssd"]), (key, &["b"])])),
+                disk(&[(ZONE, "b")], some(&[("disk", &["ssd"])])),
+                Ok(some(&[("disk", &["ssd"]), (key, &["b"])])),
             ),
             (
-                disk(&[], affinity(&[(BETA_ZONE, &["a"]), (BETA_REGION, &["r"])])),
-                Ok(affinity(&[(key, &["a"]), (REGION, &["r"])])),
+                disk(&[], some(&[(BETA_ZONE, &["a"]), (BETA_REGION, &["r"])])),
+                Ok(some(&[(key, &["a"]), (REGION, &["r"])])),
             ),
             (
-                disk(&[], affinity(&[(ZONE, &["a"]), (BETA_REGION, &["r"])])),
-                Ok(affinity(&[(key, &["a"]), (BETA_REGION, &["r"])])),
+                disk(&[], some(&[(ZONE, &["a"]), (BETA_REGION, &["r"])])),
+                Ok(some(&[(key, &["a"]), (BETA_REGION, &["r"])])),
             ),
         ];
         for (volume, want) in rows {

@@ -113,13 +113,16 @@ fn score(classes: &[Used<'_>], shape: &[(i64, i64)]) -> i64 {
 mod tests {
     use super::*;
 
+    /// What is special, classes, shape, score.
+    type Row<'a> = (&'a str, &'a [Used<'a>], &'a [(i64, i64)], i64);
+
     /// Upstream: TestScore of volumebinding, v1.37, for its default shape turned around and its own.
     #[test]
     fn scores_as_upstream() {
         const G: i64 = 1 << 30;
         let fuller: &[(i64, i64)] = &[(0, 0), (100, 100)];
         let own: &[(i64, i64)] = &[(0, 0), (50, 80), (100, 100)];
-        let rows: [(&str, &[Used<'_>], &[(i64, i64)], i64); 10] = [
+        let rows: [Row<'_>; 10] = [
             ("none", &[], fuller, 0),
             ("default", &[("hdd", 10 * G, 50 * G)], fuller, 20),
             ("none asked", &[("hdd", 0, 50 * G)], fuller, 0),
