@@ -12,6 +12,7 @@ use super::bind::Bind;
 use super::condition::Patch;
 use super::evict::Eviction;
 use super::lanes::Lanes;
+use super::pre_bind::PreBind;
 use super::report::Job;
 use super::{Clock, Counters};
 
@@ -60,10 +61,10 @@ impl Outbox {
                 Effect::Report { pod, profile, report } => {
                     lanes.push_event(Job::new(pod, profile, report, now));
                 }
-                Effect::PreBind { .. }
-                | Effect::Call { .. }
-                | Effect::Decision(_)
-                | Effect::Notice { .. } => {}
+                Effect::PreBind { attempt, operations } => {
+                    lanes.push_pre_bind(PreBind::new(attempt, operations));
+                }
+                Effect::Call { .. } | Effect::Decision(_) | Effect::Notice { .. } => {}
             }
         }
         drop(lanes);
@@ -99,13 +100,11 @@ impl Outbox {
 fn is_request(effect: &Effect) -> bool {
     match effect {
         Effect::Bind { .. }
+        | Effect::PreBind { .. }
         | Effect::PatchCondition { .. }
         | Effect::ClearNomination { .. }
         | Effect::Evict { .. }
         | Effect::Report { .. } => true,
-        Effect::PreBind { .. }
-        | Effect::Call { .. }
-        | Effect::Decision(_)
-        | Effect::Notice { .. } => false,
+        Effect::Call { .. } | Effect::Decision(_) | Effect::Notice { .. } => false,
     }
 }

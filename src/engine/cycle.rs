@@ -68,7 +68,8 @@ pub(super) struct Judging<'a> {
 /// Judges a pod against the cluster.
 ///
 /// An attempt tries the node first that the pod is nominated to, and stops early where the profile says so;
-/// without one all nodes are judged.
+/// without one all nodes are judged, also where nothing
+/// can be said of some: that is in the table then.
 pub(super) fn judge(
     judging: &Judging<'_>,
     trying: Option<Trying<'_>>,
@@ -102,6 +103,7 @@ pub(super) fn judge(
         Some((nodes, plugins)) => (Some(nodes), plugins),
         None => (None, 0),
     };
+    let attempted = trying.is_some();
     let nominated = judging
         .nominated
         .filter(|node| trying.is_some() && evals.filter_one(&view, *node).is_pass());
@@ -114,9 +116,11 @@ pub(super) fn judge(
     let nodes = looked_at.as_deref().or(over.as_deref());
     let (table, times) = Table::build_timed(&evals, &view, nodes, watch.probe());
     watch.lap();
-    if let Some((verdict, node)) = table.failed().error() {
+    if let Some((verdict, node)) = table.failed().error()
+        && attempted
+    {
         watch.record(ExtensionPoint::Filter, Code::Error.as_str(), searched + times.filter);
-        return Judged::Failed(evals.filter_error(profile, &view, node, verdict));
+        return Judged::Failed(evals.reasons(&view, node, verdict).join(", "));
     }
     watch.record(ExtensionPoint::Filter, Code::Success.as_str(), searched + times.filter);
     if table.feasible() > 1 {
@@ -154,7 +158,7 @@ fn post_filter(
         return Outcome::NoPlace;
     };
     let view = View::new(cluster);
-    let unplaced = Unplaced { pod, profile, view, judged, nominated, start };
+    let unplaced = Unplaced { pod, view, judged, nominated, start };
     let preemption = preempt(&unplaced, args);
     diagnosis.post_filter = preemption.message;
     let code = match preemption.outcome {

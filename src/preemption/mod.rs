@@ -46,8 +46,6 @@ pub enum Outcome {
 pub struct Unplaced<'a> {
     /// The pod.
     pub pod: &'a Pod,
-    /// Its profile.
-    pub profile: &'a Profile,
     /// The cluster.
     pub view: View<'a>,
     /// Its evals and what they said of the nodes; `None` where it was turned away as a whole, so that no
