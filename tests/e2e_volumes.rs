@@ -81,13 +81,13 @@ async fn a_claim_that_nobody_provides_for_is_given_up(server: Server) {
     create_cluster(&rest).await;
     let folder = tempfile::tempdir().expect("a folder for the configuration can be made");
     let config = folder.path().join("config.yaml");
-    let text = json!({
+    let written = json!({
         "apiVersion": "kubescheduler.config.k8s.io/v1", "kind": "KubeSchedulerConfiguration",
         "profiles": [{"schedulerName": "berth", "pluginConfig": [{
             "name": "VolumeBinding", "args": {"bindTimeoutSeconds": 2},
         }]}],
     });
-    fs::write(&config, text.to_string()).expect("the configuration can be written");
+    fs::write(&config, written.to_string()).expect("the configuration can be written");
     let config = config.to_str().expect("its path is text");
     let berth = Berth::start(&plane.kubeconfig(), "berth", &["--config", config]);
     rest.create(CLAIMS, &claim("c", "made")).await;
