@@ -7,7 +7,7 @@ mod choice;
 mod dry_run;
 
 use crate::cluster::View;
-use crate::framework::{Diagnosis, Evals, FailedNodes, Profile};
+use crate::framework::{Diagnosis, Evals, FailedNodes};
 use crate::model::{DefaultPreemptionArgs, Pod};
 use crate::units::{NodeId, PodId};
 
