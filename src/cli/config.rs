@@ -7,9 +7,9 @@ use std::process::ExitCode;
 
 use super::args::{ConfigArgs, ConfigCommand};
 use super::refuse;
+use super::registry;
 use crate::config::{self, Gates};
 use crate::framework::PluginInfo;
-use crate::plugins::PLUGINS;
 
 /// Prints what was asked for on standard output. The exit code is 2 for a file that is refused, 1 if the
 /// output could not be written.
@@ -23,8 +23,8 @@ pub fn execute(args: &ConfigArgs) -> ExitCode {
                 Err(error) => return refuse(&error),
             };
             let text = match config.as_deref().filter(|path| !path.as_os_str().is_empty()) {
-                None => config::render_default(PLUGINS, gates),
-                Some(path) => match config::render_file(path, PLUGINS, gates) {
+                None => config::render_default(registry(), gates),
+                Some(path) => match config::render_file(path, registry(), gates) {
                     Ok(text) => text,
                     Err(error) => return refuse(&error),
                 },
@@ -32,7 +32,7 @@ pub fn execute(args: &ConfigArgs) -> ExitCode {
             out.write_all(text.as_bytes()).and_then(|()| out.flush()).map(|()| true)
         }
         ConfigCommand::Check { file, gates } => match gates.read() {
-            Ok(gates) => check(file, PLUGINS, &gates, &mut out),
+            Ok(gates) => check(file, registry(), &gates, &mut out),
             Err(error) => return refuse(&error),
         },
     };
@@ -74,6 +74,7 @@ fn check(
 mod tests {
     use super::*;
     use crate::model::FeatureGates;
+    use crate::plugins::PLUGINS;
 
     /// What is said of a file with this text, without its name, and whether it is valid.
     fn checked(text: &str) -> (String, bool) {

@@ -11,13 +11,13 @@ use serde_json::Value;
 use crate::engine::{Engine, EngineConfig, Event};
 use crate::framework::{NoProbe, Profile};
 use crate::model::{FeatureGates, Pod};
-use crate::plugins::PLUGINS;
 use crate::queue::Backoff;
 use crate::units::Nanos;
 
 use super::args::{EvaluateArgs, OutputFormat};
 use super::evaluate_answers::{Document, Judged, Went};
 use super::evaluate_table::{self, Detail};
+use super::registry;
 use super::scenario::Scenario;
 
 /// The longest line that is read, in bytes: some 20,000 nodes and 200,000 pods.
@@ -115,7 +115,7 @@ fn answer(text: &[u8], gates: FeatureGates) -> Result<Document, (Value, String)>
     let name = value.get("name").cloned().unwrap_or_default();
     let scenario = Scenario::read(&value, gates).map_err(|error| (name.clone(), error))?;
     let profiles = scenario.configuration.profiles.iter();
-    let profiles = profiles.map(|spec| Profile::compile(spec, PLUGINS));
+    let profiles = profiles.map(|spec| Profile::compile(spec, registry()));
     let profiles: Result<_, _> = profiles.collect();
     let config = EngineConfig {
         seed: 0,

@@ -26,16 +26,37 @@ use std::ffi::OsString;
 use std::fmt::Display;
 use std::io;
 use std::process::ExitCode;
+use std::sync::OnceLock;
+
+use crate::framework::PluginInfo;
+use crate::plugins::PLUGINS;
 
 use args::Command;
 
 /// Exit code for a command line, a file that it names, or an environment that cannot be used.
 pub const EXIT_USAGE: u8 = 2;
 
+/// All plugins of this process, once somebody added some.
+static REGISTRY: OnceLock<Vec<PluginInfo>> = OnceLock::new();
+
 /// Runs the subcommand that the process was called with.
 #[must_use]
 pub fn main() -> ExitCode {
     dispatch(std::env::args_os())
+}
+
+/// [`main`] for a program with plugins of its own: `berth` with these beside the built-in ones. A plugin
+/// whose `default_weight` is `None` speaks where a configuration enables it. Of two with one name the
+/// built-in one is meant. To be called once.
+#[must_use]
+pub fn main_with(plugins: impl IntoIterator<Item = PluginInfo>) -> ExitCode {
+    REGISTRY.get_or_init(|| PLUGINS.iter().copied().chain(plugins).collect());
+    main()
+}
+
+/// Every plugin that there is, in upstream's default order, those of the program itself behind them.
+fn registry() -> &'static [PluginInfo] {
+    REGISTRY.get().map_or(PLUGINS, Vec::as_slice)
 }
 
 fn dispatch(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {

@@ -7,9 +7,9 @@ use std::path::{Path, PathBuf};
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use super::args::RunArgs;
+use super::registry;
 use crate::config::{self, ConfigErrors, Configuration, GateErrors, RateLimit};
 use crate::model::FeatureGates;
-use crate::plugins::PLUGINS;
 use crate::server::addresses::{Addresses, CertificateFiles, Secure};
 use crate::units::mix;
 
@@ -98,7 +98,7 @@ impl RunArgs {
         let mut configuration = match given(self.config.as_ref()) {
             Some(file) => {
                 self.warn_of_ignored(&mut warnings);
-                let configuration = config::load(file, PLUGINS, gates.features)?;
+                let configuration = config::load(file, registry(), gates.features)?;
                 self.warn_of_file(file, &configuration, &mut warnings);
                 configuration
             }
@@ -168,7 +168,7 @@ impl RunArgs {
     /// The configuration that the flags alone make.
     fn without_file(&self, gates: FeatureGates) -> Configuration {
         let burst = self.kube_api_burst.and_then(|burst| u32::try_from(burst).ok());
-        let mut configuration = Configuration::default_berth(PLUGINS, gates);
+        let mut configuration = Configuration::default_berth(registry(), gates);
         configuration.client.rate = RateLimit::new(self.kube_api_qps, burst);
         configuration
     }

@@ -18,7 +18,6 @@ use crate::config::{self, Configuration};
 use crate::framework::ProfileSpec;
 use crate::model::FeatureGates;
 use crate::playground::{self, Loaded, Outcome, Wanted};
-use crate::plugins::PLUGINS;
 use crate::queue::Backoff;
 use crate::runtime::{self, StopSignals};
 use crate::server::addresses::Taken;
@@ -27,6 +26,7 @@ use crate::telemetry::{self, LogFormat};
 
 use super::actors::duration;
 use super::args::{GateArgs, path};
+use super::registry;
 use super::run::Decisions;
 use super::{failed, refuse};
 
@@ -176,7 +176,7 @@ fn configuration(
     gates: FeatureGates,
 ) -> Result<Configuration, config::ConfigErrors> {
     let Some(file) = file else {
-        let mut configuration = Configuration::default_berth(PLUGINS, gates);
+        let mut configuration = Configuration::default_berth(registry(), gates);
         let other = ProfileSpec {
             scheduler_name: "default-scheduler".into(),
             ..configuration.profiles[0].clone()
@@ -184,7 +184,7 @@ fn configuration(
         configuration.profiles.push(other);
         return Ok(configuration);
     };
-    config::load(file, PLUGINS, gates)
+    config::load(file, registry(), gates)
 }
 
 async fn play(
@@ -233,7 +233,7 @@ fn scheduler(source: ApiSource, configuration: Configuration, seed: u64) -> runt
     runtime::Options {
         source,
         profiles: configuration.profiles,
-        plugins: PLUGINS,
+        plugins: registry(),
         seed,
         // It has the server to itself.
         rate: RateLimit { qps: None, burst: configuration.client.rate.burst },

@@ -6,7 +6,6 @@ use tracing::{error, warn};
 
 use crate::client::{RateLimit, Source};
 use crate::engine::Decision;
-use crate::plugins::PLUGINS;
 use crate::queue::Backoff;
 use crate::runtime::{self, DecisionSink, Options, StopSignals};
 use crate::server::addresses::Taken;
@@ -15,6 +14,7 @@ use crate::telemetry;
 use super::args::RunArgs;
 use super::decision_log::DecisionLog;
 use super::options::{RunOptions, Surroundings};
+use super::registry;
 use super::{EXIT_USAGE, failed, refuse};
 
 /// Runs the scheduler. The exit code is 0 after an ordered stop, 2 where it could not start for a reason
@@ -68,7 +68,7 @@ fn runtime_options(options: RunOptions, log: Option<DecisionLog>, addresses: Tak
             None => Source::InCluster,
         },
         profiles: configuration.profiles,
-        plugins: PLUGINS,
+        plugins: registry(),
         seed: options.seed,
         rate: RateLimit { qps: rate.qps, burst: rate.burst },
         backoff: Backoff {

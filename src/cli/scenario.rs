@@ -7,10 +7,10 @@ use serde_json::Value;
 use crate::config::{self, Configuration};
 use crate::engine::Event;
 use crate::model::{FeatureGates, Labels, Namespace, Pod};
-use crate::plugins::PLUGINS;
 use crate::wire;
 
 use super::evaluate::event;
+use super::registry;
 
 /// One scenario.
 pub(super) struct Scenario {
@@ -54,8 +54,8 @@ impl Scenario {
             Some(brief) => brief.as_bool().ok_or(format!("brief: {brief}: not true or false"))?,
         };
         let configuration = match field(value, "config") {
-            None => Configuration::default_berth(PLUGINS, gates),
-            Some(config) => config::from_value(config, "config", PLUGINS, gates)
+            None => Configuration::default_berth(registry(), gates),
+            Some(config) => config::from_value(config, "config", registry(), gates)
                 .map_err(|errors| errors.to_string())?,
         };
         let mut events = Vec::new();

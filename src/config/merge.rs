@@ -82,11 +82,12 @@ impl Lists {
         let mut merged = Vec::new();
         if !custom.disables("*") {
             for info in registry.iter().filter(|info| !custom.disables(info.name)) {
+                let Some(weight) = info.default_weight else { continue };
                 // Of two with this name the last one stands here, and the first one comes after.
                 let replaced = custom.enabled.iter().rfind(|entry| entry.name == info.name);
                 merged.push(replaced.cloned().unwrap_or_else(|| PluginEntry {
                     name: info.name.to_owned(),
-                    weight: i32::try_from(info.default_weight).unwrap_or(i32::MAX),
+                    weight: i32::try_from(weight).unwrap_or(i32::MAX),
                     index: None,
                 }));
             }

@@ -15,8 +15,9 @@ use super::{
 pub struct PluginInfo {
     /// Its name, as upstream names it.
     pub name: &'static str,
-    /// Its weight in the default profile; zero where it gives no score.
-    pub default_weight: i64,
+    /// Its weight in the default profile; zero where it gives no score. `None`: it is not in the default
+    /// profile, and a configuration has to name it.
+    pub default_weight: Option<i64>,
     /// The extension points that it has.
     pub points: &'static [ExtensionPoint],
     /// One line for people.

@@ -96,16 +96,16 @@ pub struct ProfileSpec {
 }
 
 impl ProfileSpec {
-    /// The default profile: every plugin of `registry`, in its order, at every point it has.
+    /// The default profile: every plugin of `registry` that is in it, in its order, at every point it has.
     #[must_use]
     pub fn of_defaults(scheduler_name: &str, registry: &[PluginInfo]) -> Self {
         let at = |point: ExtensionPoint| {
             let here = registry.iter().filter(|info| info.points.contains(&point));
-            let enabled = |info: &PluginInfo| EnabledPlugin {
-                name: info.name.into(),
-                weight: info.default_weight.max(1),
+            let enabled = |info: &PluginInfo| {
+                let weight = info.default_weight?.max(1);
+                Some(EnabledPlugin { name: info.name.into(), weight })
             };
-            (point, here.map(enabled).collect())
+            (point, here.filter_map(enabled).collect())
         };
         Self {
             scheduler_name: scheduler_name.into(),

@@ -4,7 +4,7 @@ use crate::framework::{Bind, ExtensionPoint, Placement, Plugin, PluginInfo};
 
 pub(super) const INFO: PluginInfo = PluginInfo {
     name: "DefaultBinder",
-    default_weight: 0,
+    default_weight: Some(0),
     points: &[ExtensionPoint::Bind],
     summary: "binds by a Binding object",
     make: |_| Box::new(DefaultBinder),

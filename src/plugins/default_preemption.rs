@@ -6,7 +6,7 @@ use crate::model::{DefaultPreemptionArgs, Pod};
 
 pub(super) const INFO: PluginInfo = PluginInfo {
     name: "DefaultPreemption",
-    default_weight: 0,
+    default_weight: Some(0),
     points: &[ExtensionPoint::PreEnqueue, ExtensionPoint::PostFilter],
     summary: "evicts pods of lower priority to make room",
     make: |args| Box::new(DefaultPreemption(args.default_preemption)),

@@ -11,7 +11,7 @@ pub const NOT_YET: &str = "not supported yet: pods with resource claims are held
 
 pub(super) const INFO: PluginInfo = PluginInfo {
     name: "DynamicResources",
-    default_weight: 2,
+    default_weight: Some(2),
     points: &[
         ExtensionPoint::PreEnqueue,
         ExtensionPoint::PreFilter,

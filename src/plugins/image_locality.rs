@@ -10,7 +10,7 @@ use crate::units::NodeId;
 
 pub(super) const INFO: PluginInfo = PluginInfo {
     name: "ImageLocality",
-    default_weight: 1,
+    default_weight: Some(1),
     points: &[ExtensionPoint::Score],
     summary: "prefers nodes that have the pod's images",
     make: |_| Box::new(ImageLocality),

@@ -13,7 +13,7 @@ use super::required_affinity::{RequiredAffinity, compile, narrow_to_any};
 
 pub(super) const INFO: PluginInfo = PluginInfo {
     name: "NodeAffinity",
-    default_weight: 2,
+    default_weight: Some(2),
     points: &[
         ExtensionPoint::PreFilter,
         ExtensionPoint::Filter,

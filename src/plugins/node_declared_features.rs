@@ -10,7 +10,7 @@ use crate::units::NodeId;
 
 pub(super) const INFO: PluginInfo = PluginInfo {
     name: "NodeDeclaredFeatures",
-    default_weight: 0,
+    default_weight: Some(0),
     points: &[ExtensionPoint::PreFilter, ExtensionPoint::Filter],
     summary: "honours status.declaredFeatures of nodes",
     make: |_| Box::new(NodeDeclaredFeatures),

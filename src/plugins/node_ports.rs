@@ -10,7 +10,7 @@ use crate::units::NodeId;
 
 pub(super) const INFO: PluginInfo = PluginInfo {
     name: "NodePorts",
-    default_weight: 0,
+    default_weight: Some(0),
     points: &[ExtensionPoint::PreFilter, ExtensionPoint::Filter],
     summary: "the host ports that the pod asks for are free",
     make: |_| Box::new(NodePorts),

@@ -11,7 +11,7 @@ use super::resource_scores::ScoredResource;
 
 pub(super) const INFO: PluginInfo = PluginInfo {
     name: "NodeResourcesBalancedAllocation",
-    default_weight: 1,
+    default_weight: Some(1),
     points: &[ExtensionPoint::PreScore, ExtensionPoint::Score],
     summary: "prefers nodes on which the pod evens out the use of CPU and memory",
     make: |args| Box::new(BalancedAllocation { resources: args.balanced_resources.0.clone() }),

@@ -13,7 +13,7 @@ use super::resource_scores::{Scorer, least_allocated};
 
 pub(super) const INFO: PluginInfo = PluginInfo {
     name: "NodeResourcesFit",
-    default_weight: 1,
+    default_weight: Some(1),
     points: &[
         ExtensionPoint::PreFilter,
         ExtensionPoint::Filter,

@@ -10,7 +10,7 @@ use crate::units::NodeId;
 
 pub(super) const INFO: PluginInfo = PluginInfo {
     name: "NodeUnschedulable",
-    default_weight: 0,
+    default_weight: Some(0),
     points: &[ExtensionPoint::PreFilter, ExtensionPoint::Filter],
     summary: "leaves out nodes with spec.unschedulable",
     make: |_| Box::new(NodeUnschedulable),

@@ -8,7 +8,7 @@ use crate::units::Nanos;
 
 pub(super) const INFO: PluginInfo = PluginInfo {
     name: "PrioritySort",
-    default_weight: 0,
+    default_weight: Some(0),
     points: &[ExtensionPoint::QueueSort],
     summary: "takes pods of higher priority first, then those that wait longer",
     make: |_| Box::new(PrioritySort),

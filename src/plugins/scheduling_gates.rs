@@ -8,7 +8,7 @@ use crate::model::Pod;
 
 pub(super) const INFO: PluginInfo = PluginInfo {
     name: "SchedulingGates",
-    default_weight: 0,
+    default_weight: Some(0),
     points: &[ExtensionPoint::PreEnqueue],
     summary: "holds pods back while they have scheduling gates",
     make: |_| Box::new(SchedulingGates),

@@ -10,7 +10,7 @@ use crate::units::NodeId;
 
 pub(super) const INFO: PluginInfo = PluginInfo {
     name: "TaintToleration",
-    default_weight: 3,
+    default_weight: Some(3),
     points: &[
         ExtensionPoint::PreFilter,
         ExtensionPoint::Filter,

@@ -11,7 +11,7 @@ use crate::units::{NodeId, PodId};
 
 pub(super) const INFO: PluginInfo = PluginInfo {
     name: "VolumeRestrictions",
-    default_weight: 0,
+    default_weight: Some(0),
     points: &[ExtensionPoint::PreFilter, ExtensionPoint::Filter],
     summary: "no pod of the node uses a disk of the pod that cannot be shared",
     make: |_| Box::new(VolumeRestrictions),

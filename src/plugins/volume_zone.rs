@@ -10,7 +10,7 @@ use crate::units::NodeId;
 
 pub(super) const INFO: PluginInfo = PluginInfo {
     name: "VolumeZone",
-    default_weight: 0,
+    default_weight: Some(0),
     points: &[ExtensionPoint::PreFilter, ExtensionPoint::Filter],
     summary: "the node is in the zones of the pod's volumes",
     make: |_| Box::new(VolumeZone),

@@ -19,7 +19,7 @@ const WAIT: Nanos = Nanos::from_secs(90);
 
 static TEST_PLUGIN: PluginInfo = PluginInfo {
     name: "Test",
-    default_weight: 0,
+    default_weight: Some(0),
     points: &[
         ExtensionPoint::Reserve,
         ExtensionPoint::Permit,

@@ -24,7 +24,7 @@ use tally::Tallies;
 
 pub(super) const INFO: PluginInfo = PluginInfo {
     name: "InterPodAffinity",
-    default_weight: 2,
+    default_weight: Some(2),
     points: &[
         ExtensionPoint::PreFilter,
         ExtensionPoint::Filter,

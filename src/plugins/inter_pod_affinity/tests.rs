@@ -197,7 +197,7 @@ pub(super) fn points(cluster: &Cluster, pod: &Pod, args: InterPodAffinityArgs) -
     reports.sort_by_key(|report| cluster.node_name(report.node).to_owned());
     let own = |report: &crate::framework::NodeReport| {
         let own = report.scores.iter().find(|(position, ..)| usize::from(*position) == at);
-        own.map_or(0, |(_, _, points)| points / super::INFO.default_weight)
+        own.map_or(0, |(_, _, points)| points / super::INFO.default_weight.unwrap_or(1))
     };
     reports.iter().map(own).collect()
 }

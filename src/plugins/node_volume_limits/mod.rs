@@ -14,7 +14,7 @@ use eval::NodeVolumeLimitsEval;
 
 pub(super) const INFO: PluginInfo = PluginInfo {
     name: "NodeVolumeLimits",
-    default_weight: 0,
+    default_weight: Some(0),
     points: &[ExtensionPoint::PreFilter, ExtensionPoint::Filter],
     summary: "the node can attach the pod's volumes",
     make: |args| Box::new(NodeVolumeLimits { requires_drivers: args.gates.volume_limit_scaling }),

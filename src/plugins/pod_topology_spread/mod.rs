@@ -29,7 +29,7 @@ use score::Soft;
 
 pub(super) const INFO: PluginInfo = PluginInfo {
     name: "PodTopologySpread",
-    default_weight: 2,
+    default_weight: Some(2),
     points: &[
         ExtensionPoint::PreFilter,
         ExtensionPoint::Filter,

@@ -29,7 +29,7 @@ use reserve::Reserved;
 
 pub(super) const INFO: PluginInfo = PluginInfo {
     name: "VolumeBinding",
-    default_weight: 1,
+    default_weight: Some(1),
     points: &[
         ExtensionPoint::PreFilter,
         ExtensionPoint::Filter,
