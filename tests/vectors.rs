@@ -12,7 +12,7 @@ use std::io::{BufRead, BufReader};
 use anyhow::{Context, Result, ensure};
 use flate2::read::GzDecoder;
 use serde_json::{Value, json};
-use support::compare::{Allow, Comparison, add_outcomes, compare};
+use support::compare::{Comparison, add_outcomes, compare};
 use support::evaluate::evaluate;
 
 const FOLDER: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/data/vectors");
@@ -110,7 +110,7 @@ fn same_as_recorded(topic: &str) -> Result<()> {
     ensure!(status.success(), "berth answered every line and ended with {status}");
     let mut result = Comparison::default();
     for (vector, answer) in vectors.iter().zip(&answers) {
-        result.add(compare(&vector["out"], answer, Allow::Nothing));
+        result.add(compare(&vector["out"], answer));
     }
     ensure!(result.is_equal(), "{result}");
     Ok(())
@@ -201,7 +201,7 @@ fn the_comparison_takes_only_what_means_the_same() {
     let judge = |change: &dyn Fn(&mut Value)| {
         let mut berth = upstream.clone();
         change(&mut berth["pods"][0]);
-        compare(&upstream, &berth, Allow::Nothing).is_equal()
+        compare(&upstream, &berth).is_equal()
     };
     assert!(judge(&|_| {}));
     assert!(judge(&|pod| pod["best"] = json!(["b", "a"])));
@@ -216,39 +216,34 @@ fn the_comparison_takes_only_what_means_the_same() {
     assert!(!judge(&|pod| pod["feasible"] = json!(2)));
     assert!(!judge(&|pod| pod["message"] = json!("m")));
     assert!(!judge(&|pod| *pod = Value::Null));
-    assert!(!compare(&upstream, &json!({"name": "s", "error": "e"}), Allow::Nothing).is_equal());
+    assert!(!compare(&upstream, &json!({"name": "s", "error": "e"})).is_equal());
 }
 
 #[test]
-fn the_comparison_allows_unsupported_preemption_on_demand_and_then_nothing_else() {
+fn the_comparison_takes_any_of_upstreams_outcomes_of_preemption_and_no_other() {
     let seen = json!([{"node": "a", "victims": ["v"], "message": "m"},
                       {"node": "b", "victims": ["w"], "message": "m"}]);
     let upstream = json!({"name": "s", "pods": [{"pod": "p", "feasible": 0, "preemption": seen}]});
-    let judge = |allow: Allow, answer: Value| {
+    let judge = |answer: Value| {
         let mut pod = json!({"pod": "p", "feasible": 0});
         if let (Some(pod), Value::Object(mut answer)) = (pod.as_object_mut(), answer) {
             pod.append(&mut answer);
         }
-        compare(&upstream, &json!({"name": "s", "pods": [pod]}), allow).is_equal()
+        compare(&upstream, &json!({"name": "s", "pods": [pod]})).is_equal()
     };
-    let unsupported = json!({"message": "evicting pods is not supported yet"});
-    assert!(judge(Allow::UnsupportedPreemption, unsupported.clone()));
-    assert!(!judge(Allow::Nothing, unsupported));
-    assert!(!judge(Allow::UnsupportedPreemption, json!({"message": "no place"})));
-    let more = json!({"message": "not supported yet", "unschedulablePlugins": ["X"]});
-    assert!(!judge(Allow::UnsupportedPreemption, more));
+    assert!(!judge(json!({"message": "no place"})));
     // Upstream breaks ties by chance: one of its outcomes is right, another is not.
-    assert!(judge(Allow::Nothing, json!({"preemption": [seen[1]]})));
+    assert!(judge(json!({"preemption": [seen[1]]})));
     let other = |field: &str, value: Value| {
         let mut outcome = seen[0].clone();
         outcome[field] = value;
-        judge(Allow::Nothing, json!({"preemption": [outcome]}))
+        judge(json!({"preemption": [outcome]}))
     };
     assert!(!other("node", json!("b")));
     assert!(!other("victims", json!(["w"])));
     assert!(!other("victims", json!(["v", "w"])));
     assert!(!other("message", json!("another")));
-    assert!(!judge(Allow::Nothing, json!({"preemption": []})));
+    assert!(!judge(json!({"preemption": []})));
 }
 
 #[test]
@@ -259,12 +254,12 @@ fn outcomes_that_upstream_takes_by_chance_are_collected() {
     };
     let berth = answer(&["b"]);
     let mut upstream = answer(&["a"]);
-    assert!(compare(&upstream, &berth, Allow::Nothing).only_outcomes_differ());
+    assert!(compare(&upstream, &berth).only_outcomes_differ());
     add_outcomes(&mut upstream, &answer(&["a", "b"]));
     assert_eq!(upstream, answer(&["a", "b"]));
-    assert!(compare(&upstream, &berth, Allow::Nothing).is_equal());
+    assert!(compare(&upstream, &berth).is_equal());
     let none = json!({"pods": [{"pod": "p"}, {"pod": "q", "feasible": 1}]});
-    assert!(!compare(&upstream, &none, Allow::Nothing).only_outcomes_differ());
+    assert!(!compare(&upstream, &none).only_outcomes_differ());
     let worse = json!({"pods": [{"pod": "p", "preemption": [{"node": "c"}]}, {"pod": "q"}]});
-    assert!(!compare(&upstream, &worse, Allow::Nothing).only_outcomes_differ());
+    assert!(!compare(&upstream, &worse).only_outcomes_differ());
 }

@@ -10,17 +10,6 @@ use serde_json::Value;
 
 /// How many differences are written out.
 const SHOWN_MAX: usize = 25;
-/// Where a pod would have to evict others and berth cannot do that yet, its message says this.
-const UNSUPPORTED: &str = "not supported yet";
-
-/// What berth may answer differently.
-#[derive(Clone, Copy, PartialEq, Eq, Default)]
-pub(crate) enum Allow {
-    #[default]
-    Nothing,
-    /// A message with [`UNSUPPORTED`] in place of a `preemption`. All else is still compared.
-    UnsupportedPreemption,
-}
 
 /// How many pods got the same answer, and what differs for the others.
 #[derive(Default)]
@@ -39,7 +28,7 @@ struct Difference {
 }
 
 /// Compares the answers to one scenario; `upstream` is the right one.
-pub(crate) fn compare(upstream: &Value, berth: &Value, allow: Allow) -> Comparison {
+pub(crate) fn compare(upstream: &Value, berth: &Value) -> Comparison {
     let mut result = Comparison::default();
     let mut found = Vec::new();
     // An error in place of all pods and a wrong name are differences of the whole document.
@@ -50,7 +39,7 @@ pub(crate) fn compare(upstream: &Value, berth: &Value, allow: Allow) -> Comparis
     for i in 0..upstream_pods.len().max(berth_pods.len()) {
         let upstream_pod = upstream_pods.get(i).unwrap_or(&Value::Null);
         let berth_pod = berth_pods.get(i).unwrap_or(&Value::Null);
-        let found = compare_pod(upstream_pod, berth_pod, allow);
+        let found = compare_pod(upstream_pod, berth_pod);
         if found.is_empty() {
             result.equal += 1;
             continue;
@@ -136,24 +125,13 @@ fn split(answer: &Value) -> (Value, Vec<Value>) {
 }
 
 /// The paths at which two answers about a pod differ, with what each says there.
-fn compare_pod(upstream: &Value, berth: &Value, allow: Allow) -> Vec<(String, Value, Value)> {
+fn compare_pod(upstream: &Value, berth: &Value) -> Vec<(String, Value, Value)> {
     let mut upstream = comparable(upstream.clone());
     let mut berth = comparable(berth.clone());
     let right = take(&mut upstream, "preemption");
     let given = take(&mut berth, "preemption");
     let mut found = Vec::new();
-    let says_unsupported = || {
-        let message = berth["message"].as_str().unwrap_or_default();
-        message.contains(UNSUPPORTED)
-    };
-    if allow == Allow::UnsupportedPreemption
-        && !right.is_null()
-        && given.is_null()
-        && says_unsupported()
-    {
-        take(&mut berth, "message");
-        take(&mut upstream, "message");
-    } else if !is_one_of(&given, &right) {
+    if !is_one_of(&given, &right) {
         found.push(("preemption".to_owned(), right, given));
     }
     // Upstream ends with the error of one of the nodes of which nothing can be said.
@@ -173,12 +151,11 @@ fn names_an_error(error: &Value, rejected: &Value) -> bool {
 
 /// Takes over into `upstream` the answers about pods that `more`, another answer to the same scenario, has
 /// as `berth` has them.
-pub(crate) fn take_equal_pods(upstream: &mut Value, more: &Value, berth: &Value, allow: Allow) {
+pub(crate) fn take_equal_pods(upstream: &mut Value, more: &Value, berth: &Value) {
     let pods = upstream.get_mut("pods").and_then(Value::as_array_mut).into_iter().flatten();
     for (i, pod) in pods.enumerate() {
         let (more, berth) = (&more["pods"][i], &berth["pods"][i]);
-        if !compare_pod(pod, berth, allow).is_empty() && compare_pod(more, berth, allow).is_empty()
-        {
+        if !compare_pod(pod, berth).is_empty() && compare_pod(more, berth).is_empty() {
             *pod = more.clone();
         }
     }
