@@ -120,6 +120,7 @@ fn answer(text: &[u8], gates: FeatureGates) -> Result<Document, (Value, String)>
     let config = EngineConfig {
         seed: 0,
         profiles: profiles.map_err(|error| (name.clone(), format!("config: {error}")))?,
+        extenders: Vec::new(),
         bindings_in_flight_max: 0,
         backoff: Backoff::default(),
         dry_run: true,

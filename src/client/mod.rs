@@ -6,6 +6,8 @@
 //! and events, but one lane a pod. Outcomes of bindings go back as [`Event::BindResult`]. What was
 //! dropped, merged or unreadable is in [`Counters`].
 //!
+//! [`Extenders`] calls the extenders that a configuration names; for them the watches keep [`RawObjects`].
+//!
 //! Nothing here decides anything about scheduling. `runtime` starts all of it.
 
 mod api;
@@ -14,6 +16,7 @@ mod condition;
 mod connect;
 mod counters;
 mod credential;
+mod extender;
 mod json;
 mod kubeconfig;
 mod lanes;
@@ -22,6 +25,7 @@ mod lines;
 mod outbox;
 mod plugin;
 mod proxy;
+mod raw;
 mod renew;
 mod report;
 mod series;
@@ -38,8 +42,10 @@ use std::sync::Arc;
 
 pub use connect::{ConnectError, Source, connect, user_agent};
 pub use counters::{Counter, Counters};
+pub use extender::{ExtenderError, Extenders};
 pub use limit::RateLimit;
 pub use outbox::Outbox;
+pub use raw::RawObjects;
 pub use watch::watch;
 pub use watch_log::Said;
 pub use writer::{Left, Writer, WriterOptions};

@@ -58,6 +58,7 @@ impl Outbox {
                 }
                 Effect::PreBind { .. }
                 | Effect::Call { .. }
+                | Effect::AskExtender { .. }
                 | Effect::Decision(_)
                 | Effect::Notice { .. } => {}
             }
@@ -97,6 +98,7 @@ fn is_request(effect: &Effect) -> bool {
         Effect::Bind { .. } | Effect::PatchCondition { .. } | Effect::Report { .. } => true,
         Effect::PreBind { .. }
         | Effect::Call { .. }
+        | Effect::AskExtender { .. }
         | Effect::Decision(_)
         | Effect::Notice { .. } => false,
     }

@@ -1,6 +1,7 @@
 //! The scheduling cycle: take the next pod, judge the nodes, assume it on one of the best, or say why
 //! there is none.
 
+use std::borrow::Cow;
 use std::sync::Arc;
 
 use crate::cluster::{Cluster, View};
@@ -13,6 +14,7 @@ use crate::preemption::post_filter;
 use crate::queue::QueuedPod;
 use crate::units::{Nanos, NodeId, PodId};
 
+use super::extend::Said;
 use super::sample::{feasible_nodes_wanted, search};
 use super::{
     Decision, DecisionVerdict, Effect, Engine, FailedCondition, NoticeLevel, PodRef, Report,
@@ -44,15 +46,26 @@ pub(super) enum Judged {
     },
 }
 
+/// A pod that is being tried.
+#[derive(Debug)]
+pub(super) struct Trial {
+    pub(super) id: PodId,
+    pub(super) queued: QueuedPod,
+    /// When it was taken, by the clock of the probe.
+    pub(super) began: Nanos,
+}
+
 /// Judges `pod` with the plugins of `profile` against `cluster`.
 ///
 /// With `search_from` the search stops early where the profile says so, and the number is moved to where
-/// the next search begins; without it all nodes are judged.
+/// the next search begins; without it all nodes are judged. Where extenders have filtered, the nodes that
+/// they left are.
 pub(super) fn judge(
     profile: &Profile,
     cluster: &Cluster,
     pod: &Pod,
     search_from: Option<&mut usize>,
+    said: Option<&Said>,
     watch: &mut Stopwatch<'_>,
 ) -> Judged {
     let view = View::new(cluster);
@@ -81,10 +94,12 @@ pub(super) fn judge(
         Some((nodes, plugins)) => (Some(nodes), plugins),
         None => (None, 0),
     };
-    let sampled =
-        search_from.and_then(|from| sample(profile, &view, &evals, over.as_deref(), from));
+    let left = said.and_then(|said| said.left(cluster, over.as_deref()));
+    let sampled = search_from
+        .filter(|_| left.is_none())
+        .and_then(|from| sample(profile, &view, &evals, over.as_deref(), from));
     let searched = watch.lap();
-    let nodes = sampled.as_deref().or(over.as_deref());
+    let nodes = left.as_deref().or(sampled.as_deref()).or(over.as_deref());
     let (table, times) = Table::build_timed(&evals, &view, nodes, watch.probe());
     watch.lap();
     if let Some((verdict, node)) = table.failed().error() {
@@ -95,10 +110,21 @@ pub(super) fn judge(
     if table.feasible() > 1 {
         watch.record(ExtensionPoint::Score, Code::Success.as_str(), times.score);
     }
-    let rejectors = table.failed().rejectors() | narrowing;
+    let mut rejectors = table.failed().rejectors() | narrowing;
     let mut message = None;
     if table.feasible() == 0 {
-        diagnosis.histogram = Histogram::of(table.failed(), &evals, &view);
+        let failed = match said.filter(|_| left.is_some()) {
+            None => {
+                diagnosis.histogram = Histogram::of(table.failed(), &evals, &view);
+                Cow::Borrowed(table.failed())
+            }
+            Some(said) => {
+                let (failed, histogram) = said.all_failed(&evals, &view, over.as_deref());
+                diagnosis.histogram = histogram;
+                rejectors |= failed.rejectors() | said.rejectors();
+                Cow::Owned(failed)
+            }
+        };
         if let Some(nodes) = &over {
             let left_out = diagnosis.nodes - u32::try_from(nodes.len()).unwrap_or(u32::MAX);
             let names = profile.names(narrowing).join(" ");
@@ -108,7 +134,7 @@ pub(super) fn judge(
             }
         }
         if preempts(profile) {
-            diagnosis.post_filter = post_filter(pod, &view, Some((&evals, table.failed())));
+            diagnosis.post_filter = post_filter(pod, &view, Some((&evals, &failed)));
             watch.spent(ExtensionPoint::PostFilter, Code::Unschedulable.as_str());
         }
         message = Some(diagnosis.message());
@@ -154,53 +180,100 @@ impl Engine {
             out.push(self.report(&queued, Report::FailedScheduling { message }));
             return;
         }
+        let began = self.config.probe.clock();
+        self.try_to_place(Trial { id, queued, began }, Said::default(), now, out);
+    }
+
+    /// Judges the nodes, and asks an extender, places the pod or says why that cannot be.
+    pub(super) fn try_to_place(
+        &mut self,
+        trial: Trial,
+        said: Said,
+        now: Nanos,
+        out: &mut Vec<Effect>,
+    ) {
         let probe = Arc::clone(&self.config.probe);
-        let (at, began) = (queued.profile, probe.clock());
+        let (id, at, began) = (trial.id, trial.queued.profile, trial.began);
         let ended = |result| probe.attempt(at, result, probe.clock().since(began));
         if self.cluster.node_count() == 0 {
-            self.reject(id, queued, NO_NODES_AVAILABLE.into(), 0, now, out);
+            self.reject(id, trial.queued, NO_NODES_AVAILABLE.into(), 0, now, out);
             ended(AttemptResult::Unschedulable);
             return;
         }
         let profile = &self.config.profiles[at];
         let mut watch = Stopwatch::start(&*probe, at);
         let from = Some(&mut self.search_from);
-        match judge(profile, &self.cluster, &queued.pod, from, &mut watch) {
+        match judge(profile, &self.cluster, &trial.queued.pod, from, Some(&said), &mut watch) {
             Judged::Rejected { message, rejectors, .. }
             | Judged::Nodes { rejectors, message: Some(message), .. } => {
                 probe.algorithm(probe.clock().since(began));
-                self.reject(id, queued, message, rejectors, now, out);
+                self.reject(id, trial.queued, message, rejectors, now, out);
                 ended(AttemptResult::Unschedulable);
             }
             Judged::Failed(message) => {
                 probe.algorithm(probe.clock().since(began));
-                self.fail(id, queued, message, now, out);
+                self.fail(id, trial.queued, message, now, out);
                 ended(AttemptResult::Error);
             }
             Judged::Nodes { evals, table, .. } => {
-                let (seed, positions) = (self.config.seed, self.cluster.positions());
-                let attempt = u64::from(queued.attempts);
-                let start = start_position(seed, &queued.pod.uid, attempt, positions);
-                let view = View::new(&self.cluster);
-                let picked = table.pick(&evals, &view, start);
-                probe.algorithm(probe.clock().since(began));
-                match picked.map_err(|invalid| invalid.message(profile)) {
-                    Ok(Some(node)) if self.dry_run.is_some() => {
-                        let best = self.best_nodes(&table, &evals, &view);
-                        let name = self.cluster.node_name(node).into();
-                        self.would_place(id, &queued.pod, name, best, out);
-                        ended(AttemptResult::Scheduled);
-                    }
-                    Ok(Some(node)) => self.place(id, queued, node, now, out),
-                    Ok(None) => {
-                        self.fail(id, queued, NO_PICK.to_owned(), now, out);
-                        ended(AttemptResult::Error);
-                    }
-                    Err(message) => {
-                        self.fail(id, queued, message, now, out);
-                        ended(AttemptResult::Error);
-                    }
+                if let Some(asking) = self.next_to_ask(&trial.queued.pod, &said, table.feasible()) {
+                    let view = View::new(&self.cluster);
+                    let nodes = table.totals(&evals, &view).into_iter();
+                    let nodes = nodes.map(|(node, _)| self.cluster.node_name(node).into());
+                    self.park(trial, said, asking, nodes.collect(), out);
+                } else {
+                    self.choose(trial, &said, &evals, &table, now, out);
                 }
+            }
+        }
+    }
+
+    /// Places the pod on one of the best nodes.
+    fn choose(
+        &mut self,
+        trial: Trial,
+        said: &Said,
+        evals: &Evals,
+        table: &Table,
+        now: Nanos,
+        out: &mut Vec<Effect>,
+    ) {
+        let Trial { id, queued, began } = trial;
+        let probe = Arc::clone(&self.config.probe);
+        let profile = &self.config.profiles[queued.profile];
+        let at = queued.profile;
+        let ended = |result| probe.attempt(at, result, probe.clock().since(began));
+        let (seed, positions) = (self.config.seed, self.cluster.positions());
+        let start = start_position(seed, &queued.pod.uid, u64::from(queued.attempts), positions);
+        let view = View::new(&self.cluster);
+        let scored = said.best(table, evals, &view).transpose();
+        let picked = scored.and_then(|best| match &best {
+            None => table.pick(evals, &view, start).map(|node| (node, None)),
+            Some(nodes) => {
+                let from_start = |node: &&NodeId| self.cluster.position(**node) >= start;
+                let node = nodes.iter().find(from_start).or(nodes.first()).copied();
+                Ok((node, best))
+            }
+        });
+        probe.algorithm(probe.clock().since(began));
+        match picked.map_err(|invalid| invalid.message(profile)) {
+            Ok((Some(node), best)) if self.dry_run.is_some() => {
+                let best = best.map_or_else(
+                    || self.best_nodes(table, evals, &view),
+                    |best| best.iter().map(|node| self.cluster.node_name(*node).into()).collect(),
+                );
+                let name = self.cluster.node_name(node).into();
+                self.would_place(id, &queued.pod, name, best, out);
+                ended(AttemptResult::Scheduled);
+            }
+            Ok((Some(node), _)) => self.place(id, queued, node, now, out),
+            Ok((None, _)) => {
+                self.fail(id, queued, NO_PICK.to_owned(), now, out);
+                ended(AttemptResult::Error);
+            }
+            Err(message) => {
+                self.fail(id, queued, message, now, out);
+                ended(AttemptResult::Error);
             }
         }
     }
@@ -247,11 +320,11 @@ impl Engine {
     ) {
         self.decide(&queued.pod, DecisionVerdict::Message(message.clone()), out);
         self.say_failed(&queued, "Unschedulable", message, out);
-        self.queue.put_back(id, queued, rejectors, now);
+        self.queue.put_back(id, queued, rejectors, &self.config.profiles, now);
     }
 
     /// Puts back a pod about which nothing could be decided, and says why.
-    fn fail(
+    pub(super) fn fail(
         &mut self,
         id: PodId,
         queued: QueuedPod,
@@ -262,7 +335,7 @@ impl Engine {
         self.decide(&queued.pod, DecisionVerdict::Message(message.clone()), out);
         Self::notice(NoticeLevel::Warn, &queued.pod, message.clone(), out);
         self.say_failed(&queued, "SchedulerError", message, out);
-        self.queue.put_back(id, queued, 0, now);
+        self.queue.put_back(id, queued, 0, &self.config.profiles, now);
     }
 
     /// The Event and the condition of a failed attempt.

@@ -45,6 +45,7 @@ impl Engine {
     pub(super) fn pod_gone(&mut self, id: PodId, now: Nanos, out: &mut Vec<Effect>) {
         let placed = self.cluster.pod(id).is_some_and(|entry| entry.place != Place::Pending);
         self.queue.remove(id);
+        self.forget_parked(id);
         self.drop_attempt(id, "the pod is gone", out);
         self.forget_dry(id);
         self.cluster.remove_pod(id);
@@ -94,7 +95,8 @@ impl Engine {
     fn pod_placed(&mut self, id: PodId, pod: &Pod, now: Nanos, out: &mut Vec<Effect>) {
         let list = self.lists[Kind::Pod.index()].number;
         let assumed = self.cluster.pod(id).and_then(|entry| entry.place.node());
-        let waited = self.queue.remove(id).is_some_and(|queued| queued.attempts > 0);
+        let parked = self.forget_parked(id);
+        let waited = self.queue.remove(id).is_some_and(|queued| queued.attempts > 0) || parked;
         self.cluster.update_pod(id, pod, list);
         let node = pod.node_name.as_deref().unwrap_or_default();
         self.compare(id, pod, node, waited, out);
@@ -110,6 +112,7 @@ impl Engine {
 
     /// A waiting pod changed: it may be tried again because of that.
     fn waiting_changed(&mut self, id: PodId, pod: Box<Pod>, now: Nanos) {
+        let Some(pod) = self.parked_changed(id, pod) else { return };
         let profile = self.profile_of(&pod);
         let Some(before) = self.queue.get(id) else {
             if let Some(profile) = profile.filter(|_| !self.is_decided_dry(id)) {
@@ -130,7 +133,7 @@ impl Engine {
 /// The events that a change of a waiting pod means to itself.
 ///
 /// Upstream: PodSchedulingPropertiesChange, v1.37: of tolerations only the number is compared.
-fn target_events(before: &Pod, after: &Pod) -> Vec<ClusterEvent> {
+pub(super) fn target_events(before: &Pod, after: &Pod) -> Vec<ClusterEvent> {
     let gates_gone = !before.scheduling_gates.is_empty() && after.scheduling_gates.is_empty();
     let changes = [
         (before.labels != after.labels, Action::UPDATE_POD_LABEL),

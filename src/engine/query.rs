@@ -86,7 +86,7 @@ impl Engine {
     fn fill(&self, answer: &mut PodAnswer, profile: &Profile, pod: &Pod) {
         let name = |position: u16| profile.plugins[usize::from(position)].name;
         let mut watch = Stopwatch::start(&NoProbe, 0);
-        let judged = judge(profile, &self.cluster, pod, None, &mut watch);
+        let judged = judge(profile, &self.cluster, pod, None, None, &mut watch);
         let (evals, table, over) = match judged {
             Judged::Rejected { plugin, rejection, message, rejectors } => {
                 let (code, reasons) = (rejection.code, rejection.reasons);
