@@ -12,6 +12,7 @@ use berth::engine::{
     Next,
 };
 use berth::framework::{NoProbe, Profile};
+use berth::model::FeatureGates;
 use berth::plugins::PLUGINS;
 use berth::queue::Backoff;
 use berth::units::Nanos;
@@ -76,7 +77,7 @@ struct Driver {
 
 impl Driver {
     fn new(config: &Value) -> Result<Self> {
-        let configuration = config::from_value(config, "config", PLUGINS)?;
+        let configuration = config::from_value(config, "config", PLUGINS, FeatureGates::default())?;
         let profiles = configuration.profiles.iter().map(|spec| Profile::compile(spec, PLUGINS));
         let engine = Engine::new(EngineConfig {
             seed: 7,
