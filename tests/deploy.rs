@@ -25,6 +25,8 @@ const LINES_MAX: usize = 3;
 const STORM_WATCH: Duration = Duration::from_secs(5);
 /// Pods that want to be placed while a right is missing.
 const PODS: usize = 30;
+/// So much CPU that two such pods do not fit on one node.
+const MORE_THAN_HALF: &str = "2500m";
 /// A pod that fits nowhere.
 const LARGE: &str = "large";
 
@@ -117,6 +119,15 @@ async fn every_right_is_used_and_no_other_is_asked_for() {
     let read = async || audit.asked().contains(&get).then_some(());
     berth.wait_for("a look at the pod", read).await;
     proxy.resume_watches();
+
+    // A pod of higher priority, for which another one is deleted.
+    for name in ["half-1", "half-2", "urgent"] {
+        let class = if name == "urgent" { "system-cluster-critical" } else { "" };
+        create_pod_of_class(rest, name, MORE_THAN_HALF, class).await;
+        let path = format!("{}/{name}", pods_path("default"));
+        let bound = async || node_of(&rest.get(&path).await?).map(ToOwned::to_owned);
+        berth.wait_for("a pod on a node", bound).await;
+    }
 
     // A pod that fails again and again for the same reason: its event counts that up.
     create_pod(rest, LARGE, "100").await;
@@ -250,10 +261,16 @@ async fn all_placed(rest: &Rest, berth: &Berth) {
 }
 
 async fn create_pod(rest: &Rest, name: &str, cpu: &str) {
+    create_pod_of_class(rest, name, cpu, "").await;
+}
+
+/// `class` is the name of a priority class; without a name it is the default.
+async fn create_pod_of_class(rest: &Rest, name: &str, cpu: &str, class: &str) {
     let pod = json!({
         "apiVersion": "v1", "kind": "Pod", "metadata": {"name": name},
         "spec": {
             "schedulerName": "berth", "terminationGracePeriodSeconds": 0,
+            "priorityClassName": class,
             "containers": [{
                 "name": "c", "image": "example.com/c:1", "resources": {"requests": {"cpu": cpu}},
             }],

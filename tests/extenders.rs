@@ -71,6 +71,24 @@ impl Bench {
         self.rest.get(&path).await.unwrap_or_default()
     }
 
+    /// A pod of this priority that takes a whole node.
+    async fn create_large_pod(&self, name: &str, priority: &str) {
+        let class = json!({
+            "apiVersion": "scheduling.k8s.io/v1", "kind": "PriorityClass",
+            "metadata": {"name": format!("of-{name}")}, "value": priority.parse::<i32>().unwrap_or(0),
+        });
+        self.rest.create("/apis/scheduling.k8s.io/v1/priorityclasses", &class).await;
+        let container = json!({"name": "c", "image": "i", "resources": {"requests": {"cpu": "3"}}});
+        let pod = json!({
+            "apiVersion": "v1", "kind": "Pod", "metadata": {"name": name},
+            "spec": {
+                "schedulerName": "berth", "containers": [container],
+                "priorityClassName": format!("of-{name}"), "terminationGracePeriodSeconds": 0,
+            },
+        });
+        self.rest.create(&pods_path(NAMESPACE), &pod).await;
+    }
+
     /// The node on which the pod comes to be.
     async fn placed(&self, name: &str) -> String {
         let look = async || node_of(&self.pod(name).await).map(str::to_owned);
@@ -101,11 +119,11 @@ fn write_config(folder: &TempDir, extenders: &Value) -> PathBuf {
 
 /// The names of the nodes of a request, however it gives them.
 fn nodes_of(request: &Value) -> Vec<String> {
-    let named = request["NodeNames"].as_array().into_iter().flatten();
+    let by_name = request["NodeNames"].as_array().into_iter().flatten();
     let whole = request["Nodes"]["items"].as_array().into_iter().flatten();
     let whole = whole.map(|node| &node["metadata"]["name"]);
     let mut names: Vec<_> =
-        named.chain(whole).map(|name| name.as_str().unwrap_or_default().to_owned()).collect();
+        by_name.chain(whole).map(|name| name.as_str().unwrap_or_default().to_owned()).collect();
     names.sort_unstable();
     names
 }
@@ -388,4 +406,50 @@ async fn one_that_cannot_be_called_ends_berth_with_one_line() {
     let log = bench.berth.log();
     assert_eq!(status.code(), Some(2), "{log}");
     assert!(log.contains("extender \"host/path\": urlPrefix"), "{log}");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn extenders_have_a_say_in_evictions() {
+    // The first gets whole pods and leaves two nodes, the second gets UIDs and leaves one.
+    let first = TestExtender::start(|_, request| {
+        let victims = request["NodeNameToVictims"].as_object().cloned().unwrap_or_default();
+        let meta = |victims: &Value| {
+            let pods = victims["Pods"].as_array().cloned().unwrap_or_default();
+            let pods: Vec<_> =
+                pods.iter().map(|pod| json!({"UID": pod["metadata"]["uid"]})).collect();
+            json!({"Pods": pods, "NumPDBViolations": victims["NumPDBViolations"]})
+        };
+        let kept = victims.iter().filter(|(node, _)| *node != "a");
+        let kept: serde_json::Map<_, _> =
+            kept.map(|(node, victims)| (node.clone(), meta(victims))).collect();
+        Reply::Json(json!({"NodeNameToMetaVictims": kept}))
+    });
+    let second = TestExtender::start(|_, request| {
+        let kept = &request["NodeNameToMetaVictims"]["c"];
+        Reply::Json(json!({"NodeNameToMetaVictims": {"c": kept}}))
+    });
+    let extenders = json!([
+        {"urlPrefix": first.url(), "preemptVerb": "preempt"},
+        {"urlPrefix": second.url(), "preemptVerb": "preempt", "nodeCacheCapable": true},
+    ]);
+    let bench = Bench::start("extenders_have_a_say_in_evictions", &extenders).await;
+    let mut on_c = String::new();
+    for name in ["low-0", "low-1", "low-2"] {
+        bench.create_large_pod(name, "1").await;
+        if bench.placed(name).await == "c" {
+            name.clone_into(&mut on_c);
+        }
+    }
+    bench.create_large_pod("high", "10").await;
+    assert_eq!(bench.placed("high").await, "c");
+    assert_eq!(bench.pod(&on_c).await, Value::Null, "it was evicted");
+    let asked = &first.calls("preempt")[0];
+    assert_eq!(asked["Pod"]["metadata"]["name"], "high");
+    let victims = asked["NodeNameToVictims"].as_object().expect("whole pods are sent");
+    assert_eq!(victims.len(), 3, "{asked}");
+    assert_eq!(asked["NodeNameToVictims"]["c"]["Pods"][0]["metadata"]["name"], *on_c);
+    let asked = &second.calls("preempt")[0];
+    let victims = asked["NodeNameToMetaVictims"].as_object().expect("UIDs are sent");
+    assert_eq!(victims.keys().collect::<Vec<_>>(), ["b", "c"]);
+    bench.berth.stop().await;
 }

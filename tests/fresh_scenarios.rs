@@ -72,8 +72,63 @@ fn ports() -> Result<()> {
 }
 
 #[test]
+fn pod_affinity() -> Result<()> {
+    same_as_upstream("pod_affinity", "podaffinity")
+}
+
+#[test]
 fn config() -> Result<()> {
     same_as_upstream("config", "config")
+}
+
+#[test]
+fn spread() -> Result<()> {
+    same_as_upstream("spread", "spread")
+}
+
+#[test]
+fn spread_plus() -> Result<()> {
+    same_as_upstream("spread_plus", "spread+")
+}
+
+#[test]
+fn pod_affinity_plus() -> Result<()> {
+    same_as_upstream("pod_affinity_plus", "podaffinity+")
+}
+
+#[test]
+fn volumes() -> Result<()> {
+    same_as_upstream("volumes", "volumes")
+}
+
+#[test]
+fn volumes_plus() -> Result<()> {
+    same_as_upstream("volumes_plus", "volumes+")
+}
+
+#[test]
+fn preemption() -> Result<()> {
+    same_as_upstream("preemption", "preemption")
+}
+
+#[test]
+fn preemption_plus() -> Result<()> {
+    same_as_upstream("preemption_plus", "preemption+")
+}
+
+#[test]
+fn mixed() -> Result<()> {
+    same_as_upstream("mixed", "mixed")
+}
+
+#[test]
+fn mixed_plus() -> Result<()> {
+    same_as_upstream("mixed_plus", "mixed+")
+}
+
+#[test]
+fn large() -> Result<()> {
+    same_as_upstream("large", "large")
 }
 
 fn same_as_upstream(test: &str, topic: &str) -> Result<()> {

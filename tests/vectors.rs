@@ -43,8 +43,33 @@ fn ports() -> Result<()> {
 }
 
 #[test]
+fn pod_affinity() -> Result<()> {
+    same_as_recorded("podaffinity")
+}
+
+#[test]
 fn config() -> Result<()> {
     same_as_recorded("config")
+}
+
+#[test]
+fn spread() -> Result<()> {
+    same_as_recorded("spread")
+}
+
+#[test]
+fn volumes() -> Result<()> {
+    same_as_recorded("volumes")
+}
+
+#[test]
+fn preemption() -> Result<()> {
+    same_as_recorded("preemption")
+}
+
+#[test]
+fn mixed() -> Result<()> {
+    same_as_recorded("mixed")
 }
 
 #[test]
@@ -53,8 +78,20 @@ fn every_file_of_vectors_has_a_test() -> Result<()> {
     for entry in fs::read_dir(FOLDER)? {
         files.insert(entry?.file_name().to_string_lossy().into_owned());
     }
-    let tested = ["config", "images", "nodeaffinity", "ports", "resources", "taints"]
-        .map(|topic| format!("{topic}.jsonl.gz"));
+    let tested = [
+        "config",
+        "images",
+        "mixed",
+        "nodeaffinity",
+        "podaffinity",
+        "ports",
+        "preemption",
+        "resources",
+        "spread",
+        "taints",
+        "volumes",
+    ]
+    .map(|topic| format!("{topic}.jsonl.gz"));
     assert_eq!(files, BTreeSet::from(tested));
     Ok(())
 }

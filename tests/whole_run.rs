@@ -14,7 +14,7 @@ use support::oracle::Oracle;
 use support::workload::{Features, PODS, workload};
 
 /// What berth can do of what the workload makes use of.
-const SUPPORTED: Features = Features { spread: false, pod_affinity: false, volumes: false };
+const SUPPORTED: Features = Features { spread: true, pod_affinity: true, volumes: true };
 
 #[test]
 fn every_pod_goes_where_upstream_would_have_put_it() -> Result<()> {

@@ -131,6 +131,9 @@ fn answer(text: &[u8], gates: FeatureGates) -> Result<Document, (Value, String)>
     for event in scenario.events {
         engine.step(event, Nanos::default(), &mut effects);
     }
+    for pod in &scenario.nominated {
+        engine.add_nominated(pod);
+    }
     let pods = match scenario.replay {
         None => scenario.pods.iter().map(|pod| judge(&engine, pod)).collect(),
         Some(placements) => replay(&mut engine, scenario.pods, &placements),

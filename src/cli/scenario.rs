@@ -1,12 +1,12 @@
 //! A scenario of `berth evaluate`, read and checked: what is wrong with one is said with its path.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::Value;
 
 use crate::config::{self, Configuration};
 use crate::engine::Event;
-use crate::model::{FeatureGates, Pod};
+use crate::model::{FeatureGates, Labels, Namespace, Pod};
 use crate::plugins::PLUGINS;
 use crate::wire;
 
@@ -18,6 +18,8 @@ pub(super) struct Scenario {
     pub(super) configuration: Configuration,
     /// What builds its cluster.
     pub(super) events: Vec<Event>,
+    /// Pods of its cluster that wait and are nominated to a node.
+    pub(super) nominated: Vec<Pod>,
     /// The pods that are asked about.
     pub(super) pods: Vec<Pod>,
     /// Of a replay: the node of each pod that was placed, by `namespace/name`.
@@ -64,8 +66,12 @@ impl Scenario {
             return Err(NO_EXTENDERS.to_owned());
         }
         let mut events = Vec::new();
+        let mut nominated = Vec::new();
         for object in objects(value, "objects")? {
-            events.extend(event(object?.1));
+            match object?.1 {
+                wire::Object::Pod(pod) if waits_nominated(&pod) => nominated.push(*pod),
+                object => events.extend(event(object)),
+            }
         }
         let mut pods = Vec::new();
         for object in objects(value, "pods")? {
@@ -74,8 +80,36 @@ impl Scenario {
                 (path, _) => return Err(format!("{path}.kind: not a Pod")),
             }
         }
-        Ok(Self { configuration, events, pods, replay, brief })
+        let namespaces = unnamed_namespaces(&events, &pods);
+        events.extend(namespaces.map(|space| Event::NamespaceUpsert(Box::new(space))));
+        Ok(Self { configuration, events, nominated, pods, replay, brief })
     }
+}
+
+/// The namespaces that a scenario leaves out although pods are in them, as an API server would have made
+/// them; and `default`.
+fn unnamed_namespaces(events: &[Event], pods: &[Pod]) -> impl Iterator<Item = Namespace> + use<> {
+    const NAME_LABEL: &str = "kubernetes.io/metadata.name";
+    let mut unnamed = BTreeSet::from([Box::from("default")]);
+    unnamed.extend(pods.iter().map(|pod| pod.key.namespace.clone()));
+    for event in events {
+        if let Event::PodUpsert(pod) = event {
+            unnamed.insert(pod.key.namespace.clone());
+        }
+    }
+    for event in events {
+        if let Event::NamespaceUpsert(space) = event {
+            unnamed.remove(&space.name);
+        }
+    }
+    unnamed.into_iter().map(|name| {
+        let labels = Labels::from_iter([(NAME_LABEL, name.clone())]);
+        Namespace { name, labels }
+    })
+}
+
+fn waits_nominated(pod: &Pod) -> bool {
+    pod.node_name.is_none() && pod.nominated_node.is_some()
 }
 
 /// A field that is there and not null.

@@ -32,6 +32,9 @@ pub struct Counters {
     pub events_failed: Counter,
     /// Repetitions of an event that were only counted in its series.
     pub events_merged: Counter,
+    /// Pods never deleted to make room because the API server refused that or gave no answer often
+    /// enough.
+    pub evictions_failed: Counter,
     /// Condition patches that a newer patch or a Binding of the same pod took the place of.
     pub patches_coalesced: Counter,
     /// Condition patches never sent because the queue was full.

@@ -1,9 +1,9 @@
-//! What waits to be sent, as plain state: three queues, and one lane a pod. Filled by the engine thread
+//! What waits to be sent, as plain state: four queues, and one lane a pod. Filled by the engine thread
 //! and emptied by the writer, both through [`super::Outbox`]; no IO, no clock.
 //!
 //! A pod has at most one request in flight, a Binding or a condition patch. A Binding drops the patch
 //! that is queued for its pod and waits for the one in flight; a patch waits for every Binding of its
-//! pod. Events are about another object and have no lane.
+//! pod. Events are about another object and have no lane, and nothing else has to wait for an eviction.
 
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
@@ -13,6 +13,7 @@ use crate::units::{Map, Nanos};
 use super::Counters;
 use super::bind::Bind;
 use super::condition::Patch;
+use super::evict::Eviction;
 use super::report::Job;
 
 /// Patches queued, one a pod at most. At some 1 kB each, 10 MB.
@@ -43,6 +44,8 @@ pub(super) struct Lanes {
     patches: BTreeMap<Place, Patch>,
     /// Where in `patches` the one of a pod (by UID) is.
     patch_places: Map<Box<str>, Place>,
+    /// Pods to be deleted: each pod once at most, until the engine hears that it failed.
+    evictions: BTreeMap<Place, Eviction>,
     events: VecDeque<Job>,
     /// Pods (by UID) with a Binding or with a request in flight.
     pods: Map<Box<str>, Lane>,
@@ -56,6 +59,7 @@ impl Lanes {
             ready: VecDeque::new(),
             patches: BTreeMap::new(),
             patch_places: Map::default(),
+            evictions: BTreeMap::new(),
             events: VecDeque::new(),
             pods: Map::default(),
             arrivals: 0,
@@ -71,12 +75,16 @@ impl Lanes {
         self.ready.push_back(bind);
     }
 
-    /// Queues `patch`. It takes the place of one that is queued for the same pod; beyond the limit the
+    /// Queues `patch`. It takes the place of one that is queued for the same pod, with what only that one
+    /// says; beyond the limit the
     /// oldest one goes.
-    pub(super) fn push_patch(&mut self, patch: Patch) {
+    pub(super) fn push_patch(&mut self, mut patch: Patch) {
         if let Some(place) = self.patch_places.get(&patch.pod.uid) {
             self.counters.patches_coalesced.add_one();
             // The old one may have been a retry with a wait; the new one keeps to it.
+            if let Some(older) = self.patches.remove(place) {
+                patch.complete(older);
+            }
             self.patches.insert(*place, patch);
             return;
         }
@@ -89,6 +97,12 @@ impl Lanes {
         let place = self.place(patch.not_before);
         self.patch_places.insert(patch.pod.uid.clone(), place);
         self.patches.insert(place, patch);
+    }
+
+    /// Queues an eviction: all of them, since the engine asks for each pod once.
+    pub(super) fn push_eviction(&mut self, eviction: Eviction) {
+        let place = self.place(eviction.not_before);
+        self.evictions.insert(place, eviction);
     }
 
     /// Queues an event, unless the queue is full.
@@ -125,6 +139,12 @@ impl Lanes {
         Some(patch)
     }
 
+    /// The next eviction that may be sent.
+    pub(super) fn take_eviction(&mut self, now: Nanos) -> Option<Eviction> {
+        let entry = self.evictions.first_entry()?;
+        (entry.key().0 <= now).then(|| entry.remove())
+    }
+
     pub(super) fn take_event(&mut self) -> Option<Job> {
         self.events.pop_front()
     }
@@ -150,9 +170,15 @@ impl Lanes {
         true
     }
 
-    /// When the next patch that waits for a time is due, later than `now`.
+    /// When the next patch or eviction that waits for a time is due, later than `now`.
     pub(super) fn next_due(&self, now: Nanos) -> Option<Nanos> {
-        self.patches.range((now, u64::MAX)..).next().map(|(place, _)| place.0)
+        let patch = self.patches.range((now, u64::MAX)..).next().map(|(place, _)| place.0);
+        let eviction = self.evictions.range((now, u64::MAX)..).next().map(|(place, _)| place.0);
+        patch.into_iter().chain(eviction).min()
+    }
+
+    pub(super) fn evictions_queued(&self) -> usize {
+        self.evictions.len()
     }
 
     /// Bindings that are queued or waiting; those in flight are the writer's.

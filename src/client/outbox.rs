@@ -5,11 +5,12 @@ use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 
 use tokio::sync::Notify;
 
-use crate::engine::Effect;
+use crate::engine::{Effect, Nomination};
 use crate::units::Nanos;
 
 use super::bind::Bind;
 use super::condition::Patch;
+use super::evict::Eviction;
 use super::lanes::Lanes;
 use super::report::Job;
 use super::{Clock, Counters};
@@ -49,10 +50,13 @@ impl Outbox {
                 Effect::Bind { attempt, pod, node } => {
                     lanes.push_bind(Bind { attempt, pod, node });
                 }
-                Effect::PatchCondition { pod, condition } => {
-                    let not_before = Nanos::default();
-                    lanes.push_patch(Patch { pod, condition, tries: 0, not_before });
+                Effect::PatchCondition { pod, condition, nomination } => {
+                    lanes.push_patch(Patch::new(pod, Some(condition), nomination));
                 }
+                Effect::ClearNomination { pod } => {
+                    lanes.push_patch(Patch::new(pod, None, Nomination::Clear));
+                }
+                Effect::Evict { pod } => lanes.push_eviction(Eviction::new(pod)),
                 Effect::Report { pod, profile, report } => {
                     lanes.push_event(Job::new(pod, profile, report, now));
                 }
@@ -95,7 +99,11 @@ impl Outbox {
 
 fn is_request(effect: &Effect) -> bool {
     match effect {
-        Effect::Bind { .. } | Effect::PatchCondition { .. } | Effect::Report { .. } => true,
+        Effect::Bind { .. }
+        | Effect::PatchCondition { .. }
+        | Effect::ClearNomination { .. }
+        | Effect::Evict { .. }
+        | Effect::Report { .. } => true,
         Effect::PreBind { .. }
         | Effect::Call { .. }
         | Effect::AskExtender { .. }

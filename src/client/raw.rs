@@ -164,7 +164,9 @@ mod tests {
             nodes.iter().map(|raw| raw.get().to_owned()).collect::<Vec<_>>()
         };
         objects.list_begins(Kind::Node);
-        ["a", "b", "c"].iter().for_each(|name| put(name));
+        for name in ["a", "b", "c"] {
+            put(name);
+        }
         objects.list_ends(Kind::Node);
         objects.forget(Kind::Node, &Identity { name: "b".to_owned(), ..Identity::default() });
         assert_eq!(names(), [r#"{"n":"a"}"#, r#"{"n":"c"}"#]);

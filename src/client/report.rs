@@ -197,6 +197,11 @@ fn words(job: &Job) -> (&'static str, &'static str, &'static str, Cow<'_, str>) 
             let note = format!("Successfully assigned {} to {node}", job.pod.key);
             ("Normal", "Scheduled", "Binding", Cow::Owned(note))
         }
+        // By UID, as upstream.
+        Report::Preempted { by, node } => {
+            let note = format!("Preempted by pod {by} on node {node}");
+            ("Normal", "Preempted", "Preempting", Cow::Owned(note))
+        }
         // Differs from upstream: the text is the text. Upstream hands it to a formatter without
         // arguments, which turns a percent sign in it into "%!d(MISSING)" and the like.
         Report::FailedScheduling { message } => {

@@ -234,7 +234,7 @@ impl Entry {
 
 fn key(job: &Job) -> Option<Key> {
     let reason = match &job.report {
-        Report::Scheduled { .. } => return None,
+        Report::Scheduled { .. } | Report::Preempted { .. } => return None,
         Report::FailedScheduling { .. } => "FailedScheduling",
     };
     Some(Key {

@@ -19,6 +19,7 @@ use crate::units::Nanos;
 use super::api::{Api, Problem, advice};
 use super::bind::{self, Bind};
 use super::condition::{self, Patch, PatchOutcome};
+use super::evict::{self, Eviction, EvictionOutcome};
 use super::limit::Bucket;
 use super::report::{self, EventOutcome, EventRequest};
 use super::series::Series;
@@ -32,6 +33,9 @@ pub(super) const BINDINGS_IN_FLIGHT_MAX: usize = 32;
 /// Condition patches in flight. Pods that fail are many only when the cluster is full.
 pub(super) const PATCHES_IN_FLIGHT_MAX: usize = 8;
 
+/// Evictions in flight: some at a time, for the pods that are to have their room.
+pub(super) const EVICTIONS_IN_FLIGHT_MAX: usize = 16;
+
 /// Event writes in flight: one a Binding, but nobody waits for them.
 pub(super) const EVENTS_IN_FLIGHT_MAX: usize = 16;
 
@@ -43,6 +47,12 @@ pub(super) const PATCH_TRIES_MAX: u32 = 4;
 
 /// The wait after the first failed try of a patch; it doubles.
 const PATCH_RETRY_AFTER: Nanos = Nanos(500 * Nanos::MILLISECOND.0);
+
+/// How often an eviction is tried before the engine is told that it failed.
+pub(super) const EVICTION_TRIES_MAX: u32 = 4;
+
+/// The wait after the first failed try of an eviction; it doubles.
+const EVICTION_RETRY_AFTER: Nanos = Nanos(500 * Nanos::MILLISECOND.0);
 
 /// How often an event write is tried: 1, 2, 4, 8 s apart, so that a restart of the API server is
 /// survived.
@@ -73,6 +83,7 @@ enum BindTrouble {
 /// A request that has been answered.
 enum Done {
     Bind { pod: PodRef, problem: Option<(BindTrouble, String)> },
+    Eviction { eviction: Eviction, outcome: EvictionOutcome },
     Patch { patch: Patch, outcome: PatchOutcome },
     Event { request: EventRequest, outcome: EventOutcome },
 }
@@ -169,7 +180,7 @@ impl Task {
         [limited, retry, parked, self.series.next_due()].into_iter().flatten().min()
     }
 
-    /// Starts bindings and patches; says from when on the rate limit lets the next one go, where it is
+    /// Starts evictions, bindings and patches; says from when on the rate limit lets the next one go, where it is
     /// the limit that is in the way.
     fn fill_requests(&mut self, now: Nanos) -> Option<Nanos> {
         loop {
@@ -178,6 +189,7 @@ impl Task {
             }
             let patch_first = self.bindings_in_a_row >= BINDINGS_PER_PATCH;
             let started = (patch_first && self.start_patch(now))
+                || self.start_eviction(now)
                 || self.start_bind()
                 || self.start_patch(now);
             if !started {
@@ -196,6 +208,17 @@ impl Task {
         self.bindings_in_a_row = self.bindings_in_a_row.saturating_add(1);
         let (api, results) = (Arc::clone(&self.api), self.results.clone());
         self.running.push(Box::pin(carry_out_bind(api, results, bind)));
+        true
+    }
+
+    fn start_eviction(&mut self, now: Nanos) -> bool {
+        if self.in_flight.evictions >= EVICTIONS_IN_FLIGHT_MAX {
+            return false;
+        }
+        let Some(eviction) = self.outbox.lanes().take_eviction(now) else { return false };
+        self.in_flight.evictions += 1;
+        let (api, results) = (Arc::clone(&self.api), self.results.clone());
+        self.running.push(Box::pin(carry_out_eviction(api, results, eviction)));
         true
     }
 
@@ -266,6 +289,10 @@ impl Task {
                     self.complain(what, &pod.key, &message);
                 }
             }
+            Done::Eviction { eviction, outcome } => {
+                self.in_flight.evictions -= 1;
+                self.finish_eviction(eviction, outcome);
+            }
             Done::Patch { patch, outcome } => {
                 self.in_flight.patches -= 1;
                 self.finish_patch(patch, outcome);
@@ -302,6 +329,23 @@ impl Task {
             }
         };
         self.outbox.lanes().finish_patch(&uid, again);
+    }
+
+    fn finish_eviction(&mut self, mut eviction: Eviction, outcome: EvictionOutcome) {
+        let message = match outcome {
+            EvictionOutcome::Done => return,
+            EvictionOutcome::Again(problem) if eviction.tries < EVICTION_TRIES_MAX => {
+                let tries = eviction.tries;
+                eviction.not_before = self.again_at(&problem, EVICTION_RETRY_AFTER, tries);
+                self.outbox.lanes().push_eviction(eviction);
+                return;
+            }
+            EvictionOutcome::Again(problem) => problem.to_string(),
+            EvictionOutcome::Refused(message) => message,
+        };
+        self.counters.evictions_failed.add_one();
+        let what = "a pod was not deleted to make room for another";
+        self.complain(what, &eviction.pod.key, &message);
     }
 
     fn finish_event(&mut self, mut request: EventRequest, outcome: &EventOutcome) {
@@ -348,6 +392,7 @@ impl Task {
         let lanes = self.outbox.lanes();
         Left {
             bindings: lanes.bindings_queued() + self.in_flight.bindings,
+            evictions: lanes.evictions_queued() + self.in_flight.evictions,
             patches: lanes.patches_queued() + self.in_flight.patches,
             events: lanes.events_queued()
                 + self.series.queued()
@@ -369,4 +414,25 @@ async fn carry_out_bind(api: Arc<Api>, results: mpsc::Sender<Event>, bind: Bind)
     // Nobody listens only when the process ends.
     let _ = results.send(Event::BindResult { attempt: bind.attempt, outcome }).await;
     Done::Bind { pod: bind.pod, problem }
+}
+
+/// Sends an eviction; where it has failed for good, the engine hears of it before its slot is free.
+async fn carry_out_eviction(
+    api: Arc<Api>,
+    results: mpsc::Sender<Event>,
+    mut eviction: Eviction,
+) -> Done {
+    let outcome = evict::send(&api, &eviction).await;
+    eviction.tries += 1;
+    let failed = match outcome {
+        EvictionOutcome::Done => false,
+        EvictionOutcome::Refused(_) => true,
+        EvictionOutcome::Again(_) => eviction.tries >= EVICTION_TRIES_MAX,
+    };
+    if failed {
+        let (key, uid) = (eviction.pod.key.clone(), eviction.pod.uid.clone());
+        // Nobody listens only when the process ends.
+        let _ = results.send(Event::EvictionFailed { key, uid }).await;
+    }
+    Done::Eviction { eviction, outcome }
 }

@@ -1,4 +1,4 @@
-//! The task that carries out what is in the [`Outbox`]. Bindings, patches and events have slots of
+//! The task that carries out what is in the [`Outbox`]. Bindings, evictions, patches and events have slots of
 //! their own, so that none starves another; a request that is to be tried again waits without a slot.
 
 use std::sync::Arc;
@@ -18,7 +18,7 @@ use super::{Clock, Counters, Outbox, RateLimit};
 pub struct WriterOptions {
     /// The host's name; Events carry it.
     pub hostname: String,
-    /// The limit of bindings and condition patches together.
+    /// The limit of bindings, evictions and condition patches together.
     pub requests: RateLimit,
     /// The limit of Event writes.
     pub events: RateLimit,
@@ -29,6 +29,8 @@ pub struct WriterOptions {
 pub struct Left {
     /// Bindings that were not sent or not answered.
     pub bindings: usize,
+    /// Evictions.
+    pub evictions: usize,
     /// Condition patches.
     pub patches: usize,
     /// Events.

@@ -1,7 +1,5 @@
 //! What must always hold of a cluster, for tests: every column equals what the pods and nodes say.
 
-use crate::model::Pod;
-
 use crate::units::NodeId;
 
 use super::row::count_usage;
@@ -67,6 +65,9 @@ impl Cluster {
         assert_eq!(self.placed_pods(), placed);
         let of_classes: u32 = self.classes().map(|(_, _, pods)| pods).sum();
         assert_eq!(of_classes as usize, placed.0);
+        let with_affinity = self.classes().filter(|(_, c, pods)| *pods > 0 && c.affinity.is_some());
+        let numbers: Vec<u32> = with_affinity.map(|(number, ..)| number).collect();
+        assert_eq!(self.classes_with_affinity(), numbers);
     }
 
     /// The classes on `node` are those of its pods.
@@ -100,10 +101,5 @@ impl Cluster {
             .collect();
         all.sort_by(|a, b| a.0.cmp(&b.0));
         all
-    }
-
-    /// Whether two clusters repel the same pods.
-    pub(crate) fn repels(&self, pods: &[Pod]) -> Vec<bool> {
-        pods.iter().map(|pod| self.repelled_by_existing(pod)).collect()
     }
 }

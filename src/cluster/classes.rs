@@ -57,6 +57,12 @@ impl Cluster {
         &self.node_classes[node]
     }
 
+    /// The classes with affinity of which a pod is on a node, in order.
+    #[must_use]
+    pub fn classes_with_affinity(&self) -> &[u32] {
+        &self.affinity_classes
+    }
+
     /// Counts a pod of `class` on `node` (`sign` 1), or no more (-1).
     pub(super) fn count_class(&mut self, class: u32, node: NodeId, sign: i64) {
         if self.class_pods.len() <= class as usize {
@@ -72,6 +78,21 @@ impl Cluster {
             (None, _) => debug_assert!(false, "a pod is not counted that was not there"),
         }
         let all = &mut self.class_pods[class as usize];
+        let before = *all;
         *all = if sign == 1 { *all + 1 } else { all.saturating_sub(1) };
+        if (before == 0) != (*all == 0) {
+            self.list_affinity(class);
+        }
+    }
+
+    /// Keeps the list of classes with affinity when the first pod of `class` came or the last one went.
+    fn list_affinity(&mut self, class: u32) {
+        if self.class(class).is_none_or(|class| class.affinity.is_none()) {
+            return;
+        }
+        match self.affinity_classes.binary_search(&class) {
+            Ok(at) => drop(self.affinity_classes.remove(at)),
+            Err(at) => self.affinity_classes.insert(at, class),
+        }
     }
 }

@@ -34,6 +34,12 @@ impl<'a> LabelColumn<'a> {
     pub fn value(&self, node: NodeId) -> Option<&'a str> {
         Some(self.values.get(self.number(node)?)?)
     }
+
+    /// One more than the largest number of a value of any label.
+    #[must_use]
+    pub fn numbers_bound(&self) -> usize {
+        self.values.bound()
+    }
 }
 
 impl NodeLabels {

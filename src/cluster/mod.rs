@@ -10,6 +10,7 @@ mod interner;
 mod labels;
 mod namespaces;
 mod nodes;
+mod nominations;
 mod objects;
 mod permutation;
 mod pods;
@@ -27,6 +28,8 @@ pub use permutation::Permutation;
 pub use pods::{Place, PodEntry};
 pub use row::{Row, ScalarUse};
 pub use view::{Overlay, View};
+
+use std::collections::BTreeMap;
 
 use crate::model::{HostPort, PodKey, Taint};
 use crate::units::{IndexVec, Map, NodeId, PodId};
@@ -59,6 +62,8 @@ pub struct Cluster {
     pods: IndexVec<PodId, Option<PodEntry>>,
     free_pods: Vec<PodId>,
     pod_by_key: Map<PodKey, PodId>,
+    /// The waiting pods that are nominated to a node, by its name.
+    nominated: BTreeMap<Box<str>, Vec<PodId>>,
     /// How many pods are bound.
     bound_pods: usize,
     /// How many pods are only assumed.
@@ -73,6 +78,8 @@ pub struct Cluster {
     /// How many pods of each class are on a node.
     class_pods: Vec<u32>,
     objects: Objects,
+    /// The classes with affinity of which a pod is on a node, in order.
+    affinity_classes: Vec<u32>,
 }
 
 impl Cluster {
@@ -99,6 +106,7 @@ impl Cluster {
             pods: IndexVec::default(),
             free_pods: Vec::new(),
             pod_by_key: Map::default(),
+            nominated: BTreeMap::new(),
             bound_pods: 0,
             assumed_pods: 0,
             resource_names: Interner::default(),
@@ -109,6 +117,7 @@ impl Cluster {
             classes: Interner::default(),
             class_pods: Vec::new(),
             objects: Objects::default(),
+            affinity_classes: Vec::new(),
         }
     }
 

@@ -1,6 +1,6 @@
-//! Namespaces and their labels, and whether a pod is meant by a term of pod affinity.
+//! Namespaces and their labels.
 
-use crate::model::{Labels, Namespace, Pod};
+use crate::model::{Labels, Namespace};
 use crate::units::Map;
 
 use super::Cluster;
@@ -42,25 +42,17 @@ impl Cluster {
     #[must_use]
     pub fn namespace_labels(&self, name: &str) -> &Labels {
         const NONE: &Labels = &Labels::EMPTY;
-        self.namespaces.labels.get(name).map_or(NONE, |(labels, _)| labels)
+        self.find_namespace(name).unwrap_or(NONE)
     }
 
-    /// The namespaces that exist, with their labels.
+    /// The labels of the namespace `name`, if it is known.
+    #[must_use]
+    pub fn find_namespace(&self, name: &str) -> Option<&Labels> {
+        self.namespaces.labels.get(name).map(|(labels, _)| labels)
+    }
+
+    /// The namespaces that are known, with their labels.
     pub fn namespaces(&self) -> impl Iterator<Item = (&str, &Labels)> {
         self.namespaces.labels.iter().map(|(name, (labels, _))| (&**name, labels))
-    }
-
-    /// Whether a required anti-affinity term of a pod that is on a node means `pod`.
-    ///
-    /// Upstream: InterPodAffinity, existing pods' anti-affinity, v1.37, without a look at topology.
-    #[must_use]
-    pub fn repelled_by_existing(&self, pod: &Pod) -> bool {
-        let of_namespace = self.namespace_labels(&pod.key.namespace);
-        self.classes().filter(|(_, _, placed)| *placed > 0).any(|(_, class, _)| {
-            let terms = class.affinity.iter().flat_map(|affinity| &affinity.anti_required);
-            terms.into_iter().any(|term| {
-                term.means(&class.namespace, &pod.key.namespace, of_namespace, &pod.labels)
-            })
-        })
     }
 }

@@ -48,12 +48,16 @@ pub struct PodEntry {
     pub class: u32,
     /// Its volumes of the kinds that volume plugins judge.
     pub volumes: Box<[PodVolume]>,
-    /// `status.nominatedNodeName`.
+    /// The node that it is nominated to while it waits.
     pub nominated_node: Option<Box<str>>,
+    /// Its object has `status.nominatedNodeName`.
+    said_nominated: bool,
     /// `status.startTime` in seconds since 1970.
     pub start_time: Option<i64>,
     /// It is being deleted to make room for a pod of higher priority.
     pub preempted: bool,
+    /// It is to be deleted, by our own decision, to make room for another.
+    pub evicted: bool,
     /// Number of the list that named it last.
     pub(crate) seen: u32,
 }
@@ -85,6 +89,8 @@ impl Cluster {
         if let Some(name) = &pod.node_name {
             let node = self.node_id(name);
             self.put(id, Place::Bound(node));
+        } else {
+            self.nominate(id, pod.nominated_node.as_deref());
         }
         id
     }
@@ -96,12 +102,17 @@ impl Cluster {
             None => self.pod(id).map_or(Place::Pending, |entry| entry.place),
         };
         let before = self.put(id, Place::Pending);
+        let mut said = false;
         if let Some(mut entry) = self.pods[id].take() {
             self.drain(&mut entry);
+            said = entry.said_nominated;
             self.fill(&mut entry, pod, list);
             self.pods[id] = Some(entry);
         }
         self.put(id, place);
+        if place == Place::Pending {
+            self.nominate_as_said(id, said, pod.nominated_node.as_deref());
+        }
         self.free_if_vacant(before);
     }
 
@@ -109,6 +120,7 @@ impl Cluster {
     pub fn remove_pod(&mut self, id: PodId) {
         let before = self.put(id, Place::Pending);
         self.free_if_vacant(before);
+        self.withdraw(id);
         if let Some(mut entry) = self.pods[id].take() {
             self.drain(&mut entry);
             self.pod_by_key.remove(&entry.key);
@@ -116,7 +128,7 @@ impl Cluster {
         }
     }
 
-    /// Counts a pending pod on `node` before the API server has agreed.
+    /// Counts a pending pod on `node` before the API server has agreed. Its nomination has done its work.
     pub fn assume(&mut self, id: PodId, node: NodeId) {
         debug_assert!(self.pod(id).is_some_and(|p| p.place == Place::Pending), "assumed twice");
         self.put(id, Place::Assumed(node));
@@ -127,6 +139,13 @@ impl Cluster {
         debug_assert!(matches!(self.pod(id).map(|p| p.place), Some(Place::Assumed(_))));
         let before = self.put(id, Place::Pending);
         self.free_if_vacant(before);
+    }
+
+    /// Notes whether the pod is to be deleted to make room for another.
+    pub fn set_evicted(&mut self, id: PodId, evicted: bool) {
+        if let Some(entry) = self.pods[id].as_mut() {
+            entry.evicted = evicted;
+        }
     }
 
     /// Whether `pod` uses less of something than is counted for it.
@@ -179,7 +198,7 @@ impl Cluster {
         };
         entry.class = self.classes.acquire(&PodClass::of(pod));
         entry.volumes = pod.volumes.as_slice().into();
-        entry.nominated_node.clone_from(&pod.nominated_node);
+        entry.said_nominated = pod.nominated_node.is_some();
         entry.start_time = pod.start_time;
         entry.preempted = pod.preempted;
     }
@@ -193,6 +212,9 @@ impl Cluster {
 
     /// Moves the pod to `place` in every column; returns where it was.
     fn put(&mut self, id: PodId, place: Place) -> Place {
+        if place != Place::Pending {
+            self.withdraw(id);
+        }
         let Some(entry) = self.pods[id].as_mut() else { return Place::Pending };
         let before = std::mem::replace(&mut entry.place, place);
         self.recount(before, place);

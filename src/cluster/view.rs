@@ -54,6 +54,16 @@ impl Overlay {
         overlay
     }
 
+    /// The same memory, for `node` as it is.
+    pub fn reset(&mut self, cluster: &Cluster, node: NodeId) {
+        self.node = node;
+        self.row = cluster.rows[node];
+        self.scalars.clone_from(&cluster.scalars[node]);
+        self.ports.clone_from(&cluster.ports[node]);
+        self.added.clear();
+        self.removed.clear();
+    }
+
     /// One pod more: one that was taken away, or one that is not on the node.
     pub fn add(&mut self, cluster: &Cluster, pod: PodId) {
         match self.removed.iter().position(|other| *other == pod) {

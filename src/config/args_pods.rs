@@ -4,12 +4,11 @@ use super::args::{Args, Meaning, check_known, check_range, fields};
 use super::names::label_key_error;
 use super::reader::Reader;
 use super::value::{Value, quoted};
-use crate::model::{DefaultSpread, InterPodAffinityArgs, SpreadConstraint};
+use crate::model::{DefaultSpread, InterPodAffinityArgs, SpreadConstraint, WhenUnsatisfiable};
 
 const HARD: &str = "DoNotSchedule";
 const SOFT: &str = "ScheduleAnyway";
 const HONOR: &str = "Honor";
-const IGNORE: &str = "Ignore";
 
 /// Upstream: ValidateInterPodAffinityArgs, v1.37.
 pub(super) fn inter_pod_affinity(reader: &mut Reader, value: &Value) -> Args {
@@ -77,17 +76,7 @@ fn read_constraint(
     value: &Value,
     seen: &mut Vec<(String, String)>,
 ) -> SpreadConstraint {
-    let mut constraint = SpreadConstraint {
-        max_skew: 0,
-        topology_key: "".into(),
-        is_hard: false,
-        selector: None,
-        unreadable_selector: false,
-        min_domains: None,
-        honors_node_affinity: true,
-        honors_taints: false,
-        match_label_keys: Vec::new(),
-    };
+    let mut constraint = SpreadConstraint::default();
     let (mut skew, mut key_given, mut action) = (0, String::new(), String::new());
     let is_map = matches!(value, Value::Null | Value::Map(_));
     reader.fields(value, |reader, key, value| match key {
@@ -105,13 +94,9 @@ fn read_constraint(
             }
         }
         "minDomains" => constraint.min_domains = reader.int32(value),
-        "nodeAffinityPolicy" => {
-            constraint.honors_node_affinity =
-                reader.string(value).is_none_or(|text| text != IGNORE);
-        }
-        "nodeTaintsPolicy" => {
-            constraint.honors_taints = reader.string(value).is_some_and(|text| text == HONOR);
-        }
+        "nodeAffinityPolicy" | "nodeTaintsPolicy" if matches!(value, Value::Null) => {}
+        "nodeAffinityPolicy" => constraint.honors_node_affinity = reads_honor(reader, value),
+        "nodeTaintsPolicy" => constraint.honors_taints = reads_honor(reader, value),
         "matchLabelKeys" => constraint.match_label_keys = reader.strings(value),
         _ => reader.unknown(),
     });
@@ -120,7 +105,11 @@ fn read_constraint(
     }
     constraint.max_skew = skew;
     constraint.topology_key = key_given.as_str().into();
-    constraint.is_hard = action == HARD;
+    constraint.when_unsatisfiable = match &*action {
+        HARD => WhenUnsatisfiable::DoNotSchedule,
+        SOFT => WhenUnsatisfiable::ScheduleAnyway,
+        _ => WhenUnsatisfiable::Unknown,
+    };
     if skew <= 0 {
         let value = Value::from(skew);
         reader.field("maxSkew", |reader| reader.refuse(&value, "not in valid range (0, inf)"));
@@ -147,6 +136,11 @@ fn read_constraint(
     }
     seen.push(entry);
     constraint
+}
+
+/// A policy for nodes: anything but `Honor` is not to honour.
+fn reads_honor(reader: &mut Reader, value: &Value) -> bool {
+    reader.string(value).is_some_and(|policy| policy == HONOR)
 }
 
 /// Only so far as a strict reader refuses what is no selector; any selector is refused afterwards.

@@ -17,9 +17,6 @@ use crate::units::{Nanos, Set};
 /// Upstream: DefaultExtenderTimeout, v1.37.
 const TIMEOUT: Nanos = Nanos::from_secs(5);
 
-/// What is said of a verb that is not called.
-const PREEMPT_NOT_CALLED: &str = "not called yet: preemption does not ask extenders";
-
 /// A service that is asked about pods.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Extender {
@@ -150,9 +147,6 @@ pub(super) fn check(extenders: &[ExtenderFields], findings: &mut Findings) {
         if it.prioritize_verb.is_some() && it.weight <= 0 {
             let message = "must have a positive weight applied to it";
             findings.refuse(format!("{path}.weight"), Some(it.weight.to_string()), message);
-        }
-        if let Some(verb) = &it.preempt_verb {
-            findings.warn(format!("{path}.preemptVerb"), Some(quoted(verb)), PREEMPT_NOT_CALLED);
         }
         binders += usize::from(it.bind_verb.is_some());
         for (index, resource) in it.managed_resources.iter().enumerate() {

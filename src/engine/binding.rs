@@ -12,7 +12,9 @@ use crate::units::{Nanos, NodeId, PodId};
 
 use super::cycle::pod_ref;
 use super::lifecycle::Waits;
-use super::{AttemptId, BindOutcome, DecisionVerdict, Effect, Engine, NoticeLevel, Report};
+use super::{
+    AttemptId, BindOutcome, DecisionVerdict, Effect, Engine, Nomination, NoticeLevel, Report,
+};
 
 /// The first wait before a Binding whose fate is unknown is sent again; it doubles each time.
 pub(super) const RETRY_INITIAL: Nanos = Nanos(100 * Nanos::MILLISECOND.0);
@@ -149,7 +151,7 @@ impl Engine {
                     binder => format!("running Bind plugin \"{binder}\": {message}"),
                 };
                 let queued = attempt.queued.clone();
-                self.say_failed(&queued, "SchedulerError", text, out);
+                self.say_failed(&queued, "SchedulerError", text, Nomination::Clear, out);
                 // Where one is refused all may be: the writer says so, once for many.
                 self.abandon_at(NoticeLevel::Debug, id, &message, now, out);
             }

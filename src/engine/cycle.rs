@@ -6,18 +6,21 @@ use std::sync::Arc;
 
 use crate::cluster::{Cluster, View};
 use crate::framework::{
-    AttemptResult, Code, Diagnosis, Evals, ExtensionPoint, Histogram, NO_NODES_AVAILABLE,
-    PluginMask, PodRejection, Prepared, Profile, Stopwatch, Table, prepare, start_position,
+    AttemptResult, Code, Diagnosis, Evals, ExtensionPoint, FailedNodes, Histogram,
+    NO_NODES_AVAILABLE, PluginMask, PodRejection, Prepared, Profile, Stopwatch, Table, prepare,
+    start_position,
 };
 use crate::model::Pod;
-use crate::preemption::post_filter;
+use crate::preemption::{Outcome, Unplaced, preempt, propose};
 use crate::queue::QueuedPod;
 use crate::units::{Nanos, NodeId, PodId};
 
-use super::extend::Said;
+use super::extend::{Said, preempters};
+use super::preempt::nominated_node;
 use super::sample::{feasible_nodes_wanted, search};
 use super::{
-    Decision, DecisionVerdict, Effect, Engine, FailedCondition, NoticeLevel, PodRef, Report,
+    Decision, DecisionVerdict, Effect, Engine, FailedCondition, Nomination, NoticeLevel, PodRef,
+    Report,
 };
 
 /// What was found out about a pod.
@@ -30,6 +33,7 @@ pub(super) enum Judged {
         rejection: PodRejection,
         message: String,
         rejectors: PluginMask,
+        outcome: Outcome,
     },
     /// Nothing can be decided, and why.
     Failed(String),
@@ -41,8 +45,10 @@ pub(super) enum Judged {
         over: Option<Vec<NodeId>>,
         /// The plugins that rejected a node or narrowed the nodes.
         rejectors: PluginMask,
-        /// Why no node is feasible, where none is.
-        message: Option<String>,
+        /// Only the node was looked at that the pod is nominated to.
+        nominated: bool,
+        /// Why no node is feasible, where none is, and what preemption makes of it.
+        unplaced: Option<(String, Outcome)>,
     },
 }
 
@@ -55,19 +61,37 @@ pub(super) struct Trial {
     pub(super) began: Nanos,
 }
 
-/// Judges `pod` with the plugins of `profile` against `cluster`.
+/// What an attempt adds to the question of what would become of a pod.
+pub(super) struct Trying<'a> {
+    /// Where a search that stops early begins; moved to where the next one does.
+    pub(super) search_from: &'a mut usize,
+    /// What extenders have said.
+    pub(super) said: &'a Said,
+    /// One of them has a say in whom to evict.
+    pub(super) asks_before_evicting: bool,
+}
+
+/// What is judged, and how.
+pub(super) struct Judging<'a> {
+    pub(super) profile: &'a Profile,
+    pub(super) cluster: &'a Cluster,
+    pub(super) pod: &'a Pod,
+    /// The node that the pod is nominated to.
+    pub(super) nominated: Option<NodeId>,
+    /// Where among the nodes preemption begins to look, counted around.
+    pub(super) start: u32,
+}
+
+/// Judges a pod against the cluster.
 ///
-/// With `search_from` the search stops early where the profile says so, and the number is moved to where
-/// the next search begins; without it all nodes are judged. Where extenders have filtered, the nodes that
-/// they left are.
+/// An attempt tries the node first that the pod is nominated to, and stops early where the profile says so;
+/// where extenders have filtered, it looks at the nodes that they left. Without one all nodes are judged.
 pub(super) fn judge(
-    profile: &Profile,
-    cluster: &Cluster,
-    pod: &Pod,
-    search_from: Option<&mut usize>,
-    said: Option<&Said>,
+    judging: &Judging<'_>,
+    trying: Option<Trying<'_>>,
     watch: &mut Stopwatch<'_>,
 ) -> Judged {
+    let Judging { profile, cluster, pod, .. } = *judging;
     let view = View::new(cluster);
     let mut diagnosis = Diagnosis { nodes: cluster.node_count(), ..Diagnosis::default() };
     let (evals, narrowed) = match prepare(profile, pod, view) {
@@ -82,24 +106,24 @@ pub(super) fn judge(
         Prepared::Rejected { plugin, rejection, rejectors } => {
             watch.spent(ExtensionPoint::PreFilter, rejection.code.as_str());
             diagnosis.pre_filter = Some(rejection.reasons.join(", "));
-            if preempts(profile) {
-                diagnosis.post_filter = post_filter(pod, &view, None);
-                watch.spent(ExtensionPoint::PostFilter, Code::Unschedulable.as_str());
-            }
+            let outcome = if profile.post_filter_fails(rejection.code, rejectors) {
+                Outcome::Ineligible
+            } else {
+                post_filter(judging, None, None, &mut diagnosis, watch)
+            };
             let message = diagnosis.message();
-            return Judged::Rejected { plugin, rejection, message, rejectors };
+            return Judged::Rejected { plugin, rejection, message, rejectors, outcome };
         }
     };
     let (over, narrowing) = match narrowed {
         Some((nodes, plugins)) => (Some(nodes), plugins),
         None => (None, 0),
     };
-    let left = said.and_then(|said| said.left(cluster, over.as_deref()));
-    let sampled = search_from
-        .filter(|_| left.is_none())
-        .and_then(|from| sample(profile, &view, &evals, over.as_deref(), from));
+    let said = trying.as_ref().map(|trying| (trying.said, trying.asks_before_evicting));
+    let filtered = said.is_some_and(|(said, _)| said.has_filtered());
+    let (looked_at, nominated) = looked_at(judging, &view, &evals, over.as_deref(), trying);
     let searched = watch.lap();
-    let nodes = left.as_deref().or(sampled.as_deref()).or(over.as_deref());
+    let nodes = looked_at.as_deref().or(over.as_deref());
     let (table, times) = Table::build_timed(&evals, &view, nodes, watch.probe());
     watch.lap();
     if let Some((verdict, node)) = table.failed().error() {
@@ -111,14 +135,14 @@ pub(super) fn judge(
         watch.record(ExtensionPoint::Score, Code::Success.as_str(), times.score);
     }
     let mut rejectors = table.failed().rejectors() | narrowing;
-    let mut message = None;
+    let mut unplaced = None;
     if table.feasible() == 0 {
-        let failed = match said.filter(|_| left.is_some()) {
+        let failed = match said.filter(|_| filtered) {
             None => {
                 diagnosis.histogram = Histogram::of(table.failed(), &evals, &view);
                 Cow::Borrowed(table.failed())
             }
-            Some(said) => {
+            Some((said, _)) => {
                 let (failed, histogram) = said.all_failed(&evals, &view, over.as_deref());
                 diagnosis.histogram = histogram;
                 rejectors |= failed.rejectors() | said.rejectors();
@@ -126,20 +150,73 @@ pub(super) fn judge(
             }
         };
         if let Some(nodes) = &over {
-            let left_out = diagnosis.nodes - u32::try_from(nodes.len()).unwrap_or(u32::MAX);
-            let names = profile.names(narrowing).join(" ");
-            let reason = format!("node(s) didn't satisfy plugin(s) [{names}]");
-            if left_out > 0 {
-                diagnosis.histogram.add(reason, left_out);
-            }
+            count_left_out(&mut diagnosis, nodes.len(), &profile.names(narrowing));
         }
-        if preempts(profile) {
-            diagnosis.post_filter = post_filter(pod, &view, Some((&evals, &failed)));
-            watch.spent(ExtensionPoint::PostFilter, Code::Unschedulable.as_str());
-        }
-        message = Some(diagnosis.message());
+        let judged = Some((&evals, &*failed));
+        let outcome = post_filter(judging, judged, said, &mut diagnosis, watch);
+        unplaced = Some((diagnosis.message(), outcome));
     }
-    Judged::Nodes { evals, table, over, rejectors, message }
+    Judged::Nodes { evals, table, over, rejectors, nominated, unplaced }
+}
+
+/// Counts the nodes that plugins ruled out by naming the `named` only ones in question.
+fn count_left_out(diagnosis: &mut Diagnosis, named: usize, plugins: &[&str]) {
+    let left_out = diagnosis.nodes - u32::try_from(named).unwrap_or(u32::MAX);
+    if left_out > 0 {
+        let reason = format!("node(s) didn't satisfy plugin(s) [{}]", plugins.join(" "));
+        diagnosis.histogram.add(reason, left_out);
+    }
+}
+
+/// The nodes that an attempt looks at in place of all in question: those that extenders left, the one that the
+/// pod is nominated to, which is the second thing said, or as many as the profile wants.
+fn looked_at(
+    judging: &Judging<'_>,
+    view: &View<'_>,
+    evals: &Evals,
+    over: Option<&[NodeId]>,
+    trying: Option<Trying<'_>>,
+) -> (Option<Vec<NodeId>>, bool) {
+    let Some(trying) = trying else { return (None, false) };
+    if let Some(left) = trying.said.left(view.cluster, over) {
+        return (Some(left), false);
+    }
+    let first = judging.nominated.filter(|_| trying.said.may_try_nominated());
+    match first.filter(|node| evals.filter_one(view, *node).is_pass()) {
+        Some(node) => (Some(vec![node]), true),
+        None => (sample(judging.profile, view, evals, over, trying.search_from), false),
+    }
+}
+
+/// Lets preemption speak, where the profile has it.
+fn post_filter(
+    judging: &Judging<'_>,
+    judged: Option<(&Evals, &FailedNodes)>,
+    said: Option<(&Said, bool)>,
+    diagnosis: &mut Diagnosis,
+    watch: &mut Stopwatch<'_>,
+) -> Outcome {
+    let Judging { profile, cluster, pod, nominated, start } = *judging;
+    let mut plugins = profile.at(ExtensionPoint::PostFilter);
+    let Some(args) = plugins.find_map(|(_, entry)| entry.plugin.preempts()) else {
+        return Outcome::NoPlace;
+    };
+    let view = View::new(cluster);
+    let unplaced = Unplaced { pod, profile, view, judged, nominated, start };
+    let preemption = match (said.and_then(|(said, _)| said.preemption(cluster)), said) {
+        (Some(preemption), _) => preemption,
+        (None, Some((_, true))) => propose(&unplaced, args),
+        (None, _) => preempt(&unplaced, args),
+    };
+    diagnosis.post_filter = preemption.message;
+    let code = match preemption.outcome {
+        // Extenders come first.
+        Outcome::Proposed(_) => return preemption.outcome,
+        Outcome::Place { .. } => Code::Success,
+        Outcome::Ineligible | Outcome::NoPlace => Code::Unschedulable,
+    };
+    watch.spent(ExtensionPoint::PostFilter, code.as_str());
+    preemption.outcome
 }
 
 /// The nodes to be judged, where the profile asks for fewer than all.
@@ -164,12 +241,48 @@ fn sample(
     Some(judged)
 }
 
-fn preempts(profile: &Profile) -> bool {
-    profile.at(ExtensionPoint::PostFilter).any(|(_, entry)| entry.plugin.preempts())
-}
-
 /// What is said where nodes are feasible and yet none is found: a mistake of berth's own.
 const NO_PICK: &str = "internal error: feasible nodes were counted but none was found";
+
+/// One of the best nodes, or why nothing can be decided. A single node is taken without scores.
+fn pick(
+    profile: &Profile,
+    evals: &Evals,
+    table: &Table,
+    view: &View<'_>,
+    start: u32,
+) -> Result<Option<NodeId>, String> {
+    if table.feasible() > 1
+        && let Some(error) = evals.score_error(profile)
+    {
+        return Err(error);
+    }
+    table.pick(evals, view, start).map_err(|invalid| invalid.message(profile))
+}
+
+/// Whether nodes can be compared by their scores; where not, why.
+fn scores_are_valid(
+    profile: &Profile,
+    evals: &Evals,
+    table: &Table,
+    view: &View<'_>,
+) -> Result<(), String> {
+    let invalid = || Some(table.invalid_score(evals, view)?.message(profile));
+    evals.score_error(profile).or_else(invalid).map_or(Ok(()), Err)
+}
+
+/// A pod that fits nowhere: why, the plugins that say so, and what preemption makes of it.
+struct Rejected {
+    message: String,
+    rejectors: PluginMask,
+    outcome: Outcome,
+}
+
+impl Rejected {
+    fn new(message: String, rejectors: PluginMask, outcome: Outcome) -> Self {
+        Self { message, rejectors, outcome }
+    }
+}
 
 impl Engine {
     /// Tries the next pod.
@@ -196,18 +309,42 @@ impl Engine {
         let (id, at, began) = (trial.id, trial.queued.profile, trial.began);
         let ended = |result| probe.attempt(at, result, probe.clock().since(began));
         if self.cluster.node_count() == 0 {
-            self.reject(id, trial.queued, NO_NODES_AVAILABLE.into(), 0, now, out);
+            let rejected = Rejected::new(NO_NODES_AVAILABLE.into(), 0, Outcome::NoPlace);
+            self.reject(id, trial.queued, rejected, now, out);
             ended(AttemptResult::Unschedulable);
             return;
         }
         let profile = &self.config.profiles[at];
         let mut watch = Stopwatch::start(&*probe, at);
-        let from = Some(&mut self.search_from);
-        match judge(profile, &self.cluster, &trial.queued.pod, from, Some(&said), &mut watch) {
-            Judged::Rejected { message, rejectors, .. }
-            | Judged::Nodes { rejectors, message: Some(message), .. } => {
+        let judging = Judging {
+            profile,
+            cluster: &self.cluster,
+            pod: &trial.queued.pod,
+            nominated: nominated_node(&self.cluster, &trial.queued.pod),
+            start: {
+                let attempt = u64::from(trial.queued.attempts);
+                start_position(self.config.seed, &trial.queued.pod.uid, attempt, u32::MAX)
+            },
+        };
+        let trying = Trying {
+            search_from: &mut self.search_from,
+            said: &said,
+            asks_before_evicting: preempters(&self.config.extenders, &trial.queued.pod, 0)
+                .is_some(),
+        };
+        match judge(&judging, Some(trying), &mut watch) {
+            // The node that it was nominated to is none any more: all others are looked at.
+            Judged::Nodes { unplaced: Some(_), .. } if said.is_about_nominated() => {
+                self.try_to_place(trial, said.past_nominated(), now, out);
+            }
+            Judged::Nodes { unplaced: Some((_, Outcome::Proposed(proposals))), .. } => {
+                self.propose(trial, said, &proposals, now, out);
+            }
+            Judged::Rejected { message, rejectors, outcome, .. }
+            | Judged::Nodes { rejectors, unplaced: Some((message, outcome)), .. } => {
                 probe.algorithm(probe.clock().since(began));
-                self.reject(id, trial.queued, message, rejectors, now, out);
+                let rejected = Rejected::new(message, rejectors, outcome);
+                self.reject(id, trial.queued, rejected, now, out);
                 ended(AttemptResult::Unschedulable);
             }
             Judged::Failed(message) => {
@@ -215,11 +352,12 @@ impl Engine {
                 self.fail(id, trial.queued, message, now, out);
                 ended(AttemptResult::Error);
             }
-            Judged::Nodes { evals, table, .. } => {
+            Judged::Nodes { evals, table, nominated, .. } => {
                 if let Some(asking) = self.next_to_ask(&trial.queued.pod, &said, table.feasible()) {
                     let view = View::new(&self.cluster);
                     let nodes = table.totals(&evals, &view).into_iter();
                     let nodes = nodes.map(|(node, _)| self.cluster.node_name(node).into());
+                    let said = said.about(nominated);
                     self.park(trial, said, asking, nodes.collect(), out);
                 } else {
                     self.choose(trial, &said, &evals, &table, now, out);
@@ -246,17 +384,15 @@ impl Engine {
         let (seed, positions) = (self.config.seed, self.cluster.positions());
         let start = start_position(seed, &queued.pod.uid, u64::from(queued.attempts), positions);
         let view = View::new(&self.cluster);
-        let scored = said.best(table, evals, &view).transpose();
-        let picked = scored.and_then(|best| match &best {
-            None => table.pick(evals, &view, start).map(|node| (node, None)),
-            Some(nodes) => {
+        let picked = match said.best(table, evals, &view) {
+            None => pick(profile, evals, table, &view, start).map(|node| (node, None)),
+            Some(best) => scores_are_valid(profile, evals, table, &view).map(|()| {
                 let from_start = |node: &&NodeId| self.cluster.position(**node) >= start;
-                let node = nodes.iter().find(from_start).or(nodes.first()).copied();
-                Ok((node, best))
-            }
-        });
+                (best.iter().find(from_start).or(best.first()).copied(), Some(best))
+            }),
+        };
         probe.algorithm(probe.clock().since(began));
-        match picked.map_err(|invalid| invalid.message(profile)) {
+        match picked {
             Ok((Some(node), best)) if self.dry_run.is_some() => {
                 let best = best.map_or_else(
                     || self.best_nodes(table, evals, &view),
@@ -306,20 +442,22 @@ impl Engine {
         }
     }
 
-    /// Puts back a pod that fits nowhere, and says why.
+    /// Puts back a pod that fits nowhere, and says why; where preemption has found a place, room is made
+    /// there and kept for the pod.
     ///
     /// Upstream: handleSchedulingFailure, v1.37: back in the queue first, then the Event and the patch.
     fn reject(
         &mut self,
         id: PodId,
         queued: QueuedPod,
-        message: String,
-        rejectors: PluginMask,
+        rejected: Rejected,
         now: Nanos,
         out: &mut Vec<Effect>,
     ) {
+        let Rejected { message, rejectors, outcome } = rejected;
+        let nomination = self.carry_out(id, &queued, outcome, out);
         self.decide(&queued.pod, DecisionVerdict::Message(message.clone()), out);
-        self.say_failed(&queued, "Unschedulable", message, out);
+        self.say_failed(&queued, "Unschedulable", message, nomination, out);
         self.queue.put_back(id, queued, rejectors, &self.config.profiles, now);
     }
 
@@ -334,16 +472,18 @@ impl Engine {
     ) {
         self.decide(&queued.pod, DecisionVerdict::Message(message.clone()), out);
         Self::notice(NoticeLevel::Warn, &queued.pod, message.clone(), out);
-        self.say_failed(&queued, "SchedulerError", message, out);
+        self.withdraw_nomination(id);
+        self.say_failed(&queued, "SchedulerError", message, Nomination::Clear, out);
         self.queue.put_back(id, queued, 0, &self.config.profiles, now);
     }
 
-    /// The Event and the condition of a failed attempt.
+    /// The Event of a failed attempt, its condition, and what becomes of the pod's nomination.
     pub(super) fn say_failed(
         &self,
         queued: &QueuedPod,
         reason: &'static str,
         message: String,
+        nomination: Nomination,
         out: &mut Vec<Effect>,
     ) {
         let pod = &queued.pod;
@@ -353,7 +493,8 @@ impl Engine {
         let same = |c: &crate::model::ScheduledCondition| {
             &*c.status == "False" && &*c.reason == reason && *c.message == *message
         };
-        if before.is_some_and(same) {
+        let nomination = nomination.news_to(pod.nominated_node.as_deref());
+        if before.is_some_and(same) && nomination == Nomination::Keep {
             return;
         }
         let unflipped = before.filter(|condition| &*condition.status == "False");
@@ -365,6 +506,7 @@ impl Engine {
                 observed_generation: pod.generation,
                 last_transition_time: unflipped.and_then(|c| c.last_transition_time.clone()),
             },
+            nomination,
         });
     }
 

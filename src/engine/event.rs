@@ -40,6 +40,13 @@ pub enum Event {
         /// What came of it.
         outcome: BindOutcome,
     },
+    /// A pod could not be deleted to make room.
+    EvictionFailed {
+        /// Which pod.
+        key: PodKey,
+        /// Its UID.
+        uid: Box<str>,
+    },
     /// What a plugin's attempt wanted written or called before the pod is bound was done, or not.
     PreBindResult {
         /// The attempt.
@@ -228,6 +235,19 @@ pub enum Effect {
         pod: PodRef,
         /// Reason, message, and what else stands in it.
         condition: FailedCondition,
+        /// What becomes of `status.nominatedNodeName` with it.
+        nomination: Nomination,
+    },
+    /// Take `status.nominatedNodeName` away: the room there is for a pod of higher priority.
+    ClearNomination {
+        /// The pod.
+        pod: PodRef,
+    },
+    /// Delete a pod, to make room for one of higher priority. Where that fails for good,
+    /// [`Event::EvictionFailed`] says so.
+    Evict {
+        /// The pod; its UID is a precondition.
+        pod: PodRef,
     },
     /// A decision was made; for the decision log.
     Decision(Decision),
@@ -266,6 +286,37 @@ pub enum Report {
         /// The full text; the writer cuts it at the API's limit.
         message: String,
     },
+    /// Normal, reason Preempted, action Preempting.
+    Preempted {
+        /// UID of the pod that takes the place.
+        by: Box<str>,
+        /// The node.
+        node: Box<str>,
+    },
+}
+
+/// What becomes of `status.nominatedNodeName`.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub enum Nomination {
+    /// It stays as it is.
+    #[default]
+    Keep,
+    /// It goes.
+    Clear,
+    /// It becomes this node.
+    Set(Box<str>),
+}
+
+impl Nomination {
+    /// Itself, or [`Nomination::Keep`] where the object already says `said`.
+    #[must_use]
+    pub fn news_to(self, said: Option<&str>) -> Self {
+        match (&self, said) {
+            (Self::Clear, None) => Self::Keep,
+            (Self::Set(node), Some(said)) if **node == *said => Self::Keep,
+            _ => self,
+        }
+    }
 }
 
 /// The condition PodScheduled=False.

@@ -11,10 +11,12 @@ use std::sync::Arc;
 
 use crate::cluster::{Cluster, View};
 use crate::framework::{
-    Answer, AttemptResult, ClusterEvent, Code, EXTENDERS, Evals, ExtenderVerb, FailedNodes,
-    Histogram, InvalidScore, PluginMask, Question, Table,
+    Answer, AttemptResult, ClusterEvent, Code, EXTENDERS, Evals, Extender, ExtenderVerb,
+    FailedNodes, Histogram, NodeVictims, PluginMask, Question, Table,
 };
 use crate::model::Pod;
+use crate::preemption::{self, Preemption, Proposal};
+use crate::queue::QueuedPod;
 use crate::units::{Map, Nanos, NodeId, PodId, Set};
 
 use super::binding::Stage;
@@ -39,6 +41,12 @@ pub(super) struct Said {
     narrowed: bool,
     /// What they add to the totals of nodes; `None` where none was asked.
     points: Option<Map<Box<str>, i64>>,
+    /// They are asked about the one node that the pod is nominated to.
+    nominated: bool,
+    /// The node that the pod is nominated to will not do.
+    past_nominated: bool,
+    /// The evictions that they leave, or what went wrong; `None` where none was asked.
+    victims: Option<Result<Vec<NodeVictims>, String>>,
 }
 
 /// An attempt that waits for answers.
@@ -58,6 +66,8 @@ pub(super) enum Asking {
     Filter(usize),
     /// Those of these extenders, about which nodes are better.
     Prioritize(Vec<usize>),
+    /// That of one extender, about which pods may be evicted.
+    Preempt(usize),
 }
 
 impl Parked {
@@ -68,6 +78,11 @@ impl Parked {
 }
 
 impl Said {
+    /// Whether extenders have said which nodes will do.
+    pub(super) fn has_filtered(&self) -> bool {
+        self.left.is_some()
+    }
+
     /// The nodes that are left, where extenders have filtered, among those in question.
     pub(super) fn left(&self, cluster: &Cluster, over: Option<&[NodeId]>) -> Option<Vec<NodeId>> {
         let nodes = self.left.as_ref()?.iter().filter_map(|name| cluster.find_node(name));
@@ -109,13 +124,9 @@ impl Said {
         table: &Table,
         evals: &Evals,
         view: &View<'_>,
-    ) -> Option<Result<Vec<NodeId>, InvalidScore>> {
-        let points = self.points.as_ref().filter(|points| !points.is_empty())?;
-        if table.feasible() > 1
-            && let Some(invalid) = table.invalid_score(evals, view)
-        {
-            return Some(Err(invalid));
-        }
+    ) -> Option<Vec<NodeId>> {
+        let enough = table.feasible() > 1;
+        let points = self.points.as_ref().filter(|points| enough && !points.is_empty())?;
         let total = |(node, total): (NodeId, i64)| {
             let more = points.get(view.cluster.node_name(node)).copied().unwrap_or_default();
             (node, total.wrapping_add(more))
@@ -123,7 +134,47 @@ impl Said {
         let totals: Vec<_> = table.totals(evals, view).into_iter().map(total).collect();
         let most = totals.iter().map(|(_, total)| *total).max()?;
         let best = totals.into_iter().filter(|(_, total)| *total == most);
-        Some(Ok(best.map(|(node, _)| node).collect()))
+        Some(best.map(|(node, _)| node).collect())
+    }
+
+    /// Whether the node is to be tried first that the pod is nominated to.
+    pub(super) fn may_try_nominated(&self) -> bool {
+        !self.past_nominated
+    }
+
+    /// With `nominated`, only that node is asked about.
+    pub(super) fn about(mut self, nominated: bool) -> Self {
+        self.nominated |= nominated;
+        self
+    }
+
+    /// Whether only that node is asked about.
+    pub(super) fn is_about_nominated(&self) -> bool {
+        self.nominated
+    }
+
+    /// That node will not do: all others are looked at, as if nothing had been said but of this one.
+    ///
+    /// Upstream: evaluateNominatedNode, v1.37.
+    pub(super) fn past_nominated(self) -> Self {
+        Self { failed: self.failed, past_nominated: true, ..Self::default() }
+    }
+
+    /// What preemption comes to, where extenders were asked about it.
+    pub(super) fn preemption(&self, cluster: &Cluster) -> Option<Preemption> {
+        let victims = match self.victims.as_ref()? {
+            Ok(victims) => victims,
+            Err(text) => return Some(preemption::failed(text)),
+        };
+        let proposal = |on: &NodeVictims| {
+            let node = cluster.find_node(&on.node)?;
+            // Who is gone by now need not go.
+            let victims: Vec<_> =
+                on.pods.iter().filter_map(|uid| on_node(cluster, node, uid)).collect();
+            let budget_violations = usize::try_from(on.budget_violations).unwrap_or_default();
+            (!victims.is_empty()).then_some(Proposal { node, victims, budget_violations })
+        };
+        Some(preemption::settle(victims.iter().filter_map(proposal).collect(), cluster))
     }
 
     /// Takes in what a filter left of `sent`.
@@ -183,6 +234,10 @@ impl Engine {
                     ask(*extender, Question::Prioritize(Arc::clone(&nodes)));
                 }
             }
+            Asking::Preempt(extender) => {
+                let victims = said.victims.clone().and_then(Result::ok).unwrap_or_default();
+                ask(*extender, Question::Preempt(victims));
+            }
         }
         self.parked.insert(attempt, Parked { trial, said, nodes, asking });
     }
@@ -232,7 +287,12 @@ impl Engine {
                     self.go_on(parked.trial, parked.said, now, out);
                 }
             }
-            Asking::Filter(_) | Asking::Prioritize(_) => {}
+            Asking::Preempt(asked) if *asked == extender => {
+                if let Some(parked) = self.parked.remove(&attempt) {
+                    self.preempted(parked, extender, answer, now, out);
+                }
+            }
+            Asking::Filter(_) | Asking::Prioritize(_) | Asking::Preempt(_) => {}
         }
     }
 
@@ -251,12 +311,110 @@ impl Engine {
             answer if self.config.extenders[extender].ignorable => {
                 self.skipped(extender, &trial.queued.pod, &said(answer), out);
             }
+            answer if so_far.is_about_nominated() => {
+                let text = format!("the node that the pod is nominated to: {}", said(answer));
+                Self::notice(NoticeLevel::Warn, &trial.queued.pod, text, out);
+                so_far = so_far.past_nominated();
+            }
             answer => {
                 self.give_up(trial, said(answer), now, out);
                 return;
             }
         }
         self.go_on(trial, so_far, now, out);
+    }
+
+    /// Preemption would evict pods: extenders are asked which of these evictions may be.
+    pub(super) fn propose(
+        &mut self,
+        trial: Trial,
+        mut said: Said,
+        proposals: &[Proposal],
+        now: Nanos,
+        out: &mut Vec<Effect>,
+    ) {
+        let uid = |id: &PodId| Some(self.cluster.pod(*id)?.uid.clone());
+        let on = |proposal: &Proposal| NodeVictims {
+            node: self.cluster.node_name(proposal.node).into(),
+            pods: proposal.victims.iter().filter_map(uid).collect(),
+            budget_violations: i64::try_from(proposal.budget_violations).unwrap_or(i64::MAX),
+        };
+        said.victims = Some(Ok(proposals.iter().map(on).collect()));
+        self.ask_preempter(trial, said, 0, now, out);
+    }
+
+    /// Asks the first extender from `from` on that has a say, as long as there are evictions left.
+    fn ask_preempter(
+        &mut self,
+        trial: Trial,
+        said: Said,
+        from: usize,
+        now: Nanos,
+        out: &mut Vec<Effect>,
+    ) {
+        let left = matches!(&said.victims, Some(Ok(victims)) if !victims.is_empty());
+        let next = preempters(&self.config.extenders, &trial.queued.pod, from);
+        match next.filter(|_| left) {
+            Some(extender) => {
+                self.park(trial, said, Asking::Preempt(extender), Arc::default(), out);
+            }
+            None => self.go_on(trial, said, now, out),
+        }
+    }
+
+    /// An extender has said which evictions may be.
+    ///
+    /// Upstream: callExtenders of the preemption, v1.37.
+    fn preempted(
+        &mut self,
+        parked: Parked,
+        extender: usize,
+        answer: Result<Answer, String>,
+        now: Nanos,
+        out: &mut Vec<Effect>,
+    ) {
+        let Parked { trial, said: mut so_far, .. } = parked;
+        let checked = match answer {
+            Ok(Answer::Victims(victims)) => self.checked(extender, victims),
+            answer => Err(said(answer)),
+        };
+        match checked {
+            Err(text) if self.config.extenders[extender].ignorable => {
+                self.skipped(extender, &trial.queued.pod, &text, out);
+            }
+            checked => so_far.victims = Some(checked),
+        }
+        self.ask_preempter(trial, so_far, extender + 1, now, out);
+    }
+
+    /// The victims that an extender named, which must be where it says, and on each node at least one.
+    fn checked(
+        &self,
+        extender: usize,
+        victims: Vec<NodeVictims>,
+    ) -> Result<Vec<NodeVictims>, String> {
+        let it = &self.config.extenders[extender];
+        let mut checked = Vec::new();
+        for on in victims {
+            let name = &on.node;
+            let node = self.cluster.find_node(name);
+            let node = node.ok_or_else(|| format!("nodeinfo not found for node name {name:?}"))?;
+            let missing = on.pods.iter().find(|uid| on_node(&self.cluster, node, uid).is_none());
+            if let Some(uid) = missing {
+                return Err(format!(
+                    "extender: {} claims to preempt pod (UID: &{{{uid}}}) on node: {name}, but the \
+                     pod is not found on that node",
+                    it.name
+                ));
+            }
+            if on.pods.is_empty() && !it.ignorable {
+                return Err(format!("expected at least one victim pod on node {name:?}"));
+            }
+            if !on.pods.is_empty() {
+                checked.push(on);
+            }
+        }
+        Ok(checked)
     }
 
     /// An extender that may fail did.
@@ -286,11 +444,11 @@ impl Engine {
         self.try_to_place(trial, said, now, out);
     }
 
-    /// The pod is gone, or on a node; whether an attempt of it waited.
-    pub(super) fn forget_parked(&mut self, pod: PodId) -> bool {
-        let before = self.parked.len();
-        self.parked.retain(|_, parked| parked.trial.id != pod);
-        self.parked.len() < before
+    /// The pod is gone, or on a node: nobody waits any more for what extenders say of it.
+    pub(super) fn forget_parked(&mut self, pod: PodId) -> Option<QueuedPod> {
+        let number = self.parked.iter().find(|(_, parked)| parked.trial.id == pod)?.0;
+        let number = *number;
+        Some(self.parked.remove(&number)?.trial.queued)
     }
 
     /// Replaces the object of a pod of which an attempt waits, or gives it back.
@@ -355,6 +513,18 @@ impl Engine {
             }
         }
     }
+}
+
+/// The first extender from `from` on that has a say in whom `pod` may evict.
+pub(super) fn preempters(extenders: &[Extender], pod: &Pod, from: usize) -> Option<usize> {
+    let mut all = extenders.iter().enumerate().skip(from);
+    all.find(|(_, it)| it.preempts && it.is_interested(pod)).map(|(at, _)| at)
+}
+
+/// The pod with this UID on `node`.
+fn on_node(cluster: &Cluster, node: NodeId, uid: &str) -> Option<PodId> {
+    let mut pods = cluster.pods_on(node).iter().copied();
+    pods.find(|id| cluster.pod(*id).is_some_and(|pod| *pod.uid == *uid))
 }
 
 /// What went wrong, in words.

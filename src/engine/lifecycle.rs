@@ -11,7 +11,7 @@ use crate::queue::QueuedPod;
 use crate::units::{Nanos, NodeId, PodId};
 
 use super::binding::{Attempt, Stage};
-use super::{AttemptId, DecisionVerdict, Effect, Engine};
+use super::{AttemptId, DecisionVerdict, Effect, Engine, Nomination};
 
 /// Positions of plugins at Permit that make a pod wait, and until when.
 pub(super) type Waits = Vec<(u16, Nanos)>;
@@ -420,7 +420,7 @@ impl Engine {
                 ("Unschedulable", diagnosis.message(), 1 << plugin)
             }
         };
-        self.say_failed(&queued, reason, message, out);
+        self.say_failed(&queued, reason, message, Nomination::Clear, out);
         self.queue.put_back(id, queued, rejectors, &self.config.profiles, now);
     }
 

@@ -9,6 +9,7 @@ mod extend;
 mod lifecycle;
 mod objects;
 mod pods;
+mod preempt;
 mod query;
 mod sample;
 #[cfg(test)]
@@ -17,7 +18,7 @@ mod tests;
 pub use dry_run::DryRunCounts;
 pub use event::{
     AttemptId, BindOutcome, Decision, DecisionVerdict, Effect, Event, FailedCondition, Kind,
-    NoticeLevel, PodRef, Report,
+    Nomination, NoticeLevel, PodRef, Report,
 };
 pub use query::{NodeVerdict, PodAnswer, PreemptionAnswer};
 
@@ -26,7 +27,7 @@ use std::sync::Arc;
 
 use crate::cluster::{Cluster, NodeChange};
 use crate::framework::{Action, ClusterEvent, Extender, Probe, Profile, Resource};
-use crate::model::Node;
+use crate::model::{Node, Pod};
 use crate::queue::{Backoff, Queue, QueueLengths};
 use crate::units::{Map, Nanos, PodId};
 
@@ -140,6 +141,7 @@ impl Engine {
             Event::BindResult { attempt, outcome } => {
                 self.bind_result(attempt, outcome, now, out);
             }
+            Event::EvictionFailed { key, uid } => self.eviction_failed(&key, &uid, now),
             Event::PreBindResult { attempt, outcome } => {
                 self.pre_bind_result(attempt, outcome, now, out);
             }
@@ -219,6 +221,14 @@ impl Engine {
         let event = ClusterEvent::new(resource, action);
         self.queue.on_event(event, &self.config.profiles, now);
         self.parked.values_mut().for_each(|parked| parked.note(event));
+    }
+
+    /// Has a pod that waits count as nominated, as its object says, without its being in the queue: for
+    /// questions.
+    pub fn add_nominated(&mut self, pod: &Pod) {
+        if self.cluster.find_pod(&pod.key).is_none() {
+            self.cluster.add_pod(pod, self.lists[Kind::Pod.index()].number);
+        }
     }
 
     fn node_upsert(&mut self, node: &Node, now: Nanos) {

@@ -43,14 +43,17 @@ impl Engine {
 
     /// Forgets a pod wherever it is; its node is free for others.
     pub(super) fn pod_gone(&mut self, id: PodId, now: Nanos, out: &mut Vec<Effect>) {
-        let placed = self.cluster.pod(id).is_some_and(|entry| entry.place != Place::Pending);
-        self.queue.remove(id);
-        self.forget_parked(id);
+        let entry = self.cluster.pod(id);
+        let placed = entry.is_some_and(|entry| entry.place != Place::Pending);
+        let queued = self.queue.remove(id).or_else(|| self.forget_parked(id));
+        let nominated = queued.filter(|queued| queued.pod.nominated_node.is_some());
         self.drop_attempt(id, "the pod is gone", out);
         self.forget_dry(id);
         self.cluster.remove_pod(id);
         if placed {
             self.cluster_event(Resource::AssignedPod, Action::DELETE, now);
+        } else if let Some(queued) = nominated {
+            self.nomination_gone(queued.pod.priority, now);
         }
     }
 
@@ -95,7 +98,7 @@ impl Engine {
     fn pod_placed(&mut self, id: PodId, pod: &Pod, now: Nanos, out: &mut Vec<Effect>) {
         let list = self.lists[Kind::Pod.index()].number;
         let assumed = self.cluster.pod(id).and_then(|entry| entry.place.node());
-        let parked = self.forget_parked(id);
+        let parked = self.forget_parked(id).is_some();
         let waited = self.queue.remove(id).is_some_and(|queued| queued.attempts > 0) || parked;
         self.cluster.update_pod(id, pod, list);
         let node = pod.node_name.as_deref().unwrap_or_default();
@@ -121,7 +124,13 @@ impl Engine {
             return;
         };
         let events = target_events(&before.pod, &pod);
+        let was = before.pod.nominated_node.as_ref();
+        let gone = was.is_some() && was != pod.nominated_node.as_ref();
+        let freed = gone.then_some(before.pod.priority);
         self.queue.update(id, pod, &events, &self.config.profiles, now);
+        if let Some(priority) = freed {
+            self.nomination_gone(priority, now);
+        }
     }
 
     /// Index of the profile that a pod names.

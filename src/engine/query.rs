@@ -3,11 +3,15 @@
 use std::collections::BTreeMap;
 
 use crate::cluster::View;
-use crate::framework::{Code, ExtensionPoint, NoProbe, Profile, Stopwatch, explain};
+use crate::framework::{
+    Code, ExtensionPoint, NoProbe, Profile, Stopwatch, explain, start_position,
+};
 use crate::model::{Pod, PodKey};
+use crate::preemption::Outcome;
 
 use super::Engine;
-use super::cycle::{Judged, judge};
+use super::cycle::{Judged, Judging, judge};
+use super::preempt::nominated_node;
 
 /// A rejection with its author.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -25,7 +29,7 @@ pub struct NodeVerdict {
 pub struct PreemptionAnswer {
     /// The node.
     pub node: Box<str>,
-    /// The pods that would have to go, sorted.
+    /// The pods that would be deleted, sorted; those that are going already are not.
     pub victims: Vec<PodKey>,
     /// Why the pod fits nowhere as it is.
     pub message: String,
@@ -86,13 +90,20 @@ impl Engine {
     fn fill(&self, answer: &mut PodAnswer, profile: &Profile, pod: &Pod) {
         let name = |position: u16| profile.plugins[usize::from(position)].name;
         let mut watch = Stopwatch::start(&NoProbe, 0);
-        let judged = judge(profile, &self.cluster, pod, None, None, &mut watch);
+        let judging = Judging {
+            profile,
+            cluster: &self.cluster,
+            pod,
+            nominated: nominated_node(&self.cluster, pod),
+            start: start_position(self.config.seed, &pod.uid, 0, u32::MAX),
+        };
+        let judged = judge(&judging, None, &mut watch);
         let (evals, table, over) = match judged {
-            Judged::Rejected { plugin, rejection, message, rejectors } => {
+            Judged::Rejected { plugin, rejection, message, rejectors, outcome } => {
                 let (code, reasons) = (rejection.code, rejection.reasons);
                 let plugin = plugin.map_or("", name);
                 answer.pre_filter = Some(NodeVerdict { plugin, code, reasons });
-                answer.message = Some(message);
+                self.fill_unplaced(answer, message, outcome);
                 answer.unschedulable_plugins = profile.names(rejectors);
                 return;
             }
@@ -100,15 +111,19 @@ impl Engine {
                 answer.error = Some(message);
                 return;
             }
-            Judged::Nodes { evals, table, over, rejectors, message } => {
-                answer.message = message;
+            Judged::Nodes { evals, table, over, rejectors, unplaced, .. } => {
+                if let Some((message, outcome)) = unplaced {
+                    self.fill_unplaced(answer, message, outcome);
+                }
                 answer.unschedulable_plugins = profile.names(rejectors);
                 (evals, table, over)
             }
         };
         let view = View::new(&self.cluster);
         answer.feasible = table.feasible();
-        if let Some(invalid) = table.invalid_score(&evals, &view) {
+        if let Some(error) = evals.score_error(profile).filter(|_| answer.feasible > 0) {
+            answer.error = Some(error);
+        } else if let Some(invalid) = table.invalid_score(&evals, &view) {
             answer.error = Some(invalid.message(profile));
         }
         for report in explain(&evals, &view, &table, over.as_deref()) {
@@ -136,5 +151,19 @@ impl Engine {
             answer.best = best.collect();
             answer.best.sort_unstable();
         }
+    }
+
+    fn fill_unplaced(&self, answer: &mut PodAnswer, message: String, outcome: Outcome) {
+        let Outcome::Place { node, victims } = outcome else {
+            answer.message = Some(message);
+            return;
+        };
+        let entries = victims.into_iter().filter_map(|id| self.cluster.pod(id));
+        let stays = |class: u32| self.cluster.class(class).is_some_and(|class| !class.terminating);
+        let stay = entries.filter(|pod| stays(pod.class));
+        let mut victims: Vec<_> = stay.map(|pod| pod.key.clone()).collect();
+        victims.sort_by_cached_key(ToString::to_string);
+        let node = self.cluster.node_name(node).into();
+        answer.preemption.push(PreemptionAnswer { node, victims, message });
     }
 }

@@ -6,6 +6,8 @@ mod kit;
 mod lifecycle;
 mod measured;
 mod objects;
+mod preempting;
+mod preemption;
 mod property;
 mod waiting;
 
@@ -122,15 +124,9 @@ fn a_condition_that_stands_already_is_not_written_again() {
 }
 
 #[test]
-fn preemption_says_where_it_would_help_and_that_it_cannot_yet() {
+fn nobody_is_evicted_for_an_equal() {
     let mut kit = Kit::with_nodes([node("n1").cpu(1000)]);
     kit.put(pod("low").cpu(800).priority(1).on("n1"));
-    kit.put(pod("high").cpu(900).priority(5));
-    let effects = kit.step(Event::Attempt);
-    let [Report::FailedScheduling { message }] = &kit::reports(&effects)[..] else {
-        panic!("{effects:?}")
-    };
-    assert!(message.contains("preemption: not supported yet"), "{message}");
     kit.put(pod("equal").cpu(900).priority(1));
     let effects = kit.step(Event::Attempt);
     let [Report::FailedScheduling { message }] = &kit::reports(&effects)[..] else {
@@ -147,22 +143,20 @@ fn a_pod_with_a_constraint_that_is_missing_is_held_by_name() {
     let [Report::FailedScheduling { message }] = &kit::reports(&effects)[..] else {
         panic!("{effects:?}")
     };
-    assert!(
-        message.contains("berth does not support volumes that a volume plugin judges yet (spec.x)"),
-        "{message}"
-    );
+    assert!(message.contains("berth does not support claims of storage yet (spec.x)"), "{message}");
 }
 
 #[test]
 fn an_existing_pods_anti_affinity_holds_what_it_matches_until_it_goes() {
-    let mut kit = Kit::with_nodes([node("n1").cpu(1000)]);
+    let mut kit = Kit::with_nodes([node("n1").cpu(1000).label("zone", "a")]);
     kit.put(pod("guard").scheduler("x").repels("app", "web").on("n1"));
     kit.put(pod("web").label("app", "web"));
     let effects = kit.step(Event::Attempt);
     let [Report::FailedScheduling { message }] = &kit::reports(&effects)[..] else {
         panic!("{effects:?}")
     };
-    assert!(message.contains("existing pods' required anti-affinity"), "{message}");
+    let reason = "1 node(s) didn't satisfy existing pods anti-affinity rules";
+    assert!(message.contains(reason), "{message}");
     kit.put(pod("db").label("app", "db"));
     kit.attempt_binds("n1");
     kit.delete("guard");

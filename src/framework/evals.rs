@@ -4,6 +4,7 @@ use crate::cluster::View;
 use crate::model::Pod;
 use crate::units::NodeId;
 
+use super::nominated::Nominated;
 use super::profile::PluginMask;
 use super::{
     Code, Eval, ExtensionPoint, KeyOut, Parts, PluginEval, PrepareCx, Profile, ProfilePlugin,
@@ -46,6 +47,7 @@ pub struct Evals {
     items: Vec<PreparedEval>,
     stride: usize,
     points_max: i64,
+    nominated: Nominated,
 }
 
 /// A score outside 0 to 100, which nonsense in an object can make, such as amounts whose sum wraps.
@@ -91,6 +93,30 @@ pub(super) struct PreparedEval {
     /// Where its key words begin.
     pub(super) offset: usize,
     pub(super) eval: Box<dyn Eval>,
+}
+
+/// Rejects every node in the same words.
+struct RejectsAll {
+    position: u16,
+    code: Code,
+    reasons: Vec<String>,
+}
+
+impl Eval for RejectsAll {
+    fn parts(&self) -> Parts {
+        Parts { filter: true, ..Parts::default() }
+    }
+
+    fn filter(&self, _view: &View<'_>, nodes: &[NodeId], out: &mut [Verdict]) {
+        let rejected = Verdict::reject(self.position, self.code, 0);
+        for (_, verdict) in nodes.iter().zip(out).filter(|(_, verdict)| verdict.is_pass()) {
+            *verdict = rejected;
+        }
+    }
+
+    fn reasons(&self, _view: &View<'_>, _node: NodeId, _verdict: Verdict) -> Vec<String> {
+        self.reasons.clone()
+    }
 }
 
 /// The names of the only nodes in question, and who named them.
@@ -175,16 +201,19 @@ pub fn prepare(profile: &Profile, pod: &Pod, view: View<'_>) -> Prepared {
             continue;
         }
         // What it would say at PreFilter is not asked of it.
-        if let PluginEval::Run(eval) | PluginEval::Narrow(Some(eval), _) =
-            entry.plugin.prepare(pod, &PrepareCx { view, position })
-        {
-            items.extend(prepared(position, entry, eval));
-        }
+        let eval = match entry.plugin.prepare(pod, &PrepareCx { view, position }) {
+            PluginEval::Run(eval) | PluginEval::Narrow(Some(eval), _) => eval,
+            PluginEval::Reject(code, reasons) if entry.plugin.filters_unprepared() => {
+                Box::new(RejectsAll { position, code, reasons })
+            }
+            _ => continue,
+        };
+        items.extend(prepared(position, entry, eval));
     }
     let find = |name: Box<str>| view.cluster.find_node(&name);
     let named = narrowing.names;
     Prepared::Ready {
-        evals: Evals::new(items),
+        evals: Evals::new(items, Nominated::before(pod, view.cluster)),
         narrowed: named
             .map(|only| (only.into_iter().filter_map(find).collect(), narrowing.plugins)),
     }
@@ -204,7 +233,7 @@ fn prepared(position: u16, entry: &ProfilePlugin, eval: Box<dyn Eval>) -> Option
 
 impl Evals {
     /// Puts the evals into the order of the profile, and gives each its key words.
-    fn new(mut items: Vec<PreparedEval>) -> Self {
+    fn new(mut items: Vec<PreparedEval>, nominated: Nominated) -> Self {
         items.sort_by_key(|item| item.position);
         let mut stride = 0;
         for item in &mut items {
@@ -213,11 +242,31 @@ impl Evals {
         }
         let scoring = items.iter().filter(|item| item.parts.score);
         let points_max = scoring.map(|item| item.weight * super::MAX_NODE_SCORE).sum();
-        Self { items, stride, points_max }
+        Self { items, stride, points_max, nominated }
     }
 
-    /// Judges `nodes`, in the order of the profile; the first rejection of a node stands.
+    /// Judges `nodes`, in the order of the profile; the first rejection of a node stands. A node to which
+    /// others are nominated that come first has to do with them and without them.
+    ///
+    /// Upstream: RunFilterPluginsWithNominatedPods, v1.37.
     pub(crate) fn filter(&self, view: &View<'_>, nodes: &[NodeId], out: &mut [Verdict]) {
+        self.filter_plain(view, nodes, out);
+        if self.nominated.is_empty() {
+            return;
+        }
+        for (node, verdict) in nodes.iter().zip(out) {
+            if let Some(overlay) = self.nominated.overlay(view, *node) {
+                let mut with_them = [Verdict::PASS];
+                self.filter_plain(&view.with(&overlay), &[*node], &mut with_them);
+                if !with_them[0].is_pass() {
+                    *verdict = with_them[0];
+                }
+            }
+        }
+    }
+
+    /// Judges `nodes` as they are in `view`.
+    fn filter_plain(&self, view: &View<'_>, nodes: &[NodeId], out: &mut [Verdict]) {
         for item in self.items.iter().filter(|item| item.parts.filter) {
             item.eval.filter(view, nodes, out);
         }
@@ -234,8 +283,19 @@ impl Evals {
     /// The words behind a rejection of `node`.
     #[must_use]
     pub fn reasons(&self, view: &View<'_>, node: NodeId, verdict: Verdict) -> Vec<String> {
-        let item = self.items.iter().find(|item| item.position == verdict.plugin);
-        item.map_or_else(Vec::new, |item| item.eval.reasons(view, node, verdict))
+        let Some(item) = self.items.iter().find(|item| item.position == verdict.plugin) else {
+            return Vec::new();
+        };
+        if let Some(overlay) = self.nominated.overlay(view, node) {
+            // The same pass again that gave the verdict: with those who come first, else without.
+            let with_them = view.with(&overlay);
+            let mut again = [Verdict::PASS];
+            self.filter_plain(&with_them, &[node], &mut again);
+            if !again[0].is_pass() {
+                return item.eval.reasons(&with_them, node, verdict);
+            }
+        }
+        item.eval.reasons(view, node, verdict)
     }
 
     /// What to say where nothing could be said of `node`.
@@ -252,6 +312,18 @@ impl Evals {
         let name = profile.plugins[usize::from(verdict.plugin)].name;
         let error = self.reasons(view, node, verdict).join(", ");
         format!("running \"{name}\" filter plugin: {error}")
+    }
+
+    /// What a plugin has against scoring nodes at all, where one has.
+    ///
+    /// Upstream: RunPreScorePlugins, v1.37.
+    #[must_use]
+    pub fn score_error(&self, profile: &Profile) -> Option<String> {
+        let mut scoring =
+            self.items.iter().filter(|item| item.parts.score || item.parts.cell_score);
+        let (position, error) = scoring.find_map(|i| Some((i.position, i.eval.score_error()?)))?;
+        let name = profile.plugins[usize::from(position)].name;
+        Some(format!("running PreScore plugin \"{name}\": {error}"))
     }
 
     /// Adds the weighted node-local points of `nodes` to `out`; `scratch` is as long as `nodes`.

@@ -24,6 +24,8 @@ pub struct Extender {
     pub filters: bool,
     /// It scores nodes.
     pub prioritizes: bool,
+    /// It has a say in whom preemption evicts.
+    pub preempts: bool,
     /// It binds pods.
     pub binds: bool,
     /// What its scores count for.

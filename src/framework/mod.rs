@@ -8,6 +8,7 @@ mod explain;
 mod extender;
 mod lifecycle;
 mod node_set;
+mod nominated;
 mod plugin;
 mod probe;
 mod profile;

@@ -1,7 +1,7 @@
 //! The door for plugins: one prepared [`Eval`] a plugin and pod, working on slices of nodes.
 
 use crate::cluster::{Cluster, View};
-use crate::model::{PluginArgs, Pod};
+use crate::model::{DefaultPreemptionArgs, PluginArgs, Pod};
 use crate::units::NodeId;
 
 use super::evals::PodRejection;
@@ -37,6 +37,12 @@ pub trait Plugin: Send + Sync {
         PluginEval::Skip
     }
 
+    /// Whether Filter finds out for itself what PreFilter would have, in a profile without the latter: then
+    /// a rejection by [`Plugin::prepare`] is one of every node.
+    fn filters_unprepared(&self) -> bool {
+        false
+    }
+
     /// The changes that can help a pod which this plugin rejected.
     ///
     /// Upstream: EventsToRegister, without the queueing hints.
@@ -44,9 +50,9 @@ pub trait Plugin: Send + Sync {
         &[]
     }
 
-    /// Whether this plugin speaks at PostFilter, as preemption does.
-    fn preempts(&self) -> bool {
-        false
+    /// PostFilter: how preemption is to look for a place, where this plugin wants it to.
+    fn preempts(&self) -> Option<DefaultPreemptionArgs> {
+        None
     }
 
     /// Reserve: keeps what the pod will use, right after it was assumed.
@@ -144,6 +150,11 @@ pub trait Eval: Send {
 
     /// Node-local: final points from 0 to 100 that no other node can change.
     fn score(&self, _view: &View<'_>, _nodes: &[NodeId], _out: &mut [i64]) {}
+
+    /// PreScore: why nothing can be decided where there is more than one node to choose from.
+    fn score_error(&self) -> Option<&str> {
+        None
+    }
 
     /// The words that make nodes alike to the cell part.
     fn key(&self, _view: &View<'_>, _nodes: &[NodeId], _out: &mut KeyOut<'_>) {}

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use super::{ClusterEvent, ExtensionPoint, Plugin, PluginInfo, ProfileSpec};
+use super::{ClusterEvent, Code, ExtensionPoint, Plugin, PluginInfo, ProfileSpec};
 
 /// One scheduler name and its plugins.
 pub struct Profile {
@@ -41,6 +41,9 @@ pub const EXTENDERS: PluginMask = 1 << PLUGINS_MAX;
 
 /// What the extenders are called among plugins.
 const EXTENDERS_NAME: &str = "Extender";
+
+/// The plugin whose PostFilter fails where its PreFilter was not asked.
+const FAILS_UNASKED: &str = "DynamicResources";
 
 /// Why a profile cannot be made.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -106,6 +109,23 @@ impl Profile {
         let own = own.iter().map(|at| (*at, &self.plugins[usize::from(*at)]));
         let all = (0u16..).zip(&self.plugins).filter(move |_| !pre_filter);
         own.chain(all.filter(move |(_, entry)| entry.points.contains(&point)))
+    }
+
+    /// Whether PostFilter comes to nothing after a rejection by PreFilter with `code` by `rejectors`, since
+    /// it left out a plugin that then fails.
+    ///
+    /// Upstream: DynamicResources.PostFilter and RunPostFilterPlugins, v1.37. Differs from upstream: the
+    /// error, a stray "not found", is not in the message.
+    #[must_use]
+    pub fn post_filter_fails(&self, code: Code, rejectors: PluginMask) -> bool {
+        let mut asked = self.at(ExtensionPoint::PostFilter);
+        let Some((failing, _)) = asked.find(|(_, entry)| entry.name == FAILS_UNASKED) else {
+            return false;
+        };
+        let mut order = self.pre_filter.iter();
+        let own = order.position(|at| *at == failing);
+        let last = self.pre_filter.iter().rposition(|at| rejectors >> at & 1 == 1);
+        code != Code::Unschedulable && (own.is_none() || last < own)
     }
 
     /// Whether one of the plugins in `rejectors` wants to know of `event`.

@@ -3,6 +3,7 @@
 
 mod csi;
 mod feature_gates;
+mod label_names;
 mod labels;
 mod node;
 mod node_affinity;
@@ -20,6 +21,7 @@ mod workloads;
 
 pub use csi::{CsiDriver, CsiNode, CsiNodeDriver, CsiStorageCapacity, VolumeAttachment};
 pub use feature_gates::FeatureGates;
+pub use label_names::{is_dns_label, label_key_errors, label_value_errors, subdomain_errors};
 pub use labels::{Labels, Namespace};
 pub use node::{Image, Node, normalized_image_name};
 pub use node_affinity::{
@@ -44,5 +46,5 @@ pub use storage::{
     PersistentVolumeSource, StorageClass, VolumeMode,
 };
 pub use taints::{Effect, Taint, Toleration, TolerationOperator, UNSCHEDULABLE_TAINT_KEY};
-pub use topology_spread::SpreadConstraint;
+pub use topology_spread::{SpreadConstraint, WhenUnsatisfiable};
 pub use workloads::{PodDisruptionBudget, ReplicaSet, ReplicationController, Service, StatefulSet};

@@ -131,12 +131,8 @@ pub struct Unsupported {
 /// What berth cannot judge yet, by the upstream plugin that does.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum UnsupportedFeature {
-    /// VolumeRestrictions, NodeVolumeLimits, VolumeBinding, VolumeZone: volumes that they judge.
+    /// VolumeBinding: claims of storage.
     Volumes,
-    /// PodTopologySpread: spread constraints.
-    TopologySpread,
-    /// InterPodAffinity: the pod's own affinity and anti-affinity.
-    PodAffinity,
     /// DynamicResources: resource claims.
     ResourceClaims,
 }

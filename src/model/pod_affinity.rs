@@ -47,7 +47,8 @@ pub struct PodAffinity {
 
 impl AffinityTerm {
     /// Whether this term of a pod in namespace `owner` means a pod in `namespace`, whose own labels are
-    /// `of_namespace`, with `labels`.
+    /// `of_namespace`, with `labels`. A namespace without `of_namespace` is not known; only a selector of
+    /// everything selects it.
     ///
     /// Upstream: framework.AffinityTerm.Matches, v1.37.
     #[must_use]
@@ -55,7 +56,7 @@ impl AffinityTerm {
         &self,
         owner: &str,
         namespace: &str,
-        of_namespace: &Labels,
+        of_namespace: Option<&Labels>,
         labels: &Labels,
     ) -> bool {
         let named = if self.namespaces.is_empty() && self.namespace_selector.is_none() {
@@ -63,7 +64,12 @@ impl AffinityTerm {
         } else {
             self.namespaces.iter().any(|name| **name == *namespace)
         };
-        let selected = || self.namespace_selector.as_ref().is_some_and(|s| s.matches(of_namespace));
+        let selected = || {
+            let selects = |s: &LabelSelector| {
+                s.requirements.is_empty() || of_namespace.is_some_and(|labels| s.matches(labels))
+            };
+            self.namespace_selector.as_ref().is_some_and(selects)
+        };
         (named || selected()) && self.selector.as_ref().is_some_and(|s| s.matches(labels))
     }
 }

@@ -53,6 +53,8 @@ pub enum VolumeSource {
     AzureDisk {
         /// `diskURI`.
         disk_uri: Box<str>,
+        /// `kind`; `Shared` where it is not set.
+        kind: Box<str>,
     },
     /// `azureFile`.
     AzureFile {

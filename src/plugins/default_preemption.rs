@@ -1,25 +1,25 @@
-//! DefaultPreemption: asks, where no node is feasible, what evicting pods of lower priority would bring.
-//! The search itself is in `preemption`.
+//! DefaultPreemption: has room made, where no node is feasible, by evicting pods of lower priority. The search
+//! for it is in `preemption`.
 
 use crate::framework::{ExtensionPoint, Plugin, PluginEval, PluginInfo, PrepareCx};
-use crate::model::Pod;
+use crate::model::{DefaultPreemptionArgs, Pod};
 
 pub(super) const INFO: PluginInfo = PluginInfo {
     name: "DefaultPreemption",
     default_weight: 0,
     points: &[ExtensionPoint::PreEnqueue, ExtensionPoint::PostFilter],
-    summary: "says what evicting pods of lower priority would bring; does not evict yet",
-    make: |_| Box::new(DefaultPreemption),
+    summary: "evicts pods of lower priority to make room",
+    make: |args| Box::new(DefaultPreemption(args.default_preemption)),
 };
 
-struct DefaultPreemption;
+struct DefaultPreemption(DefaultPreemptionArgs);
 
 impl Plugin for DefaultPreemption {
     fn prepare(&self, _pod: &Pod, _cx: &PrepareCx<'_>) -> PluginEval {
         PluginEval::Skip
     }
 
-    fn preempts(&self) -> bool {
-        true
+    fn preempts(&self) -> Option<DefaultPreemptionArgs> {
+        Some(self.0)
     }
 }

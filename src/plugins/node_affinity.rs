@@ -9,6 +9,7 @@ use crate::model::{NodeAffinity as Affinity, NodeOperator, NodeSelectorTerm, Pod
 use crate::units::NodeId;
 
 use super::node_selector::{NAME_FIELD, Term};
+use super::required_affinity::{RequiredAffinity, compile, narrow_to_any};
 
 pub(super) const INFO: PluginInfo = PluginInfo {
     name: "NodeAffinity",
@@ -38,15 +39,11 @@ impl Plugin for NodeAffinity {
         let none = Affinity::default();
         let own = pod.node_affinity.as_ref().unwrap_or(&none);
         let view = &cx.view;
-        let required =
-            |affinity: &Affinity| affinity.required.as_ref().map(|terms| compile(view, terms));
         let preferred = self.added.preferred.iter().chain(&own.preferred);
         let eval = NodeAffinityEval {
             position: cx.position,
-            added: required(&self.added),
-            selector: (!pod.node_selector.is_empty())
-                .then(|| Term::of_labels(view, pod.node_selector.iter())),
-            own: required(own),
+            added: self.added.required.as_ref().map(|terms| compile(view, terms)),
+            own: RequiredAffinity::of(pod, view),
             preferred: preferred.filter_map(|term| preference(view, term)).collect(),
         };
         let narrowing = match own.required.as_deref().map(named_nodes) {
@@ -70,10 +67,6 @@ impl Plugin for NodeAffinity {
             &[ClusterEvent::new(Resource::Node, node)]
         }
     }
-}
-
-fn compile(view: &View<'_>, terms: &[NodeSelectorTerm]) -> Vec<Term> {
-    terms.iter().map(|term| Term::new(view, term)).collect()
 }
 
 /// A preferred term with its weight; one that weighs nothing or asks for nothing does not count.
@@ -114,30 +107,17 @@ struct NodeAffinityEval {
     position: u16,
     /// The profile's required terms: one of them matches.
     added: Option<Vec<Term>>,
-    /// The pod's nodeSelector.
-    selector: Option<Term>,
-    /// The pod's required terms: one of them matches.
-    own: Option<Vec<Term>>,
+    /// What the pod itself requires.
+    own: RequiredAffinity,
     /// Weights and terms, the profile's first.
     preferred: Vec<(i32, Term)>,
-}
-
-/// Clears the bits of nodes that none of `terms` matches.
-fn narrow_to_any(view: &View<'_>, nodes: &[NodeId], terms: &[Term], matched: &mut [bool]) {
-    let mut any = vec![false; nodes.len()];
-    for term in terms {
-        let mut this = vec![true; nodes.len()];
-        term.narrow(view, nodes, &mut this);
-        any.iter_mut().zip(this).for_each(|(any, this)| *any |= this);
-    }
-    matched.iter_mut().zip(any).for_each(|(matched, any)| *matched &= any);
 }
 
 impl Eval for NodeAffinityEval {
     fn parts(&self) -> Parts {
         let scores = !self.preferred.is_empty();
         Parts {
-            filter: self.added.is_some() || self.selector.is_some() || self.own.is_some(),
+            filter: self.added.is_some() || !self.own.is_empty(),
             score: false,
             key_words: usize::from(scores),
             cell_score: scores,
@@ -160,12 +140,7 @@ impl Eval for NodeAffinityEval {
             reject(&matched, ADDED);
         }
         matched.fill(true);
-        if let Some(selector) = &self.selector {
-            selector.narrow(view, nodes, &mut matched);
-        }
-        if let Some(terms) = &self.own {
-            narrow_to_any(view, nodes, terms, &mut matched);
-        }
+        self.own.narrow(view, nodes, &mut matched);
         reject(&matched, OWN);
     }
 

@@ -1,16 +1,12 @@
 //! The place of upstream's plugins that berth does not have yet: a pod that one of them would judge is
 //! held with a message that says so, and never placed as if the rule were not there.
 
-use crate::framework::{
-    Action, ClusterEvent, Code, ExtensionPoint, Plugin, PluginEval, PluginInfo, PrepareCx, Resource,
-};
+use crate::framework::{Code, ExtensionPoint, Plugin, PluginEval, PluginInfo, PrepareCx};
 use crate::model::{Pod, UnsupportedFeature};
 
 /// What a start line says of scores that are missing and hold nothing.
-pub const NOT_YET: &str = "not supported yet: default topology spreading and existing pods' affinity \
-                           terms are not scored; status.nominatedNodeName is not read; pods with \
-                           volumes that need a plugin, spread constraints, pod \
-                           affinity or resource claims are held unschedulable";
+pub const NOT_YET: &str = "not supported yet: status.nominatedNodeName is not read; pods with claims of \
+                           storage or resource claims are held unschedulable";
 
 macro_rules! not_yet {
     ($constant:ident, $name:literal, $feature:ident, $weight:literal, [$($point:ident),*],
@@ -26,86 +22,24 @@ macro_rules! not_yet {
 }
 
 not_yet!(
-    VOLUME_RESTRICTIONS,
-    "VolumeRestrictions",
-    Volumes,
-    0,
-    [PreFilter, Filter],
-    "volumes that a volume plugin judges"
-);
-not_yet!(
-    NODE_VOLUME_LIMITS,
-    "NodeVolumeLimits",
-    Volumes,
-    0,
-    [PreFilter, Filter],
-    "volumes that a volume plugin judges"
-);
-not_yet!(
     VOLUME_BINDING,
     "VolumeBinding",
     Volumes,
     1,
     [PreFilter, Filter, PreScore, Score, Reserve, PreBind],
-    "volumes that a volume plugin judges"
+    "claims of storage"
 );
-not_yet!(
-    VOLUME_ZONE,
-    "VolumeZone",
-    Volumes,
-    0,
-    [PreFilter, Filter],
-    "volumes that a volume plugin judges"
-);
-not_yet!(
-    POD_TOPOLOGY_SPREAD,
-    "PodTopologySpread",
-    TopologySpread,
-    2,
-    [PreFilter, Filter, PreScore, Score],
-    "topology spread constraints"
-);
-not_yet!(
-    INTER_POD_AFFINITY,
-    "InterPodAffinity",
-    PodAffinity,
-    2,
-    [PreFilter, Filter, PreScore, Score],
-    "pod affinity"
-);
-
 struct NotYet {
     feature: UnsupportedFeature,
     words: &'static str,
 }
 
 impl Plugin for NotYet {
-    fn prepare(&self, pod: &Pod, cx: &PrepareCx<'_>) -> PluginEval {
+    fn prepare(&self, pod: &Pod, _cx: &PrepareCx<'_>) -> PluginEval {
         let held = |reason| PluginEval::Reject(Code::UnschedulableAndUnresolvable, vec![reason]);
         if let Some(found) = pod.unsupported.iter().find(|found| found.feature == self.feature) {
             return held(format!("berth does not support {} yet ({})", self.words, found.path));
         }
-        if self.feature == UnsupportedFeature::PodAffinity
-            && cx.view.cluster.repelled_by_existing(pod)
-        {
-            return held(
-                "berth does not support existing pods' required anti-affinity yet, and a term of \
-                 one matches this pod"
-                    .into(),
-            );
-        }
         PluginEval::Skip
-    }
-
-    fn events(&self) -> &'static [ClusterEvent] {
-        if self.feature != UnsupportedFeature::PodAffinity {
-            return &[];
-        }
-        const {
-            &[
-                ClusterEvent::new(Resource::AssignedPod, Action::DELETE),
-                ClusterEvent::new(Resource::TargetPod, Action::UPDATE_POD_LABEL),
-            ]
-        }
     }
 }

@@ -3,10 +3,11 @@
 use crate::framework::PluginInfo;
 
 use super::{
-    default_binder, default_preemption, dynamic_resources, image_locality, node_affinity,
-    node_declared_features, node_name, node_ports, node_resources_balanced_allocation,
-    node_resources_fit, node_unschedulable, not_yet, priority_sort, scheduling_gates,
-    taint_toleration,
+    default_binder, default_preemption, dynamic_resources, image_locality, inter_pod_affinity,
+    node_affinity, node_declared_features, node_name, node_ports,
+    node_resources_balanced_allocation, node_resources_fit, node_unschedulable, node_volume_limits,
+    not_yet, pod_topology_spread, priority_sort, scheduling_gates, taint_toleration,
+    volume_restrictions, volume_zone,
 };
 
 /// All built-in plugins. This order is the order in which a node's first rejection is found.
@@ -19,12 +20,12 @@ pub static PLUGINS: &[PluginInfo] = &[
     node_affinity::INFO,
     node_ports::INFO,
     node_resources_fit::INFO,
-    not_yet::VOLUME_RESTRICTIONS,
-    not_yet::NODE_VOLUME_LIMITS,
+    volume_restrictions::INFO,
+    node_volume_limits::INFO,
     not_yet::VOLUME_BINDING,
-    not_yet::VOLUME_ZONE,
-    not_yet::POD_TOPOLOGY_SPREAD,
-    not_yet::INTER_POD_AFFINITY,
+    volume_zone::INFO,
+    pod_topology_spread::INFO,
+    inter_pod_affinity::INFO,
     dynamic_resources::INFO,
     default_preemption::INFO,
     node_resources_balanced_allocation::INFO,

@@ -250,12 +250,26 @@ impl Queue {
 
     /// The cluster changed: unschedulable pods that this can help are tried again, after their backoff.
     pub fn on_event(&mut self, event: ClusterEvent, profiles: &[Profile], now: Nanos) {
+        self.on_event_up_to(event, i32::MAX, profiles, now);
+    }
+
+    /// As [`Queue::on_event`], for pods of a priority of at most `priority`.
+    pub fn on_event_up_to(
+        &mut self,
+        event: ClusterEvent,
+        priority: i32,
+        profiles: &[Profile],
+        now: Nanos,
+    ) {
         let helps = |(profile, rejectors): &(usize, PluginMask)| {
             profiles[*profile].may_help(*rejectors, event)
         };
         let groups: Vec<_> = self.unschedulable.keys().copied().filter(helps).collect();
         for group in groups {
             for id in self.unschedulable.get(&group).cloned().unwrap_or_default() {
+                if self.pods[&id].pod.priority > priority {
+                    continue;
+                }
                 self.retry(id, profiles, event.label(), now);
             }
         }

@@ -132,7 +132,8 @@ fn an_event_reaches_only_pods_whose_rejectors_registered_for_it() {
         ("TaintToleration", taint, true),
         ("NodeResourcesFit", taint, false),
         ("NodeName", NODE_ADD, true),
-        ("VolumeZone", NODE_ADD, false),
+        ("VolumeZone", NODE_ADD, true),
+        ("VolumeZone", taint, false),
     ];
     for (name, event, helps) in rows {
         let mut queue = Queue::new(Backoff::default(), Arc::new(NoProbe));

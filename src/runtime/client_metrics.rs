@@ -40,6 +40,11 @@ impl Collector for ClientMetrics {
                 &counters.events_merged,
             ),
             (
+                "evictions_failed",
+                "Pods whose deletion for preemption the API server refused or never answered",
+                &counters.evictions_failed,
+            ),
+            (
                 "patches_coalesced",
                 "Conditions that a newer one or a Binding took the place of",
                 &counters.patches_coalesced,

@@ -240,7 +240,9 @@ impl EngineThread {
                 Effect::PreBind { .. }
                 | Effect::Bind { .. }
                 | Effect::Report { .. }
-                | Effect::PatchCondition { .. } => {}
+                | Effect::PatchCondition { .. }
+                | Effect::ClearNomination { .. }
+                | Effect::Evict { .. } => {}
             }
         }
         // Its memory is used again.

@@ -11,12 +11,13 @@ use std::mem::take;
 use std::sync::Arc;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
+use tokio::runtime::Handle;
 use tokio::sync::{mpsc, oneshot};
 use tokio::task::JoinSet;
 use tokio::time::Instant;
 use tracing::{info, warn};
 
-use crate::client::{self, Clock, Counters, Extenders, Source, Writer, WriterOptions};
+use crate::client::{self, Clock, Counters, Extenders, RawObjects, Source, Writer, WriterOptions};
 use crate::config;
 use crate::engine::{Engine, EngineConfig, Event, Kind};
 use crate::framework::{PluginInfo, Profile, ProfileSpec};
@@ -79,9 +80,7 @@ pub async fn run(mut options: Options, mut stop: StopSignals) -> anyhow::Result<
     let metrics = Arc::new(Metrics::new(&names(&options)));
     let answers = progress.endpoints(&clock, printed(&metrics)).router();
     let endpoints = take(&mut options.addresses).serve(&answers)?;
-    let schedulers = options.profiles.iter().map(|profile| profile.scheduler_name.clone());
-    let extenders = Extenders::new(&options.extenders, schedulers.collect())?;
-    let raw = extenders.raw_objects();
+    let (extenders, raw) = extenders(&options)?;
     let (client, server) = client::connect(&options.source).await?;
     announce(&options, &server);
     let counters = Arc::new(Counters::default());
@@ -103,8 +102,7 @@ pub async fn run(mut options: Options, mut stop: StopSignals) -> anyhow::Result<
         progress: Arc::clone(&progress),
         metrics: Arc::clone(&metrics.scheduler),
     };
-    let handle = tokio::runtime::Handle::current();
-    let calls = PluginCalls::new(handle, events.downgrade(), extenders);
+    let calls = PluginCalls::new(Handle::current(), events.downgrade(), extenders);
     let engine = EngineThread::new(engine, incoming, writer.outbox(), clock, observers, calls);
     let engine = engine.start(stopped)?;
     let mut watches = JoinSet::new();
@@ -160,6 +158,14 @@ fn engine(options: &Options, extenders: &Extenders, metrics: &Metrics) -> anyhow
         dry_run: options.dry_run,
         probe: Arc::<SchedulerMetrics>::clone(&metrics.scheduler),
     }))
+}
+
+/// The extenders, and where they find the JSON of objects.
+fn extenders(options: &Options) -> anyhow::Result<(Extenders, Option<Arc<RawObjects>>)> {
+    let schedulers = options.profiles.iter().map(|profile| profile.scheduler_name.clone());
+    let extenders = Extenders::new(&options.extenders, schedulers.collect())?;
+    let raw = extenders.raw_objects();
+    Ok((extenders, raw))
 }
 
 /// The names of the profiles.

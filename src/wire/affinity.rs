@@ -6,10 +6,7 @@ use crate::model;
 
 use super::json::List;
 use super::node_affinity::NodeAffinity;
-use super::selector::LabelSelector;
-
-/// What is said of a list of terms in which a selector cannot be read.
-const UNREADABLE: &str = "a label selector cannot be read";
+use super::selector::{LabelSelector, aggregate};
 
 #[derive(Clone, Debug, Default, Deserialize)]
 #[serde(default, expecting = "an object")]
@@ -48,7 +45,7 @@ struct Term {
 }
 
 impl PodAffinity {
-    pub(super) fn has_terms(&self) -> bool {
+    fn has_terms(&self) -> bool {
         !self.required.is_empty() || !self.preferred.is_empty()
     }
 }
@@ -63,45 +60,51 @@ impl Affinity {
             return None;
         }
         let mut all = model::PodAffinity::default();
-        let mut broken = false;
-        if let Some(pod) = &self.pod {
-            all.required = compiled(&pod.required, Term::to_model, &mut broken);
-            all.preferred = compiled(&pod.preferred, WeightedTerm::to_model, &mut broken);
-        }
-        if let Some(anti) = &self.pod_anti {
-            all.anti_required = compiled(&anti.required, Term::to_model, &mut broken);
-            all.anti_preferred = compiled(&anti.preferred, WeightedTerm::to_model, &mut broken);
-        }
-        all.error = broken.then(|| UNREADABLE.into());
+        let mut errors = Vec::new();
+        let (none, anti_none) = (PodAffinity::default(), PodAffinity::default());
+        let pod = self.pod.as_ref().unwrap_or(&none);
+        let anti = self.pod_anti.as_ref().unwrap_or(&anti_none);
+        let mut list = |name, terms| compiled(name, terms, Term::to_model, &mut errors);
+        all.required = list("requiredAffinityTerms", &pod.required);
+        all.anti_required = list("requiredAntiAffinityTerms", &anti.required);
+        let mut list = |name, terms| compiled(name, terms, WeightedTerm::to_model, &mut errors);
+        all.preferred = list("preferredAffinityTerms", &pod.preferred);
+        all.anti_preferred = list("preferredAntiAffinityTerms", &anti.preferred);
+        all.error = (!errors.is_empty()).then(|| aggregate(&errors).into());
         Some(Box::new(all))
     }
 }
 
-/// All terms of a list, or none where one cannot be read.
-fn compiled<T, U>(terms: &[T], compile: impl Fn(&T) -> Option<U>, broken: &mut bool) -> Vec<U> {
-    terms.iter().map(compile).collect::<Option<_>>().unwrap_or_else(|| {
-        *broken = true;
+/// All terms of a list, or none where one cannot be read; what is wrong goes to `errors` with the list's
+/// `name`.
+fn compiled<T, U>(
+    name: &str,
+    terms: &[T],
+    compile: impl Fn(&T) -> Result<U, String>,
+    errors: &mut Vec<String>,
+) -> Vec<U> {
+    terms.iter().map(compile).collect::<Result<_, _>>().unwrap_or_else(|error| {
+        errors.push(format!("{name}: {error}"));
         Vec::new()
     })
 }
 
 impl WeightedTerm {
-    fn to_model(&self) -> Option<model::WeightedTerm> {
+    fn to_model(&self) -> Result<model::WeightedTerm, String> {
         let term = self
             .pod_affinity_term
             .as_ref()
             .map_or_else(|| Term::default().to_model(), Term::to_model)?;
-        Some(model::WeightedTerm { weight: self.weight.unwrap_or_default(), term })
+        Ok(model::WeightedTerm { weight: self.weight.unwrap_or_default(), term })
     }
 }
 
 impl Term {
-    fn to_model(&self) -> Option<model::AffinityTerm> {
-        let compile = |selector: &Option<LabelSelector>| match selector {
-            None => Some(None),
-            Some(selector) => selector.to_model().map(Some),
+    fn to_model(&self) -> Result<model::AffinityTerm, String> {
+        let compile = |selector: &Option<LabelSelector>| {
+            selector.as_ref().map(LabelSelector::compile).transpose()
         };
-        Some(model::AffinityTerm {
+        Ok(model::AffinityTerm {
             selector: compile(&self.label_selector)?,
             namespaces: self.namespaces.to_vec(),
             namespace_selector: compile(&self.namespace_selector)?,

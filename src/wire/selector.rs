@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use serde::Deserialize;
 
-use crate::model::{self, LabelOperator, LabelRequirement};
+use crate::model::{self, LabelOperator, LabelRequirement, label_key_errors, label_value_errors};
 
 use super::json::{List, string_map};
 
@@ -26,34 +26,45 @@ pub(super) struct Requirement {
 
 impl LabelSelector {
     /// The selector, its requirements by key; `None` where upstream finds it wrong.
+    pub(super) fn to_model(&self) -> Option<model::LabelSelector> {
+        self.compile().ok()
+    }
+
+    /// The selector, its requirements by key, or what is wrong with the first wrong one of them, labels by
+    /// key before expressions (upstream takes its labels in any order).
     ///
     /// Upstream: metav1.LabelSelectorAsSelector, v1.37.
-    pub(super) fn to_model(&self) -> Option<model::LabelSelector> {
+    pub(super) fn compile(&self) -> Result<model::LabelSelector, String> {
         let labels = self.match_labels.iter().flatten();
-        let equal = labels.map(|(key, value)| LabelRequirement {
-            key: key.as_str().into(),
-            operator: LabelOperator::In,
-            values: vec![value.as_str().into()],
+        let equal = labels.map(|(key, value)| {
+            Ok(LabelRequirement {
+                key: key.as_str().into(),
+                operator: LabelOperator::In,
+                values: vec![value.as_str().into()],
+            })
         });
-        let listed = self.match_expressions.iter().map(Requirement::to_model);
-        let all = equal.map(Some).chain(listed);
-        let all = all.map(|requirement| requirement.filter(is_valid));
-        let mut requirements = all.collect::<Option<Vec<_>>>()?;
+        let listed = self.match_expressions.iter().map(Requirement::compile);
+        let all = equal.chain(listed).map(|requirement| {
+            let requirement = requirement?;
+            let wrong = errors(&requirement);
+            if wrong.is_empty() { Ok(requirement) } else { Err(aggregate(&wrong)) }
+        });
+        let mut requirements = all.collect::<Result<Vec<_>, _>>()?;
         requirements.sort_by(|a, b| a.key.cmp(&b.key));
-        Some(model::LabelSelector { requirements })
+        Ok(model::LabelSelector { requirements })
     }
 }
 
 impl Requirement {
-    fn to_model(&self) -> Option<LabelRequirement> {
+    fn compile(&self) -> Result<LabelRequirement, String> {
         let operator = match self.operator.as_deref().unwrap_or_default() {
             "In" => LabelOperator::In,
             "NotIn" => LabelOperator::NotIn,
             "Exists" => LabelOperator::Exists,
             "DoesNotExist" => LabelOperator::DoesNotExist,
-            _ => return None,
+            other => return Err(format!("{other:?} is not a valid label selector operator")),
         };
-        Some(LabelRequirement {
+        Ok(LabelRequirement {
             key: self.key.clone().unwrap_or_default(),
             operator,
             values: self.values.to_vec(),
@@ -61,45 +72,64 @@ impl Requirement {
     }
 }
 
+/// Several errors in one text: one as it is, more in brackets, none twice.
+///
+/// Upstream: utilerrors.Aggregate, v1.37.
+pub(super) fn aggregate(errors: &[String]) -> String {
+    let mut texts: Vec<&str> = Vec::new();
+    for error in errors {
+        if !texts.contains(&error.as_str()) {
+            texts.push(error);
+        }
+    }
+    match texts[..] {
+        [one] => one.to_owned(),
+        _ => format!("[{}]", texts.join(", ")),
+    }
+}
+
+/// What is wrong with a requirement.
+///
 /// Upstream: labels.NewRequirement, v1.37.
-fn is_valid(requirement: &LabelRequirement) -> bool {
-    let named = match requirement.operator {
-        LabelOperator::In | LabelOperator::NotIn => !requirement.values.is_empty(),
-        LabelOperator::Exists | LabelOperator::DoesNotExist => requirement.values.is_empty(),
+fn errors(requirement: &LabelRequirement) -> Vec<String> {
+    let LabelRequirement { key, operator, values } = requirement;
+    let mut all = Vec::new();
+    let mut invalid = |field: &str, value: &str, wrong: &[String]| {
+        if !wrong.is_empty() {
+            all.push(format!("{field}: Invalid value: {value}: {}", wrong.join("; ")));
+        }
     };
-    named && is_label_key(&requirement.key) && requirement.values.iter().all(|v| is_label_value(v))
+    invalid("key", &format!("{key:?}"), &label_key_errors(key));
+    let count = match operator {
+        LabelOperator::In | LabelOperator::NotIn if values.is_empty() => {
+            Some("for 'in', 'notin' operators, values set can't be empty")
+        }
+        LabelOperator::Exists | LabelOperator::DoesNotExist if !values.is_empty() => {
+            Some("values set must be empty for exists and does not exist")
+        }
+        _ => None,
+    };
+    if let Some(text) = count {
+        let listed = if values.is_empty() {
+            "null".to_owned()
+        } else {
+            serde_json::json!(values).to_string()
+        };
+        invalid("values", &listed, &[text.to_owned()]);
+    }
+    for (at, value) in values.iter().enumerate() {
+        let wrong = label_value_errors(value);
+        invalid(&format!("values[{at}][{key}]"), &format!("{value:?}"), &wrong);
+    }
+    all
 }
 
 /// A word, or nothing.
 pub(super) fn is_label_value(value: &str) -> bool {
-    value.is_empty() || is_label_word(value)
+    label_value_errors(value).is_empty()
 }
 
 /// A word, after a DNS subdomain and a slash where it has a prefix.
 pub(super) fn is_label_key(key: &str) -> bool {
-    match key.split_once('/') {
-        None => is_label_word(key),
-        Some((prefix, word)) => is_label_word(word) && is_subdomain(prefix),
-    }
-}
-
-/// 1 to 63 letters, digits, `-`, `_` and `.`, with a letter or digit at both ends.
-fn is_label_word(word: &str) -> bool {
-    let bytes = word.as_bytes();
-    let ends = [bytes.first(), bytes.last()];
-    bytes.len() <= 63
-        && ends.iter().all(|end| end.is_some_and(u8::is_ascii_alphanumeric))
-        && bytes.iter().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'-' | b'_' | b'.'))
-}
-
-/// At most 253 characters: labels of small letters, digits and `-`, joined by points.
-fn is_subdomain(name: &str) -> bool {
-    let inner = |b: u8| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'-';
-    name.len() <= 253
-        && name.split('.').all(|label| {
-            !label.is_empty()
-                && label.bytes().all(inner)
-                && !label.starts_with('-')
-                && !label.ends_with('-')
-        })
+    label_key_errors(key).is_empty()
 }

@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Deserializer};
 
-use crate::model;
+use crate::model::{self, WhenUnsatisfiable};
 
 use super::json::{List, Text};
 use super::selector::LabelSelector;
@@ -12,47 +12,53 @@ use super::selector::LabelSelector;
 pub(super) struct SpreadConstraint {
     max_skew: Option<i32>,
     topology_key: Option<Box<str>>,
-    #[serde(rename = "whenUnsatisfiable", deserialize_with = "is_soft")]
-    soft: bool,
+    #[serde(deserialize_with = "when_unsatisfiable")]
+    when_unsatisfiable: WhenUnsatisfiable,
     label_selector: Option<LabelSelector>,
     min_domains: Option<i32>,
-    #[serde(rename = "nodeAffinityPolicy", deserialize_with = "is_ignore")]
-    ignores_node_affinity: bool,
-    #[serde(rename = "nodeTaintsPolicy", deserialize_with = "is_honor")]
-    honors_taints: bool,
+    /// Whether it is to be honoured, where the field is set.
+    #[serde(deserialize_with = "honors")]
+    node_affinity_policy: Option<bool>,
+    #[serde(deserialize_with = "honors")]
+    node_taints_policy: Option<bool>,
     match_label_keys: List<Box<str>>,
 }
 
 impl SpreadConstraint {
     /// Upstream: podtopologyspread.filterTopologySpreadConstraints, v1.37, with its defaults.
     pub(super) fn to_model(&self) -> model::SpreadConstraint {
-        let selector = self.label_selector.as_ref().map(LabelSelector::to_model);
+        let (selector, selector_error) =
+            match self.label_selector.as_ref().map(LabelSelector::compile) {
+                None => (None, None),
+                Some(Ok(selector)) => (Some(selector), None),
+                Some(Err(error)) => (None, Some(error.into())),
+            };
         model::SpreadConstraint {
             max_skew: self.max_skew.unwrap_or_default(),
             topology_key: self.topology_key.clone().unwrap_or_default(),
-            is_hard: !self.soft,
-            unreadable_selector: selector.as_ref().is_some_and(Option::is_none),
-            selector: selector.flatten(),
+            when_unsatisfiable: self.when_unsatisfiable,
+            selector,
+            selector_error,
             min_domains: self.min_domains,
-            honors_node_affinity: !self.ignores_node_affinity,
-            honors_taints: self.honors_taints,
+            honors_node_affinity: self.node_affinity_policy.unwrap_or(true),
+            honors_taints: self.node_taints_policy.unwrap_or(false),
             match_label_keys: self.match_label_keys.to_vec(),
         }
     }
 }
 
-fn is<'de, D: Deserializer<'de>>(deserializer: D, text: &str) -> Result<bool, D::Error> {
-    Ok(Text::deserialize(deserializer)?.0 == text)
+fn when_unsatisfiable<'de, D: Deserializer<'de>>(
+    deserializer: D,
+) -> Result<WhenUnsatisfiable, D::Error> {
+    Ok(match &*Text::deserialize(deserializer)?.0 {
+        "DoNotSchedule" => WhenUnsatisfiable::DoNotSchedule,
+        "ScheduleAnyway" => WhenUnsatisfiable::ScheduleAnyway,
+        _ => WhenUnsatisfiable::Unknown,
+    })
 }
 
-fn is_soft<'de, D: Deserializer<'de>>(deserializer: D) -> Result<bool, D::Error> {
-    is(deserializer, "ScheduleAnyway")
-}
-
-fn is_ignore<'de, D: Deserializer<'de>>(deserializer: D) -> Result<bool, D::Error> {
-    is(deserializer, "Ignore")
-}
-
-fn is_honor<'de, D: Deserializer<'de>>(deserializer: D) -> Result<bool, D::Error> {
-    is(deserializer, "Honor")
+/// Anything but `Honor` is not to honour it.
+fn honors<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<bool>, D::Error> {
+    let policy = Option::<Text<'_>>::deserialize(deserializer)?;
+    Ok(policy.map(|policy| policy.0 == "Honor"))
 }

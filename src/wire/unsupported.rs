@@ -3,7 +3,6 @@
 
 use crate::model::{self, PodResources, Unsupported, UnsupportedFeature, VolumeSource};
 
-use super::affinity::PodAffinity;
 use super::pod::PodSpec;
 
 /// Prefix of the resources that a `DeviceClass` stands for.
@@ -16,15 +15,10 @@ const DEVICE_CLASS_PREFIX: &str = "deviceclass.resource.kubernetes.io/";
 pub(super) fn unsupported(spec: &PodSpec, resources: &PodResources) -> Vec<Unsupported> {
     let mut found = Found(Vec::new());
     for (i, volume) in spec.volumes.iter().enumerate() {
-        if let Some(volume) = volume.to_model() {
-            let kind = field(&volume.source);
-            found.add(UnsupportedFeature::Volumes, format!("spec.volumes[{i}].{kind}"));
+        if let Some(field) = volume.to_model().and_then(|volume| claim_field(&volume.source)) {
+            found.add(UnsupportedFeature::Volumes, format!("spec.volumes[{i}].{field}"));
         }
     }
-    if !spec.topology_spread_constraints.is_empty() {
-        found.add(UnsupportedFeature::TopologySpread, "spec.topologySpreadConstraints");
-    }
-    pod_affinity(spec, &mut found);
     if !spec.resource_claims.is_empty() {
         found.add(UnsupportedFeature::ResourceClaims, "spec.resourceClaims");
     }
@@ -41,31 +35,14 @@ impl Found {
     }
 }
 
-/// The name of a source's field.
-fn field(source: &VolumeSource) -> &'static str {
+/// The name of the field of a source that has a claim.
+///
+/// Upstream: `VolumeBinding` podHasPVCs, v1.37.
+fn claim_field(source: &VolumeSource) -> Option<&'static str> {
     match source {
-        VolumeSource::Claim { .. } => "persistentVolumeClaim",
-        VolumeSource::Ephemeral => "ephemeral",
-        VolumeSource::GcePersistentDisk { .. } => "gcePersistentDisk",
-        VolumeSource::AwsElasticBlockStore { .. } => "awsElasticBlockStore",
-        VolumeSource::Iscsi { .. } => "iscsi",
-        VolumeSource::Rbd { .. } => "rbd",
-        VolumeSource::AzureDisk { .. } => "azureDisk",
-        VolumeSource::AzureFile { .. } => "azureFile",
-        VolumeSource::Cinder { .. } => "cinder",
-        VolumeSource::Vsphere { .. } => "vsphereVolume",
-        VolumeSource::Portworx { .. } => "portworxVolume",
-    }
-}
-
-/// Upstream: `InterPodAffinity`'s `PreFilter` and `PreScore`, v1.37.
-fn pod_affinity(spec: &PodSpec, found: &mut Found) {
-    let Some(affinity) = &spec.affinity else { return };
-    if affinity.pod.as_ref().is_some_and(PodAffinity::has_terms) {
-        found.add(UnsupportedFeature::PodAffinity, "spec.affinity.podAffinity");
-    }
-    if affinity.pod_anti.as_ref().is_some_and(PodAffinity::has_terms) {
-        found.add(UnsupportedFeature::PodAffinity, "spec.affinity.podAntiAffinity");
+        VolumeSource::Claim { .. } => Some("persistentVolumeClaim"),
+        VolumeSource::Ephemeral => Some("ephemeral"),
+        _ => None,
     }
 }
 

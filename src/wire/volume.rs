@@ -9,6 +9,9 @@ use super::json::List;
 /// The pool of an `rbd` volume that names none. Upstream: `SetDefaults_RBDVolumeSource`, v1.37.
 const RBD_POOL: &str = "rbd";
 
+/// The kind of an `azureDisk` volume that names none. Upstream: `SetDefaults_AzureDiskVolumeSource`, v1.37.
+const AZURE_DISK_KIND: &str = "Shared";
+
 /// A volume; more than one source is nonsense, and the first counts.
 #[derive(Clone, Debug, Default, Deserialize)]
 #[serde(default, rename_all = "camelCase", expecting = "an object")]
@@ -51,6 +54,7 @@ struct Fields {
     pool: Option<Box<str>>,
     #[serde(rename = "diskURI")]
     disk_uri: Option<Box<str>>,
+    kind: Option<Box<str>>,
     share_name: Option<Box<str>>,
     secret_name: Option<Box<str>>,
     volume_path: Option<Box<str>>,
@@ -83,7 +87,8 @@ impl Volume {
                 read_only: disk.read_only == Some(true),
             }
         } else if let Some(disk) = &self.azure_disk {
-            VolumeSource::AzureDisk { disk_uri: text(&disk.disk_uri) }
+            let kind = disk.kind.clone().unwrap_or(AZURE_DISK_KIND.into());
+            VolumeSource::AzureDisk { disk_uri: text(&disk.disk_uri), kind }
         } else if let Some(share) = &self.azure_file {
             let (share_name, secret_name) = (text(&share.share_name), text(&share.secret_name));
             VolumeSource::AzureFile { share_name, secret_name }

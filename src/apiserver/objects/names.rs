@@ -3,11 +3,14 @@
 //!
 //! Upstream: apimachinery util/validation and api/validate/content, v1.37.
 
+use crate::model::{is_dns_label, subdomain_errors};
+
+pub(super) use crate::model::{label_key_errors as qualified, label_value_errors as label_value};
+
 const LABEL_MAX: usize = 63;
 const SUBDOMAIN_MAX: usize = 253;
 const PORT_NAME_MAX: usize = 15;
 const DNS_LABEL: &str = "[a-z0-9]([-a-z0-9]*[a-z0-9])?";
-const KEY: &str = "([A-Za-z0-9][-A-Za-z0-9_.]*)?[A-Za-z0-9]";
 
 /// A DNS label of RFC 1123: container names, volume names, namespaces.
 pub(super) fn dns_label(text: &str) -> Vec<String> {
@@ -29,19 +32,7 @@ pub(super) fn dns_label(text: &str) -> Vec<String> {
 
 /// A DNS subdomain of RFC 1123: the names of most kinds.
 pub(super) fn subdomain(text: &str) -> Vec<String> {
-    subdomain_in(text, "characters")
-}
-
-fn subdomain_in(text: &str, unit: &str) -> Vec<String> {
-    let mut wrong = too_long(text, SUBDOMAIN_MAX, unit);
-    if !is_subdomain(text) {
-        wrong.push(format!(
-            "a lowercase RFC 1123 subdomain must consist of lower case alphanumeric characters, '-' or \
-             '.', and must start and end with an alphanumeric character (e.g. 'example.com', regex used \
-             for validation is '{DNS_LABEL}(\\.{DNS_LABEL})*')"
-        ));
-    }
-    wrong
+    subdomain_errors(text, "characters")
 }
 
 /// A name that is one part of a path: RBAC's names.
@@ -51,55 +42,6 @@ pub(super) fn path_segment(text: &str) -> Vec<String> {
     }
     let bad = ["/", "%"].into_iter().filter(|part| text.contains(part));
     bad.map(|part| format!("may not contain '{part}'")).collect()
-}
-
-/// The key of a label, of a taint, of a resource: an optional prefix and a name.
-pub(super) fn qualified(text: &str) -> Vec<String> {
-    let rule = format!(
-        "must consist of alphanumeric characters, '-', '_' or '.', and must start and end with an \
-         alphanumeric character (e.g. 'MyName',  or 'my.name',  or '123-abc', regex used for validation \
-         is '{KEY}')"
-    );
-    let mut wrong = Vec::new();
-    let name = match text.split('/').collect::<Vec<_>>()[..] {
-        [name] => name,
-        [prefix, name] => {
-            if prefix.is_empty() {
-                wrong.push("prefix part must be non-empty".to_owned());
-            } else {
-                let texts = subdomain_in(prefix, "bytes");
-                wrong.extend(texts.into_iter().map(|text| format!("prefix part {text}")));
-            }
-            name
-        }
-        _ => {
-            let prefix =
-                "with an optional DNS subdomain prefix and '/' (e.g. 'example.com/MyName')";
-            return vec![format!("a valid label key {rule} {prefix}")];
-        }
-    };
-    if name.is_empty() {
-        wrong.push("name part must be non-empty".to_owned());
-    } else if let Some(text) = too_long(name, LABEL_MAX, "bytes").pop() {
-        wrong.push(format!("name part {text}"));
-    }
-    if !is_key(name) {
-        wrong.push(format!("name part {rule}"));
-    }
-    wrong
-}
-
-/// The value of a label.
-pub(super) fn label_value(text: &str) -> Vec<String> {
-    let mut wrong = too_long(text, LABEL_MAX, "bytes");
-    if !text.is_empty() && !is_key(text) {
-        wrong.push(format!(
-            "a valid label must be an empty string or consist of alphanumeric characters, '-', '_' or \
-             '.', and must start and end with an alphanumeric character (e.g. 'MyValue',  or \
-             'my_value',  or '12345', regex used for validation is '({KEY})?')"
-        ));
-    }
-    wrong
 }
 
 /// The name of a port.
@@ -168,20 +110,6 @@ fn too_long(text: &str, most: usize, unit: &str) -> Vec<String> {
     long.then(|| format!("must be no more than {most} {unit}")).into_iter().collect()
 }
 
-fn is_dns_label(text: &str) -> bool {
-    let alphanumeric = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit();
-    text.starts_with(alphanumeric)
-        && text.ends_with(alphanumeric)
-        && text.chars().all(|c| alphanumeric(c) || c == '-')
-}
-
 fn is_subdomain(text: &str) -> bool {
     text.split('.').all(is_dns_label)
-}
-
-fn is_key(text: &str) -> bool {
-    let alphanumeric = |c: char| c.is_ascii_alphanumeric();
-    text.starts_with(alphanumeric)
-        && text.ends_with(alphanumeric)
-        && text.chars().all(|c| alphanumeric(c) || matches!(c, '-' | '_' | '.'))
 }

@@ -87,6 +87,7 @@ impl Extenders {
                 name: config.url_prefix.as_str().into(),
                 filters: config.filter_verb.is_some(),
                 prioritizes: config.prioritize_verb.is_some(),
+                preempts: config.preempt_verb.is_some(),
                 binds: config.bind_verb.is_some(),
                 weight: config.weight,
                 managed_resources: managed.collect(),
@@ -174,13 +175,11 @@ impl One {
             Question::Preempt(victims) => {
                 let pod = whole_pod()?;
                 if self.config.node_cache_capable {
-                    protocol::preemption(&pod, victims, None)
+                    protocol::preemption(&pod, victims)
                 } else {
                     let uids = victims.iter().flat_map(|on| &on.pods);
                     let pods = uids.filter_map(|uid| Some((&**uid, self.raw.pod(uid)?)));
-                    let pods: crate::units::Map<&str, Arc<RawValue>> = pods.collect();
-                    let find = |uid: &str| pods.get(uid).map(|pod| &**pod);
-                    protocol::preemption(&pod, victims, Some(&find))
+                    protocol::preemption_of_whole(&pod, victims, &pods.collect())
                 }
             }
         };

@@ -4,13 +4,14 @@
 //! Upstream: k8s.io/kube-scheduler/extender/v1 and HTTPExtender, v1.37.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 
 use crate::engine::PodRef;
 use crate::framework::{Answer, Code, NodeVictims};
-use crate::units::Set;
+use crate::units::{Map, Set};
 
 #[derive(Serialize)]
 #[serde(rename_all = "PascalCase")]
@@ -20,9 +21,13 @@ struct NodesArgs<'a> {
     node_names: Option<&'a [Box<str>]>,
 }
 
+/// Metadata with nothing in it, as Go writes them.
+#[derive(Serialize)]
+struct NoFields {}
+
 #[derive(Serialize)]
 struct NodeList<'a> {
-    metadata: BTreeMap<(), ()>,
+    metadata: NoFields,
     items: Vec<&'a RawValue>,
 }
 
@@ -70,7 +75,7 @@ pub(super) enum Nodes<'a> {
 pub(super) fn about_nodes(pod: &RawValue, nodes: Nodes<'_>) -> serde_json::Result<Vec<u8>> {
     let (nodes, node_names) = match nodes {
         Nodes::Names(names) => (None, Some(names)),
-        Nodes::Whole(items) => (Some(NodeList { metadata: BTreeMap::new(), items }), None),
+        Nodes::Whole(items) => (Some(NodeList { metadata: NoFields {}, items }), None),
     };
     serde_json::to_vec(&NodesArgs { pod, nodes, node_names })
 }
@@ -81,31 +86,30 @@ pub(super) fn binding(pod: &PodRef, node: &str) -> serde_json::Result<Vec<u8>> {
     serde_json::to_vec(&BindArgs { pod_name, pod_namespace, pod_uid: &pod.uid, node })
 }
 
-/// The body of a call about victims. With `whole`, which finds the JSON of a pod by its UID, victims are whole
-/// objects, without those that are gone; otherwise their UIDs are enough.
-pub(super) fn preemption<'a>(
-    pod: &'a RawValue,
-    victims: &'a [NodeVictims],
-    whole: Option<&dyn Fn(&str) -> Option<&'a RawValue>>,
-) -> serde_json::Result<Vec<u8>> {
-    let mut args = PreemptArgs { pod, node_name_to_victims: None, node_name_to_meta_victims: None };
-    match whole {
-        Some(whole) => {
-            let on = |it: &'a NodeVictims| {
-                let pods = it.pods.iter().filter_map(|uid| whole(uid)).collect();
-                (&*it.node, Victims { pods, budget_violations: it.budget_violations })
-            };
-            args.node_name_to_victims = Some(victims.iter().map(on).collect());
-        }
-        None => {
-            let on = |it: &'a NodeVictims| {
-                let pods = it.pods.iter().map(|uid| MetaPod { uid }).collect();
-                (&*it.node, Victims { pods, budget_violations: it.budget_violations })
-            };
-            args.node_name_to_meta_victims = Some(victims.iter().map(on).collect());
-        }
+/// The body of a call about victims, of whom UIDs are enough.
+pub(super) fn preemption(pod: &RawValue, victims: &[NodeVictims]) -> serde_json::Result<Vec<u8>> {
+    let mut on = BTreeMap::new();
+    for it in victims {
+        let pods = it.pods.iter().map(|uid| MetaPod { uid }).collect();
+        on.insert(&*it.node, Victims { pods, budget_violations: it.budget_violations });
     }
-    serde_json::to_vec(&args)
+    let (node_name_to_victims, node_name_to_meta_victims) = (None, Some(on));
+    serde_json::to_vec(&PreemptArgs { pod, node_name_to_victims, node_name_to_meta_victims })
+}
+
+/// The same with whole victims, by their UIDs; without those that are gone.
+pub(super) fn preemption_of_whole(
+    pod: &RawValue,
+    victims: &[NodeVictims],
+    whole: &Map<&str, Arc<RawValue>>,
+) -> serde_json::Result<Vec<u8>> {
+    let mut on = BTreeMap::new();
+    for it in victims {
+        let pods = it.pods.iter().filter_map(|uid| whole.get(&**uid)).map(|pod| &**pod).collect();
+        on.insert(&*it.node, Victims { pods, budget_violations: it.budget_violations });
+    }
+    let (node_name_to_victims, node_name_to_meta_victims) = (Some(on), None);
+    serde_json::to_vec(&PreemptArgs { pod, node_name_to_victims, node_name_to_meta_victims })
 }
 
 /// An object of an answer, by its fields.
@@ -142,6 +146,9 @@ fn first<'a, T: Deserialize<'a>>(text: &'a [u8]) -> Result<T, String> {
     T::deserialize(&mut reader).map_err(|error| format!("the answer cannot be read: {error}"))
 }
 
+/// Why nodes will not do.
+type Reasons = BTreeMap<Box<str>, Option<String>>;
+
 #[derive(Deserialize)]
 struct Named {
     metadata: Name,
@@ -170,12 +177,11 @@ pub(super) fn filtered(
     let fields = Fields::read(text)?;
     fields.check_error()?;
     let names = fields.get::<Vec<Box<str>>>("NodeNames")?.filter(|_| node_cache_capable);
-    let nodes = match names {
-        Some(names) => names,
-        None => {
-            let nodes = fields.get::<Items>("Nodes")?.and_then(|nodes| nodes.items);
-            nodes.unwrap_or_default().into_iter().map(|node| node.metadata.name).collect()
-        }
+    let nodes = if let Some(names) = names {
+        names
+    } else {
+        let nodes = fields.get::<Items>("Nodes")?.and_then(|nodes| nodes.items);
+        nodes.unwrap_or_default().into_iter().map(|node| node.metadata.name).collect()
     };
     let known: Set<&str> = sent.iter().map(|name| &**name).collect();
     if let Some(unknown) = nodes.iter().find(|node| !known.contains(&***node)) {
@@ -184,7 +190,6 @@ pub(super) fn filtered(
              node list"
         ));
     }
-    type Reasons = BTreeMap<Box<str>, Option<String>>;
     let for_good: Reasons = fields.get("FailedAndUnresolvableNodes")?.unwrap_or_default();
     let for_now: Reasons = fields.get("FailedNodes")?.unwrap_or_default();
     let for_now: Vec<_> =

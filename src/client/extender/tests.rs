@@ -42,13 +42,12 @@ fn questions_have_gos_names() {
     );
     let victims =
         [NodeVictims { node: "n".into(), pods: names(&["v", "w"]), budget_violations: 1 }];
-    let meta: Value =
-        serde_json::from_str(&sent(protocol::preemption(&pod, &victims, None))).unwrap();
+    let meta: Value = serde_json::from_str(&sent(protocol::preemption(&pod, &victims))).unwrap();
     let on_node = serde_json::json!({"Pods": [{"UID": "v"}, {"UID": "w"}], "NumPDBViolations": 1});
     assert_eq!(meta["NodeNameToMetaVictims"]["n"], on_node);
     assert!(meta["NodeNameToVictims"].is_null());
-    let find = |uid: &str| (uid == "v").then_some(&*node);
-    let whole = sent(protocol::preemption(&pod, &victims, Some(&find)));
+    let known = std::iter::once(("v", node.into())).collect();
+    let whole = sent(protocol::preemption_of_whole(&pod, &victims, &known));
     let whole: Value = serde_json::from_str(&whole).unwrap();
     assert_eq!(whole["NodeNameToVictims"]["n"]["Pods"].as_array().map(Vec::len), Some(1));
     assert_eq!(whole["NodeNameToVictims"]["n"]["Pods"][0]["metadata"]["name"], "n");
@@ -160,7 +159,7 @@ async fn one_that_cannot_be_called_is_refused_at_the_start() {
         ),
     ];
     for (config, want) in rows {
-        let error = Extenders::new(&[config.clone()], Vec::new()).err().unwrap();
+        let error = Extenders::new(std::slice::from_ref(&config), Vec::new()).err().unwrap();
         assert!(error.reason.starts_with(want), "{error}");
         assert_eq!(error.url, config.url_prefix);
     }

@@ -25,12 +25,14 @@ fn messages(seen: &[Seen]) -> Vec<String> {
 #[tokio::test(start_paused = true)]
 async fn the_request_merges_one_condition_of_one_uid() {
     let bench = Bench::new(ok);
-    let Effect::PatchCondition { pod, mut condition } = patch("b", "0/1 nodes: \"x\"\n") else {
+    let Effect::PatchCondition { pod, mut condition, nomination } =
+        patch("b", "0/1 nodes: \"x\"\n")
+    else {
         unreachable!()
     };
     condition.observed_generation = 0;
     condition.last_transition_time = Some("2026-01-01T00:00:00Z".into());
-    bench.push([patch("a", "full"), Effect::PatchCondition { pod, condition }]);
+    bench.push([patch("a", "full"), Effect::PatchCondition { pod, condition, nomination }]);
     let seen = bench.fake.requests(2).await;
     assert_eq!(bench.fake.lines()[0], STATUS_A);
     assert_eq!(seen[0].content_type, "application/strategic-merge-patch+json");
@@ -101,6 +103,42 @@ async fn the_newest_patch_of_a_pod_wins() {
     let seen = bench.fake.requests(2).await;
     assert_eq!(messages(&seen), ["1", "4"]);
     assert_eq!(bench.counters.patches_coalesced.get(), 2);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_nomination_goes_with_it_or_alone() {
+    let (script, gate) = hold_first(accepted());
+    let bench = Bench::new(script);
+    let nominate = |name: &str, message: &str, nomination| match patch(name, message) {
+        Effect::PatchCondition { pod, condition, .. } => {
+            Effect::PatchCondition { pod, condition, nomination }
+        }
+        other => other,
+    };
+    bench.push([nominate("a", "1", Nomination::Set("n\"1".into()))]);
+    bench.fake.requests(1).await;
+    // What is queued keeps the parts that a newer patch says nothing of.
+    bench.push([
+        nominate("a", "2", Nomination::Set("n2".into())),
+        patch("a", "3"),
+        Effect::ClearNomination { pod: pod("b") },
+        nominate("c", "4", Nomination::Set("n2".into())),
+        Effect::ClearNomination { pod: pod("c") },
+    ]);
+    gate.send(()).unwrap();
+    let seen = bench.fake.requests(4).await;
+    let said = |name: &str| -> Vec<(Value, Value)> {
+        let of = seen.iter().filter(|seen| seen.path.contains(&format!("/{name}/")));
+        let status = of.map(|seen| &seen.body["status"]);
+        let node = |s: &Value| s.get("nominatedNodeName").cloned().unwrap_or(json!("absent"));
+        status.map(|s| (node(s), s["conditions"][0]["message"].clone())).collect()
+    };
+    assert_eq!(said("a"), [(json!("n\"1"), json!("1")), (json!("n2"), json!("3"))]);
+    assert_eq!(said("b"), [(Value::Null, Value::Null)]);
+    assert_eq!(said("c"), [(Value::Null, json!("4"))]);
+    let alone = seen.iter().find(|seen| seen.path.contains("/b/")).unwrap();
+    let want = json!({"metadata": {"uid": "uid-b"}, "status": {"nominatedNodeName": null}});
+    assert_eq!(alone.body, want);
 }
 
 #[tokio::test(start_paused = true)]

@@ -4,6 +4,7 @@
 mod bindings;
 mod conditions;
 mod events;
+mod evictions;
 mod fake;
 mod stop;
 mod watch_troubles;
@@ -18,7 +19,9 @@ use tokio::time::{Instant, timeout};
 
 use fake::{Fake, Reply, Seen};
 
-use crate::engine::{AttemptId, BindOutcome, Effect, Event, FailedCondition, PodRef, Report};
+use crate::engine::{
+    AttemptId, BindOutcome, Effect, Event, FailedCondition, Nomination, PodRef, Report,
+};
 use crate::model::PodKey;
 use crate::units::Nanos;
 
@@ -100,7 +103,7 @@ fn patch(name: &str, message: &str) -> Effect {
         observed_generation: 2,
         last_transition_time: None,
     };
-    Effect::PatchCondition { pod: pod(name), condition }
+    Effect::PatchCondition { pod: pod(name), condition, nomination: Nomination::Keep }
 }
 
 /// A report that pod `name` could not be placed.

@@ -4,7 +4,7 @@ use super::*;
 use crate::model::{
     DefaultPreemptionArgs, DefaultSpread, InterPodAffinityArgs, NodeAffinity, NodeOperator,
     NodeRequirement, NodeSelectorTerm, PluginArgs, PreferredTerm, SpreadConstraint, StrategyKind,
-    VolumeBindingArgs, WeightedResource,
+    VolumeBindingArgs, WeightedResource, WhenUnsatisfiable,
 };
 
 fn with_args(plugin: &str, args: &str) -> String {
@@ -98,7 +98,8 @@ fn node_resources_fit_is_told_its_strategy() {
 #[test]
 fn node_resources_fit_args_are_checked_where_the_plugin_is_enabled() {
     let key = "name part must consist of alphanumeric characters, '-', '_' or '.', and must start \
-               and end with an alphanumeric character";
+               and end with an alphanumeric character (e.g. 'MyName',  or 'my.name',  or '123-abc', \
+               regex used for validation is '([A-Za-z0-9][-A-Za-z0-9_.]*)?[A-Za-z0-9]')";
     let shape = "scoringStrategy.requestedToCapacityRatio.shape";
     let ratio = "scoringStrategy: {type: RequestedToCapacityRatio";
     check_complaints(
@@ -210,7 +211,9 @@ fn an_added_affinity_is_told() {
 #[test]
 fn an_added_affinity_is_checked() {
     let label = "a valid label must be an empty string or consist of alphanumeric characters, '-', \
-                 '_' or '.', and must start and end with an alphanumeric character";
+                 '_' or '.', and must start and end with an alphanumeric character (e.g. 'MyValue',  or \
+                 'my_value',  or '12345', regex used for validation is \
+                 '(([A-Za-z0-9][-A-Za-z0-9_.]*)?[A-Za-z0-9])?')";
     let table = [
         (
             "{key: a, operator: In}",
@@ -263,16 +266,27 @@ fn an_added_affinity_is_checked() {
 }
 
 #[test]
-fn args_of_later_plugins_are_checked_and_without_effect() {
-    let constraint = "{maxSkew: 1, topologyKey: zone, whenUnsatisfiable: ScheduleAnyway}";
-    let list = format!("{{defaultingType: List, defaultConstraints: [{constraint}]}}");
-    let accepted = [
-        ("DefaultPreemption", "{minCandidateNodesPercentage: 20}"),
-        ("DynamicResources", "{filterTimeout: 0s}"),
-        ("InterPodAffinity", "{hardPodAffinityWeight: 5}"),
-        ("PodTopologySpread", list.as_str()),
-        ("VolumeBinding", "{bindTimeoutSeconds: 0}"),
+fn preemption_is_told_how_many_candidates_it_needs() {
+    let rows = [
+        ("{}", 10, 100),
+        ("{minCandidateNodesPercentage: 20}", 20, 100),
+        ("{minCandidateNodesAbsolute: 7, minCandidateNodesPercentage: 0}", 0, 7),
     ];
+    for (args, percentage, absolute) in rows {
+        let read = right(&with_args("DefaultPreemption", args));
+        let got = read.profiles[0].args.default_preemption;
+        let want = crate::model::DefaultPreemptionArgs {
+            min_candidate_nodes_percentage: percentage,
+            min_candidate_nodes_absolute: absolute,
+        };
+        assert_eq!(got, want, "{args}");
+    }
+}
+
+#[test]
+fn args_of_later_plugins_are_checked_and_without_effect() {
+    let accepted =
+        [("DynamicResources", "{filterTimeout: 0s}"), ("VolumeBinding", "{bindTimeoutSeconds: 0}")];
     for (plugin, args) in accepted {
         let mut read = right(&with_args(plugin, args));
         let expected =
@@ -394,23 +408,18 @@ fn plugins_are_told_what_their_args_say() {
           {maxSkew: 2, topologyKey: z, whenUnsatisfiable: DoNotSchedule, minDomains: 3,
            nodeAffinityPolicy: Ignore, nodeTaintsPolicy: Honor, matchLabelKeys: [a, b]},
           {maxSkew: 1, topologyKey: z, whenUnsatisfiable: ScheduleAnyway}]}}";
-    let constraint = |max_skew, is_hard| SpreadConstraint {
+    let constraint = |max_skew, when_unsatisfiable| SpreadConstraint {
         max_skew,
         topology_key: "z".into(),
-        is_hard,
-        selector: None,
-        unreadable_selector: false,
-        min_domains: None,
-        honors_node_affinity: true,
-        honors_taints: false,
-        match_label_keys: Vec::new(),
+        when_unsatisfiable,
+        ..SpreadConstraint::default()
     };
     let hard = SpreadConstraint {
         min_domains: Some(3),
         honors_node_affinity: false,
         honors_taints: true,
         match_label_keys: vec!["a".into(), "b".into()],
-        ..constraint(2, true)
+        ..constraint(2, WhenUnsatisfiable::DoNotSchedule)
     };
     let expected = PluginArgs {
         inter_pod_affinity: InterPodAffinityArgs {
@@ -422,7 +431,10 @@ fn plugins_are_told_what_their_args_say() {
             min_candidate_nodes_absolute: 0,
         },
         volume_binding: VolumeBindingArgs { bind_timeout_seconds: 7, shape: vec![(5, 3)] },
-        default_spread: DefaultSpread::List(vec![hard, constraint(1, false)]),
+        default_spread: DefaultSpread::List(vec![
+            hard,
+            constraint(1, WhenUnsatisfiable::ScheduleAnyway),
+        ]),
         ..PluginArgs::default()
     };
     assert_eq!(told_by(body, gates), Ok(expected));

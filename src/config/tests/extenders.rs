@@ -65,11 +65,6 @@ fn what_is_wrong_is_named() {
     let good = "extenders: [{prioritizeVerb: p, weight: 1, bindVerb: b}, {filterVerb: f}]";
     let good = right(good);
     assert_eq!((good.extenders.len(), good.warnings.len()), (2, 0));
-    let warnings = right("extenders: [{preemptVerb: p}]").warnings;
-    assert_eq!(
-        warnings,
-        ["extenders[0].preemptVerb: \"p\": not called yet: preemption does not ask extenders"]
-    );
     let name = &said("[{managedResources: [{name: a/b/c}]}]")[0];
     assert!(
         name.starts_with("[0].managedResources[0].name: \"a/b/c\": ") && name.contains(name_rule)

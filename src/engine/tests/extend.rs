@@ -3,7 +3,7 @@
 
 use crate::engine::extend::PARKED_MAX;
 use crate::engine::{AttemptId, BindOutcome, DecisionVerdict, Effect, Event, NoticeLevel, Report};
-use crate::framework::{Answer, Code, Extender, ExtenderVerb, Question};
+use crate::framework::{Answer, Code, Extender, ExtenderVerb, NodeVictims, Question};
 use crate::queue::QueueLengths;
 use crate::units::Nanos;
 
@@ -43,7 +43,10 @@ fn asked(effects: &[Effect]) -> Vec<Asked> {
                 nodes.iter().map(ToString::to_string).collect()
             }
             Question::Bind(node) => vec![node.to_string()],
-            Question::Preempt(_) => Vec::new(),
+            Question::Preempt(victims) => {
+                let one = |on: &NodeVictims| format!("{}: {}", on.node, on.pods.join(" "));
+                victims.iter().map(one).collect()
+            }
         };
         nodes.sort_unstable();
         Some((*attempt, *extender, question.verb(), nodes))
@@ -51,13 +54,13 @@ fn asked(effects: &[Effect]) -> Vec<Asked> {
     effects.iter().filter_map(one).collect()
 }
 
-fn leaves(nodes: &[&str]) -> Result<Answer, String> {
+fn leaves(nodes: &[&str]) -> Answer {
     let nodes = nodes.iter().map(|name| (*name).into()).collect();
-    Ok(Answer::Filtered { nodes, failed: Vec::new() })
+    Answer::Filtered { nodes, failed: Vec::new() }
 }
 
-fn scores(scores: &[(&str, i64)]) -> Result<Answer, String> {
-    Ok(Answer::Scored(scores.iter().map(|(node, score)| ((*node).into(), *score)).collect()))
+fn scores(scores: &[(&str, i64)]) -> Answer {
+    Answer::Scored(scores.iter().map(|(node, score)| ((*node).into(), *score)).collect())
 }
 
 impl Kit {
@@ -68,7 +71,11 @@ impl Kit {
         asked
     }
 
-    fn hears(&mut self, asked: &Asked, answer: Result<Answer, String>) -> Vec<Effect> {
+    fn hears(&mut self, asked: &Asked, answer: Answer) -> Vec<Effect> {
+        self.takes(asked, Ok(answer))
+    }
+
+    fn takes(&mut self, asked: &Asked, answer: Result<Answer, String>) -> Vec<Effect> {
         let (attempt, extender, verb, _) = *asked;
         self.step(Event::ExtenderAnswer { attempt, extender, verb, answer })
     }
@@ -118,7 +125,7 @@ fn scores_of_all_are_weighed_and_added() {
     assert_eq!(kit.hears(&asked[1], scores(&[("n2", 2), ("ghost", 9)])), []);
     assert_eq!(bound_to(&kit.hears(&asked[0], scores(&[("n1", 5), ("n2", 1)]))), None);
     // An error counts for nothing; the same answer again finds nobody.
-    let effects = kit.hears(&asked[2], Err("it is down".to_owned()));
+    let effects = kit.takes(&asked[2], Err("it is down".to_owned()));
     assert_eq!(bound_to(&effects), Some("n2".to_owned()));
     let warns = |effect: &Effect| matches!(effect, Effect::Notice { level: NoticeLevel::Warn, .. });
     assert!(effects.iter().any(warns), "{effects:?}");
@@ -138,7 +145,7 @@ fn what_extenders_reject_is_said_and_anything_may_help() {
         ("small".into(), Code::Unschedulable, "too small".to_owned()),
         ("ghost".into(), Code::Unschedulable, "boo".to_owned()),
     ];
-    let effects = kit.hears(&asked, Ok(Answer::Filtered { nodes: Vec::new(), failed }));
+    let effects = kit.hears(&asked, Answer::Filtered { nodes: Vec::new(), failed });
     let text = message(&effects);
     let want = "Unschedulable: 0/4 nodes are available: 1 Insufficient cpu, 1 on fire, 1 too warm. \
                 preemption: 0/4 nodes are available: ";
@@ -201,14 +208,14 @@ fn others_go_on_while_one_waits_but_not_without_bound() {
 fn a_failure_is_the_pods_unless_it_may_be_ignored() {
     let mut kit = kit([filter("x"), ignorable(filter("y"))]);
     let first = kit.try_pod(pod("a"));
-    let effects = kit.hears(&first, Err("it hangs".to_owned()));
+    let effects = kit.takes(&first, Err("it hangs".to_owned()));
     assert_eq!(message(&effects), "SchedulerError: it hangs");
     assert_eq!(kit.engine.queue_lengths(), QueueLengths { backoff: 1, ..Default::default() });
     kit.wait(Nanos::from_secs(5));
     let again = kit.asks().remove(0);
     let second = asked(&kit.hears(&again, leaves(&["n2"]))).remove(0);
     assert_eq!(second.1, 1);
-    let effects = kit.hears(&second, Err("it hangs".to_owned()));
+    let effects = kit.takes(&second, Err("it hangs".to_owned()));
     assert_eq!(bound_to(&effects), Some("n2".to_owned()));
 }
 
@@ -256,12 +263,12 @@ fn an_extender_binds_and_may_fail() {
     let asked = kit.try_pod(pod("a"));
     assert_eq!((asked.1, asked.2), (0, ExtenderVerb::Bind));
     assert_eq!(kit.engine.bindings_in_flight(), 1);
-    let effects = kit.hears(&asked, Ok(Answer::Bound));
+    let effects = kit.hears(&asked, Answer::Bound);
     let scheduled = Report::Scheduled { node: (*asked.3[0]).into() };
     assert_eq!(kit::reports(&effects), [scheduled]);
     assert_eq!(kit.put(pod("a").on(&asked.3[0])), []);
     let asked = kit.try_pod(pod("b"));
-    let effects = kit.hears(&asked, Err("not this one".to_owned()));
+    let effects = kit.takes(&asked, Err("not this one".to_owned()));
     assert_eq!(message(&effects), "SchedulerError: not this one");
     let forgotten =
         |verdict: &DecisionVerdict| matches!(verdict, DecisionVerdict::Forgotten { .. });
@@ -271,7 +278,7 @@ fn an_extender_binds_and_may_fail() {
     kit.wait(Nanos::from_secs(5));
     let asked = kit.asks().remove(0);
     kit.put(pod("b").on(&asked.3[0]));
-    assert_eq!(kit.hears(&asked, Err("late".to_owned())), []);
+    assert_eq!(kit.takes(&asked, Err("late".to_owned())), []);
     assert_eq!(kit.engine.bindings_in_flight(), 0);
 }
 
@@ -279,7 +286,110 @@ fn an_extender_binds_and_may_fail() {
 fn plugins_bind_where_an_ignorable_extender_fails() {
     let mut kit = kit([ignorable(Extender { binds: true, ..extender("x") })]);
     let asked = kit.try_pod(pod("a"));
-    let effects = kit.hears(&asked, Err("it is down".to_owned()));
+    let effects = kit.takes(&asked, Err("it is down".to_owned()));
     assert_eq!(bound_to(&effects).as_ref(), Some(&asked.3[0]));
     assert_eq!(kit.engine.bindings_in_flight(), 1);
+}
+
+fn preempter(name: &str) -> Extender {
+    Extender { preempts: true, ..extender(name) }
+}
+
+fn victims(of: &[(&str, &[&str])]) -> Answer {
+    let one = |(node, pods): &(&str, &[&str])| NodeVictims {
+        node: (*node).into(),
+        pods: pods.iter().map(|uid| (*uid).into()).collect(),
+        budget_violations: 0,
+    };
+    Answer::Victims(of.iter().map(one).collect())
+}
+
+fn evicted(effects: &[Effect]) -> Vec<String> {
+    let one = |effect: &Effect| match effect {
+        Effect::Evict { pod } => Some(pod.uid.to_string()),
+        _ => None,
+    };
+    effects.iter().filter_map(one).collect()
+}
+
+/// Three full nodes, each with a pod of low priority; what a pod of high priority makes be asked.
+fn full(kit: &mut Kit) -> Asked {
+    for node in ["n1", "n2", "n3"] {
+        kit.put(pod(&format!("on-{node}")).cpu(4000).on(node));
+    }
+    kit.try_pod(pod("high").cpu(1000).priority(10))
+}
+
+#[test]
+fn extenders_say_whom_preemption_may_evict() {
+    let mut kit = kit([preempter("x"), ignorable(preempter("y")), preempter("z")]);
+    let first = full(&mut kit);
+    assert_eq!((first.1, first.2), (0, ExtenderVerb::Preempt));
+    assert_eq!(first.3, nodes(&["n1: uid-on-n1", "n2: uid-on-n2", "n3: uid-on-n3"]));
+    let left = victims(&[("n2", &["uid-on-n2"]), ("n3", &["uid-on-n3"])]);
+    let second = asked(&kit.hears(&first, left)).remove(0);
+    assert_eq!((second.1, &second.3), (1, &nodes(&["n2: uid-on-n2", "n3: uid-on-n3"])));
+    let third = asked(&kit.takes(&second, Err("it is down".to_owned()))).remove(0);
+    assert_eq!((third.1, &third.3), (2, &nodes(&["n2: uid-on-n2", "n3: uid-on-n3"])));
+    let effects = kit.hears(&third, victims(&[("n3", &["uid-on-n3"])]));
+    assert_eq!(evicted(&effects), ["uid-on-n3"]);
+    let text = message(&effects);
+    let want = "preemption: found a potential placement for pod on node n3, preempting 1 victims";
+    assert!(text.ends_with(want), "{text}");
+}
+
+#[test]
+fn without_their_leave_nobody_is_evicted() {
+    let rows = [
+        (Ok(victims(&[])), "preemption: no candidate node for preemption"),
+        (Err("it is down".to_owned()), "preemption: it is down"),
+        (
+            Ok(victims(&[("n1", &["uid-on-n2"])])),
+            "preemption: extender: x claims to preempt pod (UID: &{uid-on-n2}) on node: n1, but the \
+             pod is not found on that node",
+        ),
+        (Ok(victims(&[("n9", &["u"])])), "preemption: nodeinfo not found for node name \"n9\""),
+        (
+            Ok(victims(&[("n1", &[])])),
+            "preemption: expected at least one victim pod on node \"n1\"",
+        ),
+    ];
+    for (answer, want) in rows {
+        let mut kit = kit([preempter("x")]);
+        let asked = full(&mut kit);
+        let effects = kit.takes(&asked, answer);
+        assert_eq!(evicted(&effects), [""; 0], "{want}");
+        let text = message(&effects);
+        assert!(text.ends_with(want), "{text}: {want}");
+    }
+}
+
+#[test]
+fn room_that_comes_while_they_are_asked_is_taken_without_evictions() {
+    let mut kit = kit([preempter("x")]);
+    let asked = full(&mut kit);
+    kit.delete("on-n1");
+    let effects = kit.hears(&asked, victims(&[("n2", &["uid-on-n2"])]));
+    assert_eq!((evicted(&effects).len(), bound_to(&effects)), (0, Some("n1".to_owned())));
+}
+
+#[test]
+fn the_node_that_a_pod_is_nominated_to_is_asked_about_first() {
+    let mut kit = kit([filter("x")]);
+    let nominated = |name: &str| {
+        let mut pod = pod(name);
+        pod.0.nominated_node = Some("n2".into());
+        pod
+    };
+    let first = kit.try_pod(nominated("a"));
+    assert_eq!(first.3, nodes(&["n2"]));
+    assert_eq!(bound_to(&kit.hears(&first, leaves(&["n2"]))), Some("n2".to_owned()));
+    for answer in [Ok(leaves(&[])), Err("it is down".to_owned())] {
+        let first = kit.try_pod(nominated("b"));
+        assert_eq!(first.3, nodes(&["n2"]));
+        let second = asked(&kit.takes(&first, answer)).remove(0);
+        assert_eq!(second.3, nodes(&["n1", "n2", "n3"]));
+        assert_eq!(bound_to(&kit.hears(&second, leaves(&["n3"]))), Some("n3".to_owned()));
+        kit.delete("b");
+    }
 }

@@ -188,6 +188,11 @@ impl TestNode {
         self
     }
 
+    pub(super) fn label(mut self, key: &str, value: &str) -> Self {
+        self.0.labels = Labels::from_iter([(key, value)]);
+        self
+    }
+
     pub(super) fn cordoned(mut self) -> Self {
         self.0.unschedulable = true;
         self

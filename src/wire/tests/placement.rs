@@ -2,7 +2,9 @@
 
 use serde_json::json;
 
-use crate::model::{HostPort, NodeOperator, NodeRequirement};
+use crate::model::{
+    HostPort, LabelSelector, NodeOperator, NodeRequirement, SpreadConstraint, WhenUnsatisfiable,
+};
 
 use super::pod;
 
@@ -63,4 +65,107 @@ fn node_affinity_keeps_what_it_cannot_parse_as_matching_nothing() {
     assert_eq!(required[0].fields, [name]);
     assert_eq!(affinity.preferred[0].weight, 7);
     assert_eq!(affinity.preferred[0].term.expressions[0].operator, Some(NodeOperator::Gt));
+}
+
+#[test]
+fn spread_constraints() {
+    let read = |constraint: serde_json::Value| {
+        pod(json!({"topologySpreadConstraints": [constraint]})).topology_spread.remove(0)
+    };
+    let least = json!({"maxSkew": 2, "topologyKey": "zone", "whenUnsatisfiable": "DoNotSchedule",
+        "minDomains": null, "nodeAffinityPolicy": null, "nodeTaintsPolicy": null});
+    let expected = SpreadConstraint {
+        max_skew: 2,
+        topology_key: "zone".into(),
+        when_unsatisfiable: WhenUnsatisfiable::DoNotSchedule,
+        ..SpreadConstraint::default()
+    };
+    assert_eq!(read(least), expected);
+    let most = json!({"maxSkew": 1, "topologyKey": "rack", "whenUnsatisfiable": "ScheduleAnyway",
+        "labelSelector": {}, "minDomains": 4, "nodeAffinityPolicy": "Ignore",
+        "nodeTaintsPolicy": "Honor", "matchLabelKeys": ["a", "b"]});
+    let expected = SpreadConstraint {
+        max_skew: 1,
+        topology_key: "rack".into(),
+        when_unsatisfiable: WhenUnsatisfiable::ScheduleAnyway,
+        selector: Some(LabelSelector::default()),
+        selector_error: None,
+        min_domains: Some(4),
+        honors_node_affinity: false,
+        honors_taints: true,
+        match_label_keys: vec!["a".into(), "b".into()],
+    };
+    assert_eq!(read(most), expected);
+    let odd = read(json!({"whenUnsatisfiable": "Never", "nodeAffinityPolicy": "",
+        "nodeTaintsPolicy": "Maybe", "labelSelector": {"matchExpressions": [{"key": "a"}]}}));
+    assert_eq!(odd.when_unsatisfiable, WhenUnsatisfiable::Unknown);
+    assert!(!odd.honors_node_affinity && !odd.honors_taints, "neither is Honor");
+    let error = "\"\" is not a valid label selector operator";
+    assert_eq!(odd.selector_error.as_deref(), Some(error));
+}
+
+#[test]
+fn pod_affinity_says_what_it_cannot_parse_in_upstreams_words() {
+    const KEY: &str = "name part must consist of alphanumeric characters, '-', '_' or '.', and must start \
+                       and end with an alphanumeric character (e.g. 'MyName',  or 'my.name',  or \
+                       '123-abc', regex used for validation is '([A-Za-z0-9][-A-Za-z0-9_.]*)?[A-Za-z0-9]')";
+    const VALUE: &str = "a valid label must be an empty string or consist of alphanumeric characters, '-', \
+                         '_' or '.', and must start and end with an alphanumeric character (e.g. \
+                         'MyValue',  or 'my_value',  or '12345', regex used for validation is \
+                         '(([A-Za-z0-9][-A-Za-z0-9_.]*)?[A-Za-z0-9])?')";
+    let expression = |key: &str, operator: &str, values: &[&str]| {
+        json!({"matchExpressions": [{"key": key, "operator": operator, "values": values}]})
+    };
+    let rows = [
+        (json!({}), None),
+        (expression("a", "Near", &[]), Some("\"Near\" is not a valid label selector operator".into())),
+        (
+            expression("a", "In", &[]),
+            Some(
+                "values: Invalid value: null: for 'in', 'notin' operators, values set can't be empty"
+                    .into(),
+            ),
+        ),
+        (
+            expression("a", "Exists", &["b", "c"]),
+            Some(
+                "values: Invalid value: [\"b\",\"c\"]: values set must be empty for exists and does \
+                 not exist"
+                    .into(),
+            ),
+        ),
+        (
+            json!({"matchLabels": {"a b": "c!"}}),
+            Some(format!(
+                "[key: Invalid value: \"a b\": {KEY}, values[0][a b]: Invalid value: \"c!\": {VALUE}]"
+            )),
+        ),
+    ];
+    for (selector, want) in rows {
+        let text = selector.to_string();
+        let found = pod(json!({"affinity": {"podAntiAffinity": {
+            "requiredDuringSchedulingIgnoredDuringExecution": [
+                {"topologyKey": "zone", "namespaceSelector": selector}]}}}));
+        let affinity = found.pod_affinity.unwrap();
+        assert_eq!(affinity.anti_required.len(), usize::from(want.is_none()), "{text}");
+        let want = want.map(|text| format!("requiredAntiAffinityTerms: {text}"));
+        assert_eq!(affinity.error.as_deref(), want.as_deref(), "{text}");
+    }
+}
+
+#[test]
+fn one_unreadable_list_of_terms_leaves_the_others() {
+    let (good, bad) = (json!({"topologyKey": "zone"}), json!({"labelSelector": {"matchLabels": {"": ""}}}));
+    let found = pod(json!({"affinity": {
+        "podAffinity": {
+            "requiredDuringSchedulingIgnoredDuringExecution": [good, bad],
+            "preferredDuringSchedulingIgnoredDuringExecution": [{"weight": 3, "podAffinityTerm": good}]},
+        "podAntiAffinity": {
+            "preferredDuringSchedulingIgnoredDuringExecution": [{"podAffinityTerm": bad}]}}}));
+    let affinity = found.pod_affinity.unwrap();
+    let counts = [affinity.required.len(), affinity.preferred.len(), affinity.anti_preferred.len()];
+    assert_eq!(counts, [0, 1, 0]);
+    let error = affinity.error.unwrap();
+    assert!(error.starts_with("[requiredAffinityTerms: key: Invalid value: \"\": "), "{error}");
+    assert!(error.contains(", preferredAntiAffinityTerms: key: "), "{error}");
 }

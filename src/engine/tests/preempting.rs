@@ -1,0 +1,169 @@
+//! Preemption in life: victims are evicted, the room is kept, and the pod gets it.
+
+use super::kit::{self, Kit, node, pod};
+use crate::engine::{DecisionVerdict, Effect, Event, Nomination, Report};
+use crate::units::Nanos;
+
+/// Names of the pods that are to be deleted.
+fn evicted(effects: &[Effect]) -> Vec<String> {
+    let name = |effect: &Effect| match effect {
+        Effect::Evict { pod } => Some(pod.key.name.to_string()),
+        _ => None,
+    };
+    effects.iter().filter_map(name).collect()
+}
+
+fn nomination(effects: &[Effect]) -> Option<Nomination> {
+    effects.iter().find_map(|effect| match effect {
+        Effect::PatchCondition { nomination, .. } => Some(nomination.clone()),
+        _ => None,
+    })
+}
+
+/// A full node, with a pod of higher priority that has evicted the one on it.
+fn preempting() -> Kit {
+    let mut kit = Kit::with_nodes([node("n").cpu(1000)]);
+    kit.put(pod("victim").cpu(600).on("n"));
+    kit.put(pod("p").cpu(600).priority(10));
+    let effects = kit.step(Event::Attempt);
+    assert_eq!(evicted(&effects), ["victim"]);
+    kit
+}
+
+#[test]
+fn the_victim_goes_and_the_pod_is_nominated() {
+    let mut kit = Kit::with_nodes([node("n").cpu(1000)]);
+    kit.put(pod("victim").cpu(600).on("n"));
+    kit.put(pod("p").cpu(600).priority(10));
+    let effects = kit.step(Event::Attempt);
+    assert_eq!(evicted(&effects), ["victim"]);
+    let message = "0/1 nodes are available: 1 Insufficient cpu. preemption: found a potential \
+                   placement for pod on node n, preempting 1 victims";
+    assert_eq!(
+        kit::reports(&effects),
+        [
+            Report::Preempted { by: "uid-p".into(), node: "n".into() },
+            Report::FailedScheduling { message: message.into() },
+        ]
+    );
+    assert_eq!(kit::decisions(&effects), [DecisionVerdict::Message(message.into())]);
+    assert_eq!(nomination(&effects), Some(Nomination::Set("n".into())));
+}
+
+#[test]
+fn the_pod_waits_for_its_victim_and_then_has_the_room() {
+    let mut kit = preempting();
+    // Other changes make it look again, before and after the victim is being deleted.
+    for victim in [pod("victim"), pod("victim").terminating()] {
+        kit.put(victim.cpu(600).on("n"));
+        kit.put_node(&node("m").cpu(1));
+        kit.wait(Nanos::from_secs(20));
+        kit.delete("other");
+        kit.put_node(&node("m").cpu(2));
+        kit.wait(Nanos::from_secs(20));
+        let effects = kit.step(Event::Attempt);
+        assert_eq!(evicted(&effects), [""; 0]);
+        if let [.., Report::FailedScheduling { message }] = &kit::reports(&effects)[..] {
+            assert!(message.ends_with("a terminating pod on the nominated node."), "{message}");
+        }
+    }
+    // One that is no more important may not take the room meanwhile, one that is may.
+    kit.put(pod("late").cpu(300).priority(10));
+    kit.delete("victim");
+    kit.wait(Nanos::from_secs(20));
+    assert!(kit.next.attempt);
+    kit.put(pod("p").cpu(600).priority(10));
+    let mut bound = Vec::new();
+    while kit.next.attempt {
+        bound.extend(kit::bind(&kit.step(Event::Attempt)).map(|(_, node)| node));
+    }
+    assert_eq!(bound, ["n", "n"], "600m and 300m have room on 1000m");
+}
+
+#[test]
+fn the_room_is_kept_from_pods_that_are_no_more_important() {
+    for (priority, binds) in [(10, false), (5, false), (11, true)] {
+        let mut kit = preempting();
+        kit.delete("victim");
+        kit.put(pod("late").cpu(600).priority(priority));
+        // The pod itself is in backoff.
+        let effects = kit.step(Event::Attempt);
+        let is_late = kit::bind(&effects).is_some();
+        assert_eq!(is_late, binds, "{priority}: {effects:?}");
+    }
+}
+
+#[test]
+fn the_nominated_node_is_tried_first() {
+    let mut kit = Kit::with_nodes([node("a").cpu(4000), node("b").cpu(1000), node("c").cpu(4000)]);
+    let mut nominated = pod("p").cpu(600);
+    nominated.0.nominated_node = Some("b".into());
+    kit.put(nominated.clone());
+    kit.attempt_binds("b");
+    // One that does not fit there, or names a node that is gone, goes elsewhere.
+    nominated.0.key = kit::key("q");
+    kit.put(nominated.clone());
+    let effects = kit.step(Event::Attempt);
+    assert_ne!(kit::bind(&effects).expect("there is room").1, "b");
+    nominated.0.key = kit::key("r");
+    nominated.0.nominated_node = Some("gone".into());
+    kit.put(nominated);
+    assert!(kit::bind(&kit.step(Event::Attempt)).is_some());
+}
+
+#[test]
+fn lower_nominations_on_the_node_are_cleared() {
+    let mut kit = Kit::with_nodes([node("n").cpu(1000)]);
+    kit.put(pod("victim").cpu(1000).on("n").priority(1));
+    let mut lower = pod("lower").cpu(500).priority(1);
+    lower.0.nominated_node = Some("n".into());
+    kit.put(lower.clone());
+    let effects = kit.step(Event::Attempt);
+    assert_eq!(nomination(&effects), Some(Nomination::Clear), "nothing helps it");
+    kit.put(pod("p").cpu(1000).priority(10));
+    let cleared = |effects: &[Effect]| {
+        effects.iter().any(
+            |effect| matches!(effect, Effect::ClearNomination { pod } if &*pod.key.name == "lower"),
+        )
+    };
+    // The nomination was cleared already; once it is there again it is cleared again.
+    kit.put(pod("lower").cpu(500).priority(1));
+    kit.put(lower);
+    let effects = kit.step(Event::Attempt);
+    assert_eq!(evicted(&effects), ["victim"]);
+    assert!(cleared(&effects), "{effects:?}");
+}
+
+#[test]
+fn an_eviction_that_fails_is_tried_again() {
+    let mut kit = preempting();
+    assert!(!kit.next.attempt);
+    kit.step(Event::EvictionFailed { key: kit::key("victim"), uid: "uid-victim".into() });
+    kit.wait(Nanos::from_secs(20));
+    assert!(kit.next.attempt);
+    assert_eq!(evicted(&kit.step(Event::Attempt)), ["victim"]);
+}
+
+#[test]
+fn a_victim_that_is_going_already_is_not_deleted_again() {
+    let mut kit = Kit::with_nodes([node("n").cpu(1000)]);
+    kit.put(pod("victim").cpu(600).on("n").terminating());
+    kit.put(pod("p").cpu(600).priority(10));
+    let effects = kit.step(Event::Attempt);
+    assert_eq!(evicted(&effects), [""; 0]);
+    assert_eq!(nomination(&effects), Some(Nomination::Set("n".into())));
+}
+
+#[test]
+fn a_nomination_is_cleared_where_preemption_does_not_help() {
+    let mut kit = Kit::with_nodes([node("n").cpu(1000)]);
+    let mut nominated = pod("p").cpu(600_000);
+    nominated.0.nominated_node = Some("n".into());
+    kit.put(nominated.clone());
+    assert_eq!(nomination(&kit.step(Event::Attempt)), Some(Nomination::Clear));
+    // Never is no reason to clear it.
+    nominated.0.key = kit::key("never");
+    nominated.0.never_preempts = true;
+    kit.put(nominated);
+    assert_eq!(nomination(&kit.step(Event::Attempt)), Some(Nomination::Keep));
+}

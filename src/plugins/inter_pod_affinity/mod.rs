@@ -1,0 +1,126 @@
+//! InterPodAffinity: pods near other pods or away from them, by the terms of the pod itself and by those of
+//! the pods that are there.
+//!
+//! `effects` says what a pod that is there means to the pod in question; `tally` sums that over the cluster,
+//! by the values of each topology key; `filter` and `score` read the sums.
+
+mod effects;
+mod filter;
+mod score;
+mod tally;
+#[cfg(test)]
+mod tests;
+
+use crate::cluster::View;
+use crate::framework::{
+    Action, Cells, ClusterEvent, Code, Eval, ExtensionPoint, KeyOut, Parts, Plugin, PluginEval,
+    PluginInfo, PrepareCx, Resource, Verdict,
+};
+use crate::model::{InterPodAffinityArgs, Pod};
+use crate::units::NodeId;
+
+use effects::{Incoming, Sum};
+use tally::Tallies;
+
+pub(super) const INFO: PluginInfo = PluginInfo {
+    name: "InterPodAffinity",
+    default_weight: 2,
+    points: &[
+        ExtensionPoint::PreFilter,
+        ExtensionPoint::Filter,
+        ExtensionPoint::PreScore,
+        ExtensionPoint::Score,
+    ],
+    summary: "honours affinity and anti-affinity between pods",
+    make: |args| Box::new(InterPodAffinity { args: args.inter_pod_affinity }),
+};
+
+/// Number of key words: a raw score.
+const KEY_WORDS: usize = 2;
+
+struct InterPodAffinity {
+    args: InterPodAffinityArgs,
+}
+
+impl Plugin for InterPodAffinity {
+    fn prepare(&self, pod: &Pod, cx: &PrepareCx<'_>) -> PluginEval {
+        let (cluster, own) = (cx.view.cluster, pod.pod_affinity.as_deref());
+        if let Some(error) = own.and_then(|own| own.error.as_deref()) {
+            let reason = format!("parsing pod: {error}");
+            return PluginEval::Reject(Code::UnschedulableAndUnresolvable, vec![reason]);
+        }
+        if own.is_none() && cluster.classes_with_affinity().is_empty() {
+            return PluginEval::Skip;
+        }
+        let incoming = Incoming::new(pod, cluster, self.args);
+        let tallies = Tallies::of(&incoming, cluster);
+        // Without a count upstream skips the filter for this pod, also when pods are added in thought.
+        let eval = InterPodAffinityEval {
+            position: cx.position,
+            filters: incoming.has_required() || tallies.counts_in(Sum::ExistingAntiAffinity),
+            scores: tallies.counts_in(Sum::Score),
+            matches_itself: incoming.matches_itself(cluster),
+            affinity_total: tallies.total(Sum::Affinity),
+            incoming,
+            tallies,
+        };
+        if eval.filters || eval.scores { PluginEval::Run(Box::new(eval)) } else { PluginEval::Skip }
+    }
+
+    fn events(&self) -> &'static [ClusterEvent] {
+        const {
+            let pod = Action::ADD.or(Action::UPDATE_POD_LABEL).or(Action::DELETE);
+            &[
+                ClusterEvent::new(Resource::AssignedPod, pod),
+                ClusterEvent::new(Resource::TargetPod, Action::UPDATE_POD_LABEL),
+                ClusterEvent::new(Resource::Node, Action::ADD.or(Action::UPDATE_NODE_LABEL)),
+            ]
+        }
+    }
+}
+
+struct InterPodAffinityEval {
+    position: u16,
+    filters: bool,
+    scores: bool,
+    /// All its required affinity terms mean the pod itself.
+    matches_itself: bool,
+    /// How many pods count for its required affinity, once a topology key.
+    affinity_total: i64,
+    incoming: Incoming,
+    tallies: Tallies,
+}
+
+impl Eval for InterPodAffinityEval {
+    fn parts(&self) -> Parts {
+        let key_words = if self.scores { KEY_WORDS } else { 0 };
+        Parts { filter: self.filters, score: false, key_words, cell_score: self.scores }
+    }
+
+    fn filter(&self, view: &View<'_>, nodes: &[NodeId], out: &mut [Verdict]) {
+        self.judge(view, nodes, out);
+    }
+
+    fn reasons(&self, _view: &View<'_>, _node: NodeId, verdict: Verdict) -> Vec<String> {
+        vec![filter::reason(verdict.detail).into()]
+    }
+
+    /// The raw score.
+    fn key(&self, view: &View<'_>, nodes: &[NodeId], out: &mut KeyOut<'_>) {
+        for (index, raw) in score::raw_scores(&self.tallies, view, nodes).into_iter().enumerate() {
+            let [low, high] = score::to_words(raw);
+            out.set(index, 0, low);
+            out.set(index, 1, high);
+        }
+    }
+
+    fn raw(&self, _view: &View<'_>, cells: Cells<'_>, out: &mut [i64]) {
+        for (cell, score) in out.iter_mut().enumerate() {
+            *score = score::of_words([cells.word(cell, 0), cells.word(cell, 1)]);
+        }
+    }
+
+    fn normalise(&self, _cells: Cells<'_>, raw: &mut [i64]) {
+        score::normalise(raw);
+    }
+}

@@ -1,0 +1,189 @@
+//! PodTopologySpread: pods are spread over the domains of a topology, by constraints of their own or by
+//! those of the profile.
+//!
+//! `constraint` has what a constraint asks for, `defaults` what pods without one get; `counting` counts
+//! pods by domain; `filter` and `score` are the two halves of the plugin.
+
+mod constraint;
+mod counting;
+mod defaults;
+mod filter;
+mod log;
+mod score;
+#[cfg(test)]
+mod tests;
+
+use crate::cluster::{Cluster, View};
+use crate::framework::{
+    Action, Cells, ClusterEvent, Eval, ExtensionPoint, KeyOut, Parts, Plugin, PluginEval,
+    PluginInfo, PrepareCx, Resource, Verdict,
+};
+use crate::model::{
+    DefaultSpread, FeatureGates, PluginArgs, Pod, SpreadConstraint, WhenUnsatisfiable,
+};
+use crate::units::NodeId;
+
+use constraint::Constraint;
+use filter::Hard;
+use score::Soft;
+
+pub(super) const INFO: PluginInfo = PluginInfo {
+    name: "PodTopologySpread",
+    default_weight: 2,
+    points: &[
+        ExtensionPoint::PreFilter,
+        ExtensionPoint::Filter,
+        ExtensionPoint::PreScore,
+        ExtensionPoint::Score,
+    ],
+    summary: "spreads pods over zones, hosts and other domains",
+    make: |args| Box::new(PodTopologySpread::new(args)),
+};
+
+/// The label whose domains are single nodes. When scoring, its pods are counted node by node.
+const HOSTNAME: &str = "kubernetes.io/hostname";
+
+struct PodTopologySpread {
+    /// The constraints of pods that have none.
+    defaults: Vec<SpreadConstraint>,
+    /// Those are upstream's own.
+    system_defaulted: bool,
+    gates: FeatureGates,
+}
+
+impl PodTopologySpread {
+    fn new(args: &PluginArgs) -> Self {
+        let (defaults, system_defaulted) = match &args.default_spread {
+            DefaultSpread::System => (defaults::system_constraints(), true),
+            DefaultSpread::List(constraints) => (constraints.clone(), false),
+        };
+        Self { defaults, system_defaulted, gates: args.gates }
+    }
+
+    /// The constraints of this kind on `pod`; an error names `kind`, hard or soft.
+    fn constraints(
+        &self,
+        pod: &Pod,
+        cluster: &Cluster,
+        when: WhenUnsatisfiable,
+        kind: &str,
+    ) -> Result<Vec<Constraint>, String> {
+        let own = &pod.topology_spread;
+        if !own.is_empty() {
+            return Constraint::those_of(own, &pod.labels, when, self.gates).map_err(|error| {
+                format!("obtaining pod's {kind} topology spread constraints: {error}")
+            });
+        }
+        let mut constraints = Constraint::those_of(&self.defaults, &pod.labels, when, self.gates)
+            .map_err(|error| {
+            format!("setting default {kind} topology spread constraints: {error}")
+        })?;
+        if constraints.is_empty() {
+            return Ok(constraints);
+        }
+        let selector = defaults::selector(pod, cluster);
+        if selector.requirements.is_empty() {
+            return Ok(Vec::new());
+        }
+        for constraint in &mut constraints {
+            constraint.selector = Some(selector.clone());
+        }
+        Ok(constraints)
+    }
+}
+
+impl Plugin for PodTopologySpread {
+    fn prepare(&self, pod: &Pod, cx: &PrepareCx<'_>) -> PluginEval {
+        use WhenUnsatisfiable::{DoNotSchedule, ScheduleAnyway};
+        let view = &cx.view;
+        let hard = match self.constraints(pod, view.cluster, DoNotSchedule, "hard") {
+            Ok(constraints) => constraints,
+            Err(error) => return PluginEval::Fail(format!("get constraints from pod: {error}")),
+        };
+        let soft = self.constraints(pod, view.cluster, ScheduleAnyway, "soft");
+        let soft = soft.map_err(|error| format!("calculating preScoreState: {error}"));
+        let none = soft.as_ref().is_ok_and(Vec::is_empty);
+        if hard.is_empty() && none {
+            return PluginEval::Skip;
+        }
+        let require_all = !pod.topology_spread.is_empty() || !self.system_defaulted;
+        PluginEval::Run(Box::new(SpreadEval {
+            position: cx.position,
+            hard: (!hard.is_empty()).then(|| Hard::new(hard, pod, view)),
+            soft: (!none).then(|| soft.map(|soft| Soft::new(soft, require_all, pod, view))),
+        }))
+    }
+
+    fn events(&self) -> &'static [ClusterEvent] {
+        const {
+            let pod = Action::ADD.or(Action::UPDATE_POD_LABEL).or(Action::DELETE);
+            let target = Action::UPDATE_POD_TOLERATION.or(Action::UPDATE_POD_LABEL);
+            let node = Action::ADD
+                .or(Action::DELETE)
+                .or(Action::UPDATE_NODE_LABEL)
+                .or(Action::UPDATE_NODE_TAINT);
+            &[
+                ClusterEvent::new(Resource::AssignedPod, pod),
+                ClusterEvent::new(Resource::TargetPod, target),
+                ClusterEvent::new(Resource::Node, node),
+            ]
+        }
+    }
+}
+
+struct SpreadEval {
+    position: u16,
+    /// The constraints that keep pods away from nodes.
+    hard: Option<Hard>,
+    /// The constraints that make nodes worse, or why they cannot be read.
+    soft: Option<Result<Soft, String>>,
+}
+
+impl SpreadEval {
+    fn scoring(&self) -> Option<&Soft> {
+        self.soft.as_ref()?.as_ref().ok()
+    }
+}
+
+impl Eval for SpreadEval {
+    fn parts(&self) -> Parts {
+        Parts {
+            filter: self.hard.is_some(),
+            score: false,
+            key_words: self.scoring().map_or(0, Soft::key_words),
+            cell_score: self.soft.is_some(),
+        }
+    }
+
+    fn filter(&self, view: &View<'_>, nodes: &[NodeId], out: &mut [Verdict]) {
+        if let Some(hard) = &self.hard {
+            hard.filter(self.position, view, nodes, out);
+        }
+    }
+
+    fn reasons(&self, _view: &View<'_>, _node: NodeId, verdict: Verdict) -> Vec<String> {
+        vec![filter::reason(verdict.detail).into()]
+    }
+
+    fn score_error(&self) -> Option<&str> {
+        Some(self.soft.as_ref()?.as_ref().err()?)
+    }
+
+    fn key(&self, view: &View<'_>, nodes: &[NodeId], out: &mut KeyOut<'_>) {
+        if let Some(soft) = self.scoring() {
+            soft.key(view, nodes, out);
+        }
+    }
+
+    fn raw(&self, _view: &View<'_>, cells: Cells<'_>, out: &mut [i64]) {
+        if let Some(soft) = self.scoring() {
+            soft.raw(cells, out);
+        }
+    }
+
+    fn normalise(&self, cells: Cells<'_>, raw: &mut [i64]) {
+        if let Some(soft) = self.scoring() {
+            soft.normalise(cells, raw);
+        }
+    }
+}

@@ -1,0 +1,207 @@
+//! VolumeRestrictions: no disk is used by two pods of a node that cannot share it, and no claim with the
+//! access mode `ReadWriteOncePod` by two pods at all.
+
+use crate::cluster::{Cluster, View};
+use crate::framework::{
+    Action, ClusterEvent, Code, Eval, ExtensionPoint, Parts, Plugin, PluginEval, PluginInfo,
+    PrepareCx, Resource, Verdict,
+};
+use crate::model::{AccessModes, Pod, PodVolume, VolumeSource};
+use crate::units::{NodeId, PodId};
+
+pub(super) const INFO: PluginInfo = PluginInfo {
+    name: "VolumeRestrictions",
+    default_weight: 0,
+    points: &[ExtensionPoint::PreFilter, ExtensionPoint::Filter],
+    summary: "no pod of the node uses a disk of the pod that cannot be shared",
+    make: |_| Box::new(VolumeRestrictions),
+};
+
+const DISK_IN_USE: &str = "node(s) had no available disk";
+const CLAIM_IN_USE: &str = "node(s) unavailable due to PersistentVolumeClaim with ReadWriteOncePod \
+                            access mode already in-use by another pod";
+
+/// [`Verdict::detail`] of a disk that is in use.
+const DISK: u32 = 0;
+/// [`Verdict::detail`] of a claim that is in use.
+const CLAIM: u32 = 1;
+
+struct VolumeRestrictions;
+
+impl Plugin for VolumeRestrictions {
+    fn prepare(&self, pod: &Pod, cx: &PrepareCx<'_>) -> PluginEval {
+        if pod.volumes.is_empty() {
+            return PluginEval::Skip;
+        }
+        let cluster = cx.view.cluster;
+        let claims = match exclusive_claims(pod, cluster) {
+            Ok(claims) => claims,
+            Err(reason) => {
+                return PluginEval::Reject(Code::UnschedulableAndUnresolvable, vec![reason]);
+            }
+        };
+        let in_use = claims_in_use(&pod.key.namespace, &claims, cluster);
+        let disks = pod.volumes.iter().map(|volume| &volume.source);
+        let disks: Vec<_> = disks.filter(|disk| is_restricted(disk)).cloned().collect();
+        if disks.is_empty() && in_use == 0 {
+            return PluginEval::Skip;
+        }
+        let position = cx.position;
+        PluginEval::Run(Box::new(VolumeRestrictionsEval { position, disks, claims, in_use }))
+    }
+
+    fn events(&self) -> &'static [ClusterEvent] {
+        const {
+            &[
+                ClusterEvent::new(Resource::AssignedPod, Action::DELETE),
+                ClusterEvent::new(Resource::Node, Action::ADD),
+                ClusterEvent::new(Resource::PersistentVolumeClaim, Action::ADD),
+            ]
+        }
+    }
+}
+
+/// Upstream: needsRestrictionsCheck, v1.37.
+fn is_restricted(source: &VolumeSource) -> bool {
+    matches!(
+        source,
+        VolumeSource::GcePersistentDisk { .. }
+            | VolumeSource::AwsElasticBlockStore { .. }
+            | VolumeSource::Iscsi { .. }
+            | VolumeSource::Rbd { .. }
+    )
+}
+
+/// Whether two pods of a node cannot use these two.
+///
+/// Upstream: isVolumeConflict, v1.37.
+fn exclude_each_other(one: &VolumeSource, other: &VolumeSource) -> bool {
+    use VolumeSource::{AwsElasticBlockStore, GcePersistentDisk, Iscsi, Rbd};
+    match (one, other) {
+        (
+            GcePersistentDisk { pd_name: a, read_only: a_read_only },
+            GcePersistentDisk { pd_name: b, read_only: b_read_only },
+        )
+        | (Iscsi { iqn: a, read_only: a_read_only }, Iscsi { iqn: b, read_only: b_read_only }) => {
+            a == b && !(*a_read_only && *b_read_only)
+        }
+        (AwsElasticBlockStore { volume_id: a }, AwsElasticBlockStore { volume_id: b }) => a == b,
+        (
+            Rbd { monitors: a_monitors, image: a, pool: a_pool, read_only: a_read_only },
+            Rbd { monitors: b_monitors, image: b, pool: b_pool, read_only: b_read_only },
+        ) => {
+            a == b
+                && a_pool == b_pool
+                && !(*a_read_only && *b_read_only)
+                && a_monitors.iter().any(|monitor| b_monitors.contains(monitor))
+        }
+        _ => false,
+    }
+}
+
+/// The claims of the pod that only one pod may use, each once; of a claim that does not exist, the words
+/// that say so.
+///
+/// Upstream: readWriteOncePodPVCsForPod, v1.37: the claims of ephemeral volumes are not asked.
+fn exclusive_claims(pod: &Pod, cluster: &Cluster) -> Result<Vec<Box<str>>, String> {
+    let mut claims: Vec<Box<str>> = Vec::new();
+    for name in pod.volumes.iter().filter_map(named_claim) {
+        let Some(claim) = cluster.objects().claims.get(&pod.key.namespace, name) else {
+            return Err(format!("persistentvolumeclaim {name:?} not found"));
+        };
+        let exclusive = claim.access_modes.contains(AccessModes::READ_WRITE_ONCE_POD);
+        if exclusive && !claims.iter().any(|other| **other == *name) {
+            claims.push(name.into());
+        }
+    }
+    Ok(claims)
+}
+
+fn named_claim(volume: &PodVolume) -> Option<&str> {
+    match &volume.source {
+        VolumeSource::Claim { name } => Some(name),
+        _ => None,
+    }
+}
+
+/// How many of the `claims` in `namespace` are used by a pod that is on a node.
+fn claims_in_use(namespace: &str, claims: &[Box<str>], cluster: &Cluster) -> i64 {
+    if claims.is_empty() {
+        return 0;
+    }
+    let mut used = vec![false; claims.len()];
+    for pod in cluster.nodes().flat_map(|node| cluster.pods_on(node)) {
+        let Some(entry) = cluster.pod(*pod).filter(|entry| *entry.key.namespace == *namespace)
+        else {
+            continue;
+        };
+        for name in entry.volumes.iter().filter_map(named_claim) {
+            if let Some(at) = claims.iter().position(|claim| **claim == *name) {
+                used[at] = true;
+            }
+        }
+    }
+    used.into_iter().map(i64::from).sum()
+}
+
+struct VolumeRestrictionsEval {
+    position: u16,
+    /// Its disks that cannot be shared freely.
+    disks: Vec<VolumeSource>,
+    /// Its claims that only one pod may use.
+    claims: Vec<Box<str>>,
+    /// How many of them are used by a pod that is on a node.
+    in_use: i64,
+}
+
+impl VolumeRestrictionsEval {
+    /// How many uses of its claims stand in the way in this view.
+    ///
+    /// Upstream: updateWithPod, v1.37: at first a claim counts once however many pods use it; then every
+    /// volume of a pod that comes or goes counts whose claim is called alike, in whatever namespace.
+    fn in_use(&self, view: &View<'_>) -> i64 {
+        let Some(overlay) = view.overlay().filter(|_| !self.claims.is_empty()) else {
+            return self.in_use;
+        };
+        let uses = |pod: &PodId| -> i64 {
+            let volumes = view.cluster.pod(*pod).map_or(&[][..], |entry| &entry.volumes);
+            let names = volumes.iter().filter_map(named_claim);
+            names.map(|name| i64::from(self.claims.iter().any(|claim| **claim == *name))).sum()
+        };
+        let more: i64 = overlay.added().iter().map(uses).sum();
+        let less: i64 = overlay.removed().iter().map(uses).sum();
+        self.in_use + more - less
+    }
+
+    fn disk_in_use(&self, view: &View<'_>, node: NodeId) -> bool {
+        let taken = |pod: PodId| {
+            let there = view.cluster.pod(pod).map_or(&[][..], |entry| &entry.volumes);
+            there
+                .iter()
+                .any(|there| self.disks.iter().any(|disk| exclude_each_other(disk, &there.source)))
+        };
+        !self.disks.is_empty() && view.pods_on(node).any(taken)
+    }
+}
+
+impl Eval for VolumeRestrictionsEval {
+    fn parts(&self) -> Parts {
+        Parts { filter: true, ..Parts::default() }
+    }
+
+    fn filter(&self, view: &View<'_>, nodes: &[NodeId], out: &mut [Verdict]) {
+        let rejected = |detail| Verdict::reject(self.position, Code::Unschedulable, detail);
+        let in_use = self.in_use(view) > 0;
+        for (node, verdict) in nodes.iter().zip(out).filter(|(_, verdict)| verdict.is_pass()) {
+            if self.disk_in_use(view, *node) {
+                *verdict = rejected(DISK);
+            } else if in_use {
+                *verdict = rejected(CLAIM);
+            }
+        }
+    }
+
+    fn reasons(&self, _view: &View<'_>, _node: NodeId, verdict: Verdict) -> Vec<String> {
+        vec![if verdict.detail == DISK { DISK_IN_USE } else { CLAIM_IN_USE }.into()]
+    }
+}

@@ -1,0 +1,169 @@
+//! VolumeZone: the node is in a zone and region of each volume that the pod's claims are bound to.
+
+use crate::cluster::{Cluster, LabelColumn, View};
+use crate::framework::{
+    Action, ClusterEvent, Code, Eval, ExtensionPoint, Parts, Plugin, PluginEval, PluginInfo,
+    PrepareCx, Resource, Verdict,
+};
+use crate::model::{BindingMode, PersistentVolume, PersistentVolumeClaim, Pod, VolumeSource};
+use crate::units::NodeId;
+
+pub(super) const INFO: PluginInfo = PluginInfo {
+    name: "VolumeZone",
+    default_weight: 0,
+    points: &[ExtensionPoint::PreFilter, ExtensionPoint::Filter],
+    summary: "the node is in the zones of the pod's volumes",
+    make: |_| Box::new(VolumeZone),
+};
+
+const REASON: &str = "node(s) had no available volume zone";
+
+/// Stands between the values of a label of a volume that is in several zones.
+///
+/// Upstream: cloud-provider volume `LabelMultiZoneDelimiter`, v1.37.
+const DELIMITER: &str = "__";
+
+/// The labels that say where a volume or a node is, in upstream's order, each with the label of a node
+/// that counts where the node has not the label itself.
+const LABELS: [(&str, &str); 4] = [
+    ("failure-domain.beta.kubernetes.io/zone", "topology.kubernetes.io/zone"),
+    ("failure-domain.beta.kubernetes.io/region", "topology.kubernetes.io/region"),
+    ("topology.kubernetes.io/zone", "topology.kubernetes.io/zone"),
+    ("topology.kubernetes.io/region", "topology.kubernetes.io/region"),
+];
+
+struct VolumeZone;
+
+impl Plugin for VolumeZone {
+    fn prepare(&self, pod: &Pod, cx: &PrepareCx<'_>) -> PluginEval {
+        let mut places = Vec::new();
+        for volume in &pod.volumes {
+            let VolumeSource::Claim { name } = &volume.source else { continue };
+            match bound_volume(cx.view.cluster, &pod.key.namespace, name) {
+                Ok(volume) => places.extend(
+                    volume.into_iter().flat_map(|volume| places_of(cx.view.cluster, volume)),
+                ),
+                Err(reason) => {
+                    let code = Code::UnschedulableAndUnresolvable;
+                    return PluginEval::Reject(code, vec![reason]);
+                }
+            }
+        }
+        if places.is_empty() {
+            return PluginEval::Skip;
+        }
+        PluginEval::Run(Box::new(VolumeZoneEval { position: cx.position, places }))
+    }
+
+    fn filters_unprepared(&self) -> bool {
+        true
+    }
+
+    fn events(&self) -> &'static [ClusterEvent] {
+        const {
+            let node = Action::ADD.or(Action::UPDATE_NODE_LABEL);
+            let object = Action::ADD.or(Action::UPDATE);
+            &[
+                ClusterEvent::new(Resource::StorageClass, Action::ADD),
+                ClusterEvent::new(Resource::Node, node),
+                ClusterEvent::new(Resource::PersistentVolumeClaim, object),
+                ClusterEvent::new(Resource::PersistentVolume, object),
+            ]
+        }
+    }
+}
+
+/// The volume that the claim is bound to, or none where it waits for its first consumer; else why the pod
+/// cannot be placed.
+///
+/// Upstream: getPVbyPod, v1.37.
+fn bound_volume<'a>(
+    cluster: &'a Cluster,
+    namespace: &str,
+    name: &str,
+) -> Result<Option<&'a PersistentVolume>, String> {
+    if name.is_empty() {
+        return Err("PersistentVolumeClaim had no name".into());
+    }
+    let claim = cluster.objects().claims.get(namespace, name);
+    let claim = claim.ok_or_else(|| format!("persistentvolumeclaim {name:?} not found"))?;
+    if claim.volume_name.is_empty() {
+        return waits(cluster, claim).map(|()| None);
+    }
+    let volume = cluster.objects().volumes.named(&claim.volume_name);
+    let missing = || format!("persistentvolume {:?} not found", claim.volume_name);
+    volume.map(Some).ok_or_else(missing)
+}
+
+/// Whether a claim without a volume waits for its first consumer; else why the pod cannot be placed.
+fn waits(cluster: &Cluster, claim: &PersistentVolumeClaim) -> Result<(), String> {
+    if claim.class.is_empty() {
+        return Err("PersistentVolumeClaim had no pv name and storageClass name".into());
+    }
+    let class = cluster.objects().classes.named(&claim.class);
+    let missing = || format!("storageclass.storage.k8s.io {:?} not found", claim.class);
+    match class.ok_or_else(missing)?.binding_mode {
+        BindingMode::WaitForFirstConsumer => Ok(()),
+        BindingMode::Immediate => Err("PersistentVolume had no name".into()),
+    }
+}
+
+/// A label of a volume: its position in [`LABELS`], and the numbers of the values that nodes have.
+struct Place {
+    label: usize,
+    values: Vec<u32>,
+}
+
+/// What the labels of `volume` say; a label with an empty value in it says nothing.
+///
+/// Upstream: getPVTopologies and `LabelZonesToSet`, v1.37.
+fn places_of(cluster: &Cluster, volume: &PersistentVolume) -> impl Iterator<Item = Place> {
+    let place = move |(label, (key, _)): (usize, (&str, &str))| {
+        let values = volume.labels.get(key)?.split(DELIMITER).map(str::trim);
+        let values = values.map(|value| (!value.is_empty()).then(|| cluster.label_value(value)));
+        let values: Vec<_> = values.collect::<Option<_>>()?;
+        Some(Place { label, values: values.into_iter().flatten().collect() })
+    };
+    LABELS.into_iter().enumerate().filter_map(place)
+}
+
+struct VolumeZoneEval {
+    position: u16,
+    places: Vec<Place>,
+}
+
+impl VolumeZoneEval {
+    /// Whether the node, whose labels these are in the order of [`LABELS`], is in all places.
+    fn is_there(&self, own: [Option<u32>; LABELS.len()], or: [Option<u32>; LABELS.len()]) -> bool {
+        if own.iter().all(Option::is_none) {
+            return true;
+        }
+        self.places.iter().all(|place| {
+            let number = own[place.label].or(or[place.label]);
+            number.is_some_and(|number| place.values.contains(&number))
+        })
+    }
+}
+
+impl Eval for VolumeZoneEval {
+    fn parts(&self) -> Parts {
+        Parts { filter: true, ..Parts::default() }
+    }
+
+    fn filter(&self, view: &View<'_>, nodes: &[NodeId], out: &mut [Verdict]) {
+        let code = Code::UnschedulableAndUnresolvable;
+        let column = |key: &str| view.cluster.label_column(key);
+        let own = LABELS.map(|(key, _)| column(key));
+        let or = LABELS.map(|(_, key)| column(key));
+        for (node, verdict) in nodes.iter().zip(out).filter(|(_, verdict)| verdict.is_pass()) {
+            let number = |column: Option<LabelColumn<'_>>| column.and_then(|c| c.number(*node));
+            if !self.is_there(own.map(number), or.map(number)) {
+                *verdict = Verdict::reject(self.position, code, 0);
+            }
+        }
+    }
+
+    fn reasons(&self, _view: &View<'_>, _node: NodeId, _verdict: Verdict) -> Vec<String> {
+        vec![REASON.into()]
+    }
+}
