@@ -152,7 +152,7 @@ async fn one_that_cannot_be_called_is_refused_at_the_start() {
         (filter("host/path"), "urlPrefix"),
         (filter("ftp://host"), "urlPrefix does not begin with"),
         (with_ca(true, b"x"), "specifying a root certificates file with the insecure flag"),
-        (with_ca(false, b"x"), "the authority has no certificate in it"),
+        (with_ca(false, b"x"), "tlsConfig: the authority has no certificate in it"),
         (
             config::Extender { tls: Some(tls), ..filter("https://a") },
             "tlsConfig.caFile: /nowhere/ca: No such file",
