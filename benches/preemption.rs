@@ -61,7 +61,6 @@ fn preemption(criterion: &mut Criterion) {
             bencher.iter(|| {
                 let unplaced = Unplaced {
                     pod: &preemptor,
-                    profile: &profile,
                     view,
                     judged: Some((&evals, table.failed())),
                     nominated: None,

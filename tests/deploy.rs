@@ -128,6 +128,15 @@ async fn every_right_is_used_and_no_other_is_asked_for() {
         let bound = async || node_of(&rest.get(&path).await?).map(ToOwned::to_owned);
         berth.wait_for("a pod on a node", bound).await;
     }
+    // Volumes: one that is there, and one that is to be made.
+    create_claims(rest).await;
+    let written = async || {
+        let asked = audit.asked();
+        let patch = |resource| Right::new("", resource, "patch");
+        let both = ["persistentvolumes", "persistentvolumeclaims"].map(patch);
+        both.iter().all(|right| asked.contains(right)).then_some(())
+    };
+    berth.wait_for("the writes of volumes", written).await;
 
     // A pod that fails again and again for the same reason: its event counts that up.
     create_pod(rest, LARGE, "100").await;
@@ -258,6 +267,50 @@ async fn all_placed(rest: &Rest, berth: &Berth) {
     let waits = |pod: &Value| node_of(pod).is_none() && pod["metadata"]["name"] != LARGE;
     let none_waits = async || (!pods(rest).await.iter().any(waits)).then_some(());
     berth.wait_for("all pods on nodes", none_waits).await;
+}
+
+/// Two claims with a pod each: a volume is there for one, and would be made for the other.
+async fn create_claims(rest: &Rest) {
+    for (name, provisioner) in
+        [("there", "kubernetes.io/no-provisioner"), ("made", "example.com/p")]
+    {
+        let class = json!({
+            "apiVersion": "storage.k8s.io/v1", "kind": "StorageClass", "metadata": {"name": name},
+            "provisioner": provisioner, "volumeBindingMode": "WaitForFirstConsumer",
+        });
+        rest.create("/apis/storage.k8s.io/v1/storageclasses", &class).await;
+        let claim = json!({
+            "apiVersion": "v1", "kind": "PersistentVolumeClaim", "metadata": {"name": name},
+            "spec": {
+                "storageClassName": name, "accessModes": ["ReadWriteOnce"],
+                "resources": {"requests": {"storage": "1Gi"}},
+            },
+        });
+        rest.create("/api/v1/namespaces/default/persistentvolumeclaims", &claim).await;
+    }
+    let volumes = "/api/v1/persistentvolumes";
+    let volume = json!({
+        "apiVersion": "v1", "kind": "PersistentVolume", "metadata": {"name": "disk"},
+        "spec": {
+            "storageClassName": "there", "accessModes": ["ReadWriteOnce"],
+            "capacity": {"storage": "1Gi"}, "hostPath": {"path": "/disk"},
+        },
+    });
+    rest.create(volumes, &volume).await;
+    let available = json!({"status": {"phase": "Available"}});
+    rest.patch(&format!("{volumes}/disk/status"), &available).await;
+    for name in ["there", "made"] {
+        let claim = json!({"claimName": name});
+        let pod = json!({
+            "apiVersion": "v1", "kind": "Pod", "metadata": {"name": name},
+            "spec": {
+                "schedulerName": "berth", "terminationGracePeriodSeconds": 0,
+                "containers": [{"name": "c", "image": "example.com/c:1"}],
+                "volumes": [{"name": "v", "persistentVolumeClaim": claim}],
+            },
+        });
+        rest.create(&pods_path("default"), &pod).await;
+    }
 }
 
 async fn create_pod(rest: &Rest, name: &str, cpu: &str) {

@@ -72,6 +72,12 @@ fn mixed() -> Result<()> {
     same_as_recorded("mixed")
 }
 
+/// Claims in every state: shared, ephemeral, kept volumes, in-tree volumes, storage capacity, shapes.
+#[test]
+fn volume_binding() -> Result<()> {
+    same_as_recorded("volumebinding")
+}
+
 #[test]
 fn every_file_of_vectors_has_a_test() -> Result<()> {
     let mut files = BTreeSet::new();
@@ -89,6 +95,7 @@ fn every_file_of_vectors_has_a_test() -> Result<()> {
         "resources",
         "spread",
         "taints",
+        "volumebinding",
         "volumes",
     ]
     .map(|topic| format!("{topic}.jsonl.gz"));

@@ -270,6 +270,17 @@ mod tests {
     }
 
     #[test]
+    fn a_configuration_with_extenders_is_refused() {
+        let line = r#"{"name": "e", "config": {"apiVersion": "kubescheduler.config.k8s.io/v1",
+            "kind": "KubeSchedulerConfiguration", "extenders": [{"urlPrefix": "http://a"}]}}"#;
+        let mut out = Vec::new();
+        let line = line.replace('\n', "");
+        run(line.as_bytes(), &mut out, Form::Json, FeatureGates::default()).unwrap();
+        let text = String::from_utf8(out).unwrap();
+        assert!(text.contains("config: extenders: evaluate works offline"), "{text}");
+    }
+
+    #[test]
     fn explaining_is_for_people_whatever_the_output() {
         let of = |explain, output| {
             Form::of(&EvaluateArgs { output, explain, ..EvaluateArgs::default() })

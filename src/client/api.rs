@@ -37,6 +37,9 @@ const UNAUTHORIZED: &str = "Unauthorized";
 /// Content type of a body.
 pub(super) const JSON: HeaderValue = HeaderValue::from_static("application/json");
 
+/// Content type of a patch that merges objects.
+pub(super) const MERGE: HeaderValue = HeaderValue::from_static("application/merge-patch+json");
+
 /// Content type of a patch that merges lists by their keys.
 pub(super) const STRATEGIC_MERGE: HeaderValue =
     HeaderValue::from_static("application/strategic-merge-patch+json");

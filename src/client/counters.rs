@@ -39,6 +39,8 @@ pub struct Counters {
     pub patches_coalesced: Counter,
     /// Condition patches never sent because the queue was full.
     pub patches_dropped: Counter,
+    /// Volumes and claims that the API server refused to change, or gave no answer to often enough.
+    pub pre_binds_failed: Counter,
     /// Condition patches that the API server refused or gave no answer to often enough.
     pub patches_failed: Counter,
 }

@@ -3,7 +3,8 @@
 //!
 //! A pod has at most one request in flight, a Binding or a condition patch. A Binding drops the patch
 //! that is queued for its pod and waits for the one in flight; a patch waits for every Binding of its
-//! pod. Events are about another object and have no lane, and nothing else has to wait for an eviction.
+//! pod. Events, volumes and claims are other objects and have no lane, and nothing has to wait for an
+//! eviction.
 
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
@@ -14,6 +15,7 @@ use super::Counters;
 use super::bind::Bind;
 use super::condition::Patch;
 use super::evict::Eviction;
+use super::pre_bind::PreBind;
 use super::report::Job;
 
 /// Patches queued, one a pod at most. At some 1 kB each, 10 MB.
@@ -41,6 +43,8 @@ struct Lane {
 pub(super) struct Lanes {
     /// Bindings to be sent. The engine's credits bound all bindings together.
     ready: VecDeque<Bind>,
+    /// Writes before bindings, at most one entry a pod that is assumed.
+    pre_binds: BTreeMap<Place, PreBind>,
     patches: BTreeMap<Place, Patch>,
     /// Where in `patches` the one of a pod (by UID) is.
     patch_places: Map<Box<str>, Place>,
@@ -57,6 +61,7 @@ impl Lanes {
     pub(super) fn new(counters: Arc<Counters>) -> Self {
         Self {
             ready: VecDeque::new(),
+            pre_binds: BTreeMap::new(),
             patches: BTreeMap::new(),
             patch_places: Map::default(),
             evictions: BTreeMap::new(),
@@ -73,6 +78,11 @@ impl Lanes {
         }
         self.pods.entry(bind.pod.uid.clone()).or_default().bindings += 1;
         self.ready.push_back(bind);
+    }
+
+    pub(super) fn push_pre_bind(&mut self, work: PreBind) {
+        let place = self.place(work.not_before);
+        self.pre_binds.insert(place, work);
     }
 
     /// Queues `patch`. It takes the place of one that is queued for the same pod, with what only that one
@@ -128,6 +138,12 @@ impl Lanes {
         None
     }
 
+    /// The next write before a Binding that is due.
+    pub(super) fn take_pre_bind(&mut self, now: Nanos) -> Option<PreBind> {
+        let first = self.pre_binds.first_entry()?;
+        (first.key().0 <= now).then(|| first.remove())
+    }
+
     /// The next patch that may be sent. Its lane is busy until [`Self::finish_patch`].
     pub(super) fn take_patch(&mut self, now: Nanos) -> Option<Patch> {
         // Only pods with a Binding or a patch in flight are skipped, so this looks at few.
@@ -170,15 +186,21 @@ impl Lanes {
         true
     }
 
-    /// When the next patch or eviction that waits for a time is due, later than `now`.
+    /// When the next request that waits for a time is due, later than `now`.
     pub(super) fn next_due(&self, now: Nanos) -> Option<Nanos> {
-        let patch = self.patches.range((now, u64::MAX)..).next().map(|(place, _)| place.0);
-        let eviction = self.evictions.range((now, u64::MAX)..).next().map(|(place, _)| place.0);
-        patch.into_iter().chain(eviction).min()
+        let later = (now, u64::MAX)..;
+        let patch = self.patches.range(later.clone()).next().map(|(place, _)| place.0);
+        let eviction = self.evictions.range(later.clone()).next().map(|(place, _)| place.0);
+        let pre_bind = self.pre_binds.range(later).next().map(|(place, _)| place.0);
+        [patch, eviction, pre_bind].into_iter().flatten().min()
     }
 
     pub(super) fn evictions_queued(&self) -> usize {
         self.evictions.len()
+    }
+
+    pub(super) fn pre_binds_queued(&self) -> usize {
+        self.pre_binds.len()
     }
 
     /// Bindings that are queued or waiting; those in flight are the writer's.

@@ -2,8 +2,9 @@
 //!
 //! A watch turns what it reads into [`Event`]s and puts them into the engine's channel; it may wait for
 //! the engine, never for a write. The engine thread hands effects to the [`Outbox`], which never blocks;
-//! the [`Writer`]'s task carries them out, with queues and limits of their own for bindings, evictions,
-//! conditions and events, but one lane a pod. Outcomes of bindings go back as [`Event::BindResult`]. What was
+//! the [`Writer`]'s task carries them out, with queues and limits of their own for bindings, writes
+//! before them, evictions, conditions and events, but one lane a pod. Outcomes of bindings go back as
+//! [`Event::BindResult`], those of the writes before them as [`Event::PreBindResult`]. What was
 //! dropped, merged or unreadable is in [`Counters`].
 //!
 //! [`Extenders`] calls the extenders that a configuration names; for them the watches keep [`RawObjects`].
@@ -25,6 +26,7 @@ mod limit;
 mod lines;
 mod outbox;
 mod plugin;
+mod pre_bind;
 mod proxy;
 mod raw;
 mod renew;

@@ -12,6 +12,7 @@ use super::bind::Bind;
 use super::condition::Patch;
 use super::evict::Eviction;
 use super::lanes::Lanes;
+use super::pre_bind::PreBind;
 use super::report::Job;
 use super::{Clock, Counters};
 
@@ -60,8 +61,10 @@ impl Outbox {
                 Effect::Report { pod, profile, report } => {
                     lanes.push_event(Job::new(pod, profile, report, now));
                 }
-                Effect::PreBind { .. }
-                | Effect::Call { .. }
+                Effect::PreBind { attempt, operations } => {
+                    lanes.push_pre_bind(PreBind::new(attempt, operations));
+                }
+                Effect::Call { .. }
                 | Effect::AskExtender { .. }
                 | Effect::Decision(_)
                 | Effect::Notice { .. } => {}
@@ -100,12 +103,12 @@ impl Outbox {
 fn is_request(effect: &Effect) -> bool {
     match effect {
         Effect::Bind { .. }
+        | Effect::PreBind { .. }
         | Effect::PatchCondition { .. }
         | Effect::ClearNomination { .. }
         | Effect::Evict { .. }
         | Effect::Report { .. } => true,
-        Effect::PreBind { .. }
-        | Effect::Call { .. }
+        Effect::Call { .. }
         | Effect::AskExtender { .. }
         | Effect::Decision(_)
         | Effect::Notice { .. } => false,

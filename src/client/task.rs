@@ -21,6 +21,7 @@ use super::bind::{self, Bind};
 use super::condition::{self, Patch, PatchOutcome};
 use super::evict::{self, Eviction, EvictionOutcome};
 use super::limit::Bucket;
+use super::pre_bind::{self, Answer};
 use super::report::{self, EventOutcome, EventRequest};
 use super::series::Series;
 use super::writer::{Left, WriterOptions};
@@ -29,6 +30,9 @@ use super::{Counters, Outbox};
 /// Bindings in flight. A loopback API server answers in some 2 ms; 32 make 16,000 a second, far more
 /// than etcd takes.
 pub(super) const BINDINGS_IN_FLIGHT_MAX: usize = 32;
+
+/// Writes before bindings in flight, one a pod.
+pub(super) const PRE_BINDS_IN_FLIGHT_MAX: usize = 8;
 
 /// Condition patches in flight. Pods that fail are many only when the cluster is full.
 pub(super) const PATCHES_IN_FLIGHT_MAX: usize = 8;
@@ -60,6 +64,9 @@ const EVICTION_RETRY_AFTER: Nanos = Nanos(500 * Nanos::MILLISECOND.0);
 /// Differs from upstream, which tries 12 times 10 s apart and holds a goroutine for each meanwhile.
 pub(super) const EVENT_TRIES_MAX: u32 = 5;
 
+/// The wait after the first failed try of a write before a Binding; it doubles.
+const PRE_BIND_RETRY_AFTER: Nanos = Nanos(500 * Nanos::MILLISECOND.0);
+
 /// The wait after the first failed try of an event write; it doubles.
 const EVENT_RETRY_AFTER: Nanos = Nanos::SECOND;
 
@@ -84,6 +91,7 @@ enum BindTrouble {
 enum Done {
     Bind { pod: PodRef, problem: Option<(BindTrouble, String)> },
     Eviction { eviction: Eviction, outcome: EvictionOutcome },
+    PreBind(Answer),
     Patch { patch: Patch, outcome: PatchOutcome },
     Event { request: EventRequest, outcome: EventOutcome },
 }
@@ -180,7 +188,8 @@ impl Task {
         [limited, retry, parked, self.series.next_due()].into_iter().flatten().min()
     }
 
-    /// Starts evictions, bindings and patches; says from when on the rate limit lets the next one go, where it is
+    /// Starts evictions, bindings, what comes before them, and patches; says from when on the rate limit lets
+    /// the next one go, where it is
     /// the limit that is in the way.
     fn fill_requests(&mut self, now: Nanos) -> Option<Nanos> {
         loop {
@@ -190,6 +199,7 @@ impl Task {
             let patch_first = self.bindings_in_a_row >= BINDINGS_PER_PATCH;
             let started = (patch_first && self.start_patch(now))
                 || self.start_eviction(now)
+                || self.start_pre_bind(now)
                 || self.start_bind()
                 || self.start_patch(now);
             if !started {
@@ -219,6 +229,19 @@ impl Task {
         self.in_flight.evictions += 1;
         let (api, results) = (Arc::clone(&self.api), self.results.clone());
         self.running.push(Box::pin(carry_out_eviction(api, results, eviction)));
+        true
+    }
+
+    fn start_pre_bind(&mut self, now: Nanos) -> bool {
+        if self.in_flight.pre_binds >= PRE_BINDS_IN_FLIGHT_MAX {
+            return false;
+        }
+        let Some(work) = self.outbox.lanes().take_pre_bind(now) else { return false };
+        self.in_flight.pre_binds += 1;
+        let (api, results) = (Arc::clone(&self.api), self.results.clone());
+        self.running.push(Box::pin(async move {
+            Done::PreBind(pre_bind::send(&api, &results, work).await)
+        }));
         true
     }
 
@@ -293,6 +316,10 @@ impl Task {
                 self.in_flight.evictions -= 1;
                 self.finish_eviction(eviction, outcome);
             }
+            Done::PreBind(answer) => {
+                self.in_flight.pre_binds -= 1;
+                self.finish_pre_bind(answer);
+            }
             Done::Patch { patch, outcome } => {
                 self.in_flight.patches -= 1;
                 self.finish_patch(patch, outcome);
@@ -300,6 +327,23 @@ impl Task {
             Done::Event { request, outcome } => {
                 self.in_flight.events -= 1;
                 self.finish_event(request, &outcome);
+            }
+        }
+    }
+
+    fn finish_pre_bind(&mut self, answer: Answer) {
+        match answer {
+            Answer::More(work) => self.outbox.lanes().push_pre_bind(work),
+            Answer::Again(mut work, problem) => {
+                work.not_before = self.again_at(&problem, PRE_BIND_RETRY_AFTER, work.tries);
+                self.outbox.lanes().push_pre_bind(work);
+            }
+            Answer::Finished(trouble) => {
+                self.settled_at = self.outbox.now() + SETTLE_AFTER;
+                if let Some((object, message)) = trouble {
+                    self.counters.pre_binds_failed.add_one();
+                    self.complain("what a pod's volumes need was not written", &object, &message);
+                }
             }
         }
     }
@@ -393,6 +437,7 @@ impl Task {
         Left {
             bindings: lanes.bindings_queued() + self.in_flight.bindings,
             evictions: lanes.evictions_queued() + self.in_flight.evictions,
+            pre_binds: lanes.pre_binds_queued() + self.in_flight.pre_binds,
             patches: lanes.patches_queued() + self.in_flight.patches,
             events: lanes.events_queued()
                 + self.series.queued()

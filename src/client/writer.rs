@@ -18,7 +18,7 @@ use super::{Clock, Counters, Outbox, RateLimit};
 pub struct WriterOptions {
     /// The host's name; Events carry it.
     pub hostname: String,
-    /// The limit of bindings, evictions and condition patches together.
+    /// The limit of bindings, the writes before them, evictions and condition patches together.
     pub requests: RateLimit,
     /// The limit of Event writes.
     pub events: RateLimit,
@@ -31,6 +31,8 @@ pub struct Left {
     pub bindings: usize,
     /// Evictions.
     pub evictions: usize,
+    /// Pods whose volumes were not all given to their claims.
+    pub pre_binds: usize,
     /// Condition patches.
     pub patches: usize,
     /// Events.
@@ -44,7 +46,8 @@ pub struct Writer {
 }
 
 impl Writer {
-    /// Starts the writer on the current tokio runtime. Outcomes of bindings go into `results`.
+    /// Starts the writer on the current tokio runtime. Outcomes of bindings and of the writes
+    /// before them go into `results`.
     #[must_use]
     pub fn start(
         client: kube::Client,

@@ -15,8 +15,9 @@ use crate::preemption::{Outcome, Unplaced, preempt, propose};
 use crate::queue::QueuedPod;
 use crate::units::{Nanos, NodeId, PodId};
 
-use super::extend::{Said, preempters};
+use super::extend_preempt::preempters;
 use super::preempt::nominated_node;
+use super::said::Said;
 use super::sample::{feasible_nodes_wanted, search};
 use super::{
     Decision, DecisionVerdict, Effect, Engine, FailedCondition, Nomination, NoticeLevel, PodRef,
@@ -85,7 +86,8 @@ pub(super) struct Judging<'a> {
 /// Judges a pod against the cluster.
 ///
 /// An attempt tries the node first that the pod is nominated to, and stops early where the profile says so;
-/// where extenders have filtered, it looks at the nodes that they left. Without one all nodes are judged.
+/// where extenders have filtered, it looks at the nodes that they left. Without one all nodes are judged, also
+/// where nothing can be said of some: that is in the table then.
 pub(super) fn judge(
     judging: &Judging<'_>,
     trying: Option<Trying<'_>>,
@@ -119,6 +121,7 @@ pub(super) fn judge(
         Some((nodes, plugins)) => (Some(nodes), plugins),
         None => (None, 0),
     };
+    let attempted = trying.is_some();
     let said = trying.as_ref().map(|trying| (trying.said, trying.asks_before_evicting));
     let filtered = said.is_some_and(|(said, _)| said.has_filtered());
     let (looked_at, nominated) = looked_at(judging, &view, &evals, over.as_deref(), trying);
@@ -126,9 +129,11 @@ pub(super) fn judge(
     let nodes = looked_at.as_deref().or(over.as_deref());
     let (table, times) = Table::build_timed(&evals, &view, nodes, watch.probe());
     watch.lap();
-    if let Some((verdict, node)) = table.failed().error() {
+    if let Some((verdict, node)) = table.failed().error()
+        && attempted
+    {
         watch.record(ExtensionPoint::Filter, Code::Error.as_str(), searched + times.filter);
-        return Judged::Failed(evals.filter_error(profile, &view, node, verdict));
+        return Judged::Failed(evals.reasons(&view, node, verdict).join(", "));
     }
     watch.record(ExtensionPoint::Filter, Code::Success.as_str(), searched + times.filter);
     if table.feasible() > 1 {
@@ -202,7 +207,7 @@ fn post_filter(
         return Outcome::NoPlace;
     };
     let view = View::new(cluster);
-    let unplaced = Unplaced { pod, profile, view, judged, nominated, start };
+    let unplaced = Unplaced { pod, view, judged, nominated, start };
     let preemption = match (said.and_then(|(said, _)| said.preemption(cluster)), said) {
         (Some(preemption), _) => preemption,
         (None, Some((_, true))) => propose(&unplaced, args),

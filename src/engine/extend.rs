@@ -6,54 +6,28 @@
 //! Differs from upstream: there the scheduler does nothing else while it waits; and nodes that came out of a
 //! filter extender that is not nodeCacheCapable are scored as if they were empty, here as they are.
 
-use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use crate::cluster::{Cluster, View};
-use crate::framework::{
-    Answer, AttemptResult, ClusterEvent, Code, EXTENDERS, Evals, Extender, ExtenderVerb,
-    FailedNodes, Histogram, NodeVictims, PluginMask, Question, Table,
-};
+use crate::framework::{Answer, AttemptResult, ClusterEvent, ExtenderVerb, Question};
 use crate::model::Pod;
-use crate::preemption::{self, Preemption, Proposal};
 use crate::queue::QueuedPod;
-use crate::units::{Map, Nanos, NodeId, PodId, Set};
+use crate::units::{Nanos, PodId};
 
 use super::binding::Stage;
 use super::cycle::{Trial, pod_ref};
 use super::pods::target_events;
+use super::said::Said;
 use super::{AttemptId, BindOutcome, Effect, Engine, NoticeLevel, Report};
 
 /// Attempts that wait for extenders at the same time. While there are so many no pod is taken: each keeps
 /// the names of its nodes, and a call that hangs keeps its place until its time is up.
 pub(super) const PARKED_MAX: usize = 16;
 
-/// What extenders have said in an attempt so far.
-#[derive(Debug, Default)]
-pub(super) struct Said {
-    /// Extenders before this one have filtered, or need not.
-    filtered: usize,
-    /// Names of the nodes that they left; `None` where none was asked.
-    left: Option<Arc<[Box<str>]>>,
-    /// Why they turned nodes away.
-    failed: BTreeMap<Box<str>, (Code, String)>,
-    /// They turned a node away, with or without a word.
-    narrowed: bool,
-    /// What they add to the totals of nodes; `None` where none was asked.
-    points: Option<Map<Box<str>, i64>>,
-    /// They are asked about the one node that the pod is nominated to.
-    nominated: bool,
-    /// The node that the pod is nominated to will not do.
-    past_nominated: bool,
-    /// The evictions that they leave, or what went wrong; `None` where none was asked.
-    victims: Option<Result<Vec<NodeVictims>, String>>,
-}
-
 /// An attempt that waits for answers.
 #[derive(Debug)]
 pub(super) struct Parked {
-    trial: Trial,
-    said: Said,
+    pub(super) trial: Trial,
+    pub(super) said: Said,
     /// The nodes that were asked about.
     nodes: Arc<[Box<str>]>,
     asking: Asking,
@@ -76,124 +50,6 @@ impl Parked {
         self.trial.queued.note(event);
     }
 }
-
-impl Said {
-    /// Whether extenders have said which nodes will do.
-    pub(super) fn has_filtered(&self) -> bool {
-        self.left.is_some()
-    }
-
-    /// The nodes that are left, where extenders have filtered, among those in question.
-    pub(super) fn left(&self, cluster: &Cluster, over: Option<&[NodeId]>) -> Option<Vec<NodeId>> {
-        let nodes = self.left.as_ref()?.iter().filter_map(|name| cluster.find_node(name));
-        Some(nodes.filter(|node| over.is_none_or(|over| over.contains(node))).collect())
-    }
-
-    /// The extenders, if they rejected a node.
-    pub(super) fn rejectors(&self) -> PluginMask {
-        if self.narrowed { EXTENDERS } else { 0 }
-    }
-
-    /// Every node that is rejected, by plugins or by extenders, and the reasons.
-    pub(super) fn all_failed(
-        &self,
-        evals: &Evals,
-        view: &View<'_>,
-        over: Option<&[NodeId]>,
-    ) -> (FailedNodes, Histogram) {
-        let mut failed = Table::build(evals, view, over).failed().clone();
-        let mut histogram = Histogram::of(&failed, evals, view);
-        for (name, (code, reason)) in &self.failed {
-            let Some(node) = view.cluster.find_node(name) else { continue };
-            // A plugin that rejects it by now has the first word.
-            if !evals.filter_one(view, node).is_pass() {
-                continue;
-            }
-            histogram.add(reason.clone(), 1);
-            if *code == Code::Unschedulable {
-                failed.unschedulable.push(node);
-            }
-        }
-        (failed, histogram)
-    }
-
-    /// The best nodes with the points of extenders, in the order of the permutation; `None` where they gave
-    /// none.
-    pub(super) fn best(
-        &self,
-        table: &Table,
-        evals: &Evals,
-        view: &View<'_>,
-    ) -> Option<Vec<NodeId>> {
-        let enough = table.feasible() > 1;
-        let points = self.points.as_ref().filter(|points| enough && !points.is_empty())?;
-        let total = |(node, total): (NodeId, i64)| {
-            let more = points.get(view.cluster.node_name(node)).copied().unwrap_or_default();
-            (node, total.wrapping_add(more))
-        };
-        let totals: Vec<_> = table.totals(evals, view).into_iter().map(total).collect();
-        let most = totals.iter().map(|(_, total)| *total).max()?;
-        let best = totals.into_iter().filter(|(_, total)| *total == most);
-        Some(best.map(|(node, _)| node).collect())
-    }
-
-    /// Whether the node is to be tried first that the pod is nominated to.
-    pub(super) fn may_try_nominated(&self) -> bool {
-        !self.past_nominated
-    }
-
-    /// With `nominated`, only that node is asked about.
-    pub(super) fn about(mut self, nominated: bool) -> Self {
-        self.nominated |= nominated;
-        self
-    }
-
-    /// Whether only that node is asked about.
-    pub(super) fn is_about_nominated(&self) -> bool {
-        self.nominated
-    }
-
-    /// That node will not do: all others are looked at, as if nothing had been said but of this one.
-    ///
-    /// Upstream: evaluateNominatedNode, v1.37.
-    pub(super) fn past_nominated(self) -> Self {
-        Self { failed: self.failed, past_nominated: true, ..Self::default() }
-    }
-
-    /// What preemption comes to, where extenders were asked about it.
-    pub(super) fn preemption(&self, cluster: &Cluster) -> Option<Preemption> {
-        let victims = match self.victims.as_ref()? {
-            Ok(victims) => victims,
-            Err(text) => return Some(preemption::failed(text)),
-        };
-        let proposal = |on: &NodeVictims| {
-            let node = cluster.find_node(&on.node)?;
-            // Who is gone by now need not go.
-            let victims: Vec<_> =
-                on.pods.iter().filter_map(|uid| on_node(cluster, node, uid)).collect();
-            let budget_violations = usize::try_from(on.budget_violations).unwrap_or_default();
-            (!victims.is_empty()).then_some(Proposal { node, victims, budget_violations })
-        };
-        Some(preemption::settle(victims.iter().filter_map(proposal).collect(), cluster))
-    }
-
-    /// Takes in what a filter left of `sent`.
-    fn filter(&mut self, sent: &[Box<str>], nodes: Vec<Box<str>>, failed: Failures) {
-        let kept: Set<Box<str>> = nodes.into_iter().collect();
-        let left: Arc<[_]> = sent.iter().filter(|name| kept.contains(*name)).cloned().collect();
-        self.narrowed |= left.len() < sent.len();
-        self.left = Some(left);
-        let sent: Set<&str> = sent.iter().map(|name| &**name).collect();
-        for (node, code, reason) in failed {
-            if sent.contains(&*node) {
-                self.failed.insert(node, (code, reason));
-            }
-        }
-    }
-}
-
-/// Nodes that an extender rejects, and why.
-type Failures = Vec<(Box<str>, Code, String)>;
 
 impl Engine {
     /// Whom to ask next in an attempt; `None` where all have been asked who want to be.
@@ -324,101 +180,8 @@ impl Engine {
         self.go_on(trial, so_far, now, out);
     }
 
-    /// Preemption would evict pods: extenders are asked which of these evictions may be.
-    pub(super) fn propose(
-        &mut self,
-        trial: Trial,
-        mut said: Said,
-        proposals: &[Proposal],
-        now: Nanos,
-        out: &mut Vec<Effect>,
-    ) {
-        let uid = |id: &PodId| Some(self.cluster.pod(*id)?.uid.clone());
-        let on = |proposal: &Proposal| NodeVictims {
-            node: self.cluster.node_name(proposal.node).into(),
-            pods: proposal.victims.iter().filter_map(uid).collect(),
-            budget_violations: i64::try_from(proposal.budget_violations).unwrap_or(i64::MAX),
-        };
-        said.victims = Some(Ok(proposals.iter().map(on).collect()));
-        self.ask_preempter(trial, said, 0, now, out);
-    }
-
-    /// Asks the first extender from `from` on that has a say, as long as there are evictions left.
-    fn ask_preempter(
-        &mut self,
-        trial: Trial,
-        said: Said,
-        from: usize,
-        now: Nanos,
-        out: &mut Vec<Effect>,
-    ) {
-        let left = matches!(&said.victims, Some(Ok(victims)) if !victims.is_empty());
-        let next = preempters(&self.config.extenders, &trial.queued.pod, from);
-        match next.filter(|_| left) {
-            Some(extender) => {
-                self.park(trial, said, Asking::Preempt(extender), Arc::default(), out);
-            }
-            None => self.go_on(trial, said, now, out),
-        }
-    }
-
-    /// An extender has said which evictions may be.
-    ///
-    /// Upstream: callExtenders of the preemption, v1.37.
-    fn preempted(
-        &mut self,
-        parked: Parked,
-        extender: usize,
-        answer: Result<Answer, String>,
-        now: Nanos,
-        out: &mut Vec<Effect>,
-    ) {
-        let Parked { trial, said: mut so_far, .. } = parked;
-        let checked = match answer {
-            Ok(Answer::Victims(victims)) => self.checked(extender, victims),
-            answer => Err(said(answer)),
-        };
-        match checked {
-            Err(text) if self.config.extenders[extender].ignorable => {
-                self.skipped(extender, &trial.queued.pod, &text, out);
-            }
-            checked => so_far.victims = Some(checked),
-        }
-        self.ask_preempter(trial, so_far, extender + 1, now, out);
-    }
-
-    /// The victims that an extender named, which must be where it says, and on each node at least one.
-    fn checked(
-        &self,
-        extender: usize,
-        victims: Vec<NodeVictims>,
-    ) -> Result<Vec<NodeVictims>, String> {
-        let it = &self.config.extenders[extender];
-        let mut checked = Vec::new();
-        for on in victims {
-            let name = &on.node;
-            let node = self.cluster.find_node(name);
-            let node = node.ok_or_else(|| format!("nodeinfo not found for node name {name:?}"))?;
-            let missing = on.pods.iter().find(|uid| on_node(&self.cluster, node, uid).is_none());
-            if let Some(uid) = missing {
-                return Err(format!(
-                    "extender: {} claims to preempt pod (UID: &{{{uid}}}) on node: {name}, but the \
-                     pod is not found on that node",
-                    it.name
-                ));
-            }
-            if on.pods.is_empty() && !it.ignorable {
-                return Err(format!("expected at least one victim pod on node {name:?}"));
-            }
-            if !on.pods.is_empty() {
-                checked.push(on);
-            }
-        }
-        Ok(checked)
-    }
-
     /// An extender that may fail did.
-    fn skipped(&self, extender: usize, pod: &Pod, why: &str, out: &mut Vec<Effect>) {
+    pub(super) fn skipped(&self, extender: usize, pod: &Pod, why: &str, out: &mut Vec<Effect>) {
         let name = &self.config.extenders[extender].name;
         let text = format!("extender {name} is skipped, as it is ignorable: {why}");
         Self::notice(NoticeLevel::Warn, pod, text, out);
@@ -435,7 +198,7 @@ impl Engine {
     }
 
     /// Judges again with what extenders have said.
-    fn go_on(&mut self, trial: Trial, said: Said, now: Nanos, out: &mut Vec<Effect>) {
+    pub(super) fn go_on(&mut self, trial: Trial, said: Said, now: Nanos, out: &mut Vec<Effect>) {
         if trial.queued.pod.terminating {
             let message = format!("skip schedule deleting pod: {}", trial.queued.pod.key);
             out.push(self.report(&trial.queued, Report::FailedScheduling { message }));
@@ -515,19 +278,7 @@ impl Engine {
     }
 }
 
-/// The first extender from `from` on that has a say in whom `pod` may evict.
-pub(super) fn preempters(extenders: &[Extender], pod: &Pod, from: usize) -> Option<usize> {
-    let mut all = extenders.iter().enumerate().skip(from);
-    all.find(|(_, it)| it.preempts && it.is_interested(pod)).map(|(at, _)| at)
-}
-
-/// The pod with this UID on `node`.
-fn on_node(cluster: &Cluster, node: NodeId, uid: &str) -> Option<PodId> {
-    let mut pods = cluster.pods_on(node).iter().copied();
-    pods.find(|id| cluster.pod(*id).is_some_and(|pod| *pod.uid == *uid))
-}
-
 /// What went wrong, in words.
-fn said(answer: Result<Answer, String>) -> String {
+pub(super) fn said(answer: Result<Answer, String>) -> String {
     answer.err().unwrap_or_else(|| "it answers what it was not asked".to_owned())
 }

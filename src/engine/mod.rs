@@ -6,11 +6,13 @@ mod cycle;
 mod dry_run;
 mod event;
 mod extend;
+mod extend_preempt;
 mod lifecycle;
 mod objects;
 mod pods;
 mod preempt;
 mod query;
+mod said;
 mod sample;
 #[cfg(test)]
 mod tests;
@@ -120,7 +122,7 @@ impl Engine {
     pub fn step(&mut self, event: Event, now: Nanos, out: &mut Vec<Effect>) -> Next {
         let from = out.len();
         match event {
-            Event::NodeUpsert(node) => self.node_upsert(&node, now),
+            Event::NodeUpsert(node) => self.node_upsert(&node, now, out),
             Event::NodeDelete(name) => self.node_delete(&name, now, out),
             Event::PodUpsert(pod) => self.pod_upsert(pod, now, out),
             Event::PodDelete { key, uid } => self.pod_delete(&key, &uid, now, out),
@@ -231,16 +233,21 @@ impl Engine {
         }
     }
 
-    fn node_upsert(&mut self, node: &Node, now: Nanos) {
+    fn node_upsert(&mut self, node: &Node, now: Nanos, out: &mut Vec<Effect>) {
         let change = self.cluster.upsert_node(node, self.lists[Kind::Node.index()].number);
         for action in node_actions(change) {
             self.cluster_event(Resource::Node, action, now);
+        }
+        if change.labels {
+            self.look_at_pre_bindings(now, out);
         }
     }
 
     fn node_delete(&mut self, name: &str, now: Nanos, out: &mut Vec<Effect>) {
         if self.cluster.delete_node(name) {
             self.cluster_event(Resource::Node, Action::DELETE, now);
+            // First those of which a plugin can say why.
+            self.look_at_pre_bindings(now, out);
             self.forget_retries_on(name, now, out);
         }
     }

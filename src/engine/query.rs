@@ -121,11 +121,12 @@ impl Engine {
         };
         let view = View::new(&self.cluster);
         answer.feasible = table.feasible();
-        if let Some(error) = evals.score_error(profile).filter(|_| answer.feasible > 0) {
-            answer.error = Some(error);
-        } else if let Some(invalid) = table.invalid_score(&evals, &view) {
-            answer.error = Some(invalid.message(profile));
-        }
+        let invalid = table.invalid_score(&evals, &view);
+        let failed = table.failed().error();
+        let failed = failed.map(|(verdict, node)| evals.reasons(&view, node, verdict).join(", "));
+        let unscored = evals.score_error(profile).filter(|_| answer.feasible > 0);
+        let message = || invalid.map(|invalid| invalid.message(profile));
+        answer.error = failed.or(unscored.clone()).or_else(message);
         for report in explain(&evals, &view, &table, over.as_deref()) {
             let node: Box<str> = self.cluster.node_name(report.node).into();
             if !report.verdict.is_pass() {
@@ -134,7 +135,7 @@ impl Engine {
                 answer.rejected.insert(node, NodeVerdict { plugin, code, reasons });
                 continue;
             }
-            if answer.error.is_some() {
+            if unscored.is_some() || invalid.is_some() {
                 continue;
             }
             let scores = || report.scores.iter();
@@ -144,7 +145,8 @@ impl Engine {
             answer.scores.insert(node.clone(), weighted.collect());
             answer.totals.insert(node, report.total);
         }
-        if answer.error.is_none()
+        if unscored.is_none()
+            && invalid.is_none()
             && let Some((_, best)) = table.best(&evals, &view)
         {
             let best = best.into_iter().map(|node| self.cluster.node_name(node).into());

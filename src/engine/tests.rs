@@ -9,6 +9,7 @@ mod objects;
 mod preempting;
 mod preemption;
 mod property;
+mod volumes;
 mod waiting;
 
 use kit::{Kit, node, pod};
@@ -138,12 +139,12 @@ fn nobody_is_evicted_for_an_equal() {
 #[test]
 fn a_pod_with_a_constraint_that_is_missing_is_held_by_name() {
     let mut kit = Kit::with_nodes([node("n1").cpu(1000)]);
-    kit.put(pod("a").unsupported(crate::model::UnsupportedFeature::Volumes, "spec.x"));
+    kit.put(pod("a").unsupported(crate::model::UnsupportedFeature::ResourceClaims, "spec.x"));
     let effects = kit.step(Event::Attempt);
     let [Report::FailedScheduling { message }] = &kit::reports(&effects)[..] else {
         panic!("{effects:?}")
     };
-    assert!(message.contains("berth does not support claims of storage yet (spec.x)"), "{message}");
+    assert!(message.contains("berth does not support resource claims yet (spec.x)"), "{message}");
 }
 
 #[test]

@@ -88,6 +88,7 @@ impl InvalidScore {
 /// One plugin's eval with its place in the profile.
 pub(super) struct PreparedEval {
     pub(super) position: u16,
+    pub(super) name: &'static str,
     pub(super) weight: i64,
     pub(super) parts: Parts,
     /// Where its key words begin.
@@ -227,7 +228,8 @@ fn prepared(position: u16, entry: &ProfilePlugin, eval: Box<dyn Eval>) -> Option
     if !entry.points.contains(&ExtensionPoint::Score) {
         parts = Parts { filter: parts.filter, ..Parts::default() };
     }
-    let item = PreparedEval { position, weight: entry.weight, parts, offset: 0, eval };
+    let item =
+        PreparedEval { position, name: entry.name, weight: entry.weight, parts, offset: 0, eval };
     (parts != Parts::default()).then_some(item)
 }
 
@@ -280,12 +282,27 @@ impl Evals {
         out[0]
     }
 
-    /// The words behind a rejection of `node`.
+    /// The words behind a rejection of `node`; where nothing could be said of it, why.
+    ///
+    /// Upstream: RunFilterPlugins, v1.37.
     #[must_use]
     pub fn reasons(&self, view: &View<'_>, node: NodeId, verdict: Verdict) -> Vec<String> {
-        let Some(item) = self.items.iter().find(|item| item.position == verdict.plugin) else {
-            return Vec::new();
-        };
+        let item = self.items.iter().find(|item| item.position == verdict.plugin);
+        let Some(item) = item else { return Vec::new() };
+        let reasons = self.plain_reasons(item, view, node, verdict);
+        if verdict.code != Code::Error {
+            return reasons;
+        }
+        vec![format!("running \"{}\" filter plugin: {}", item.name, reasons.join(", "))]
+    }
+
+    fn plain_reasons(
+        &self,
+        item: &PreparedEval,
+        view: &View<'_>,
+        node: NodeId,
+        verdict: Verdict,
+    ) -> Vec<String> {
         if let Some(overlay) = self.nominated.overlay(view, node) {
             // The same pass again that gave the verdict: with those who come first, else without.
             let with_them = view.with(&overlay);
@@ -296,22 +313,6 @@ impl Evals {
             }
         }
         item.eval.reasons(view, node, verdict)
-    }
-
-    /// What to say where nothing could be said of `node`.
-    ///
-    /// Upstream: RunFilterPlugins, v1.37.
-    #[must_use]
-    pub fn filter_error(
-        &self,
-        profile: &Profile,
-        view: &View<'_>,
-        node: NodeId,
-        verdict: Verdict,
-    ) -> String {
-        let name = profile.plugins[usize::from(verdict.plugin)].name;
-        let error = self.reasons(view, node, verdict).join(", ");
-        format!("running \"{name}\" filter plugin: {error}")
     }
 
     /// What a plugin has against scoring nodes at all, where one has.

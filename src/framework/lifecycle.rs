@@ -120,6 +120,10 @@ pub enum ApiOperation {
         claim: PodKey,
         /// UID of the claim.
         claim_uid: Box<str>,
+        /// The version of the claim, which goes into the reference.
+        claim_version: Box<str>,
+        /// Whether the annotation is set: nobody kept the volume for the claim before.
+        by_controller: bool,
     },
     /// Asks for a volume near a node: the annotation `selected-node` of a claim.
     SelectNode {

@@ -370,7 +370,8 @@ impl FailedNodes {
     /// The plugins that rejected at least one node.
     #[must_use]
     pub fn rejectors(&self) -> PluginMask {
-        self.counts.iter().fold(0, |mask, (verdict, ..)| mask | 1 << verdict.plugin)
+        let rejected = self.counts.iter().filter(|(verdict, ..)| verdict.code != Code::Error);
+        rejected.fold(0, |mask, (verdict, ..)| mask | 1 << verdict.plugin)
     }
 }
 

@@ -131,8 +131,6 @@ pub struct Unsupported {
 /// What berth cannot judge yet, by the upstream plugin that does.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum UnsupportedFeature {
-    /// VolumeBinding: claims of storage.
-    Volumes,
     /// DynamicResources: resource claims.
     ResourceClaims,
 }

@@ -6,6 +6,9 @@
 use crate::framework::{Code, ExtensionPoint, Plugin, PluginEval, PluginInfo, PrepareCx};
 use crate::model::{Pod, UnsupportedFeature};
 
+/// What a start line says is missing.
+pub const NOT_YET: &str = "not supported yet: pods with resource claims are held unschedulable";
+
 pub(super) const INFO: PluginInfo = PluginInfo {
     name: "DynamicResources",
     default_weight: 2,

@@ -16,7 +16,6 @@ mod node_resources_fit;
 mod node_selector;
 mod node_unschedulable;
 mod node_volume_limits;
-mod not_yet;
 mod pod_topology_spread;
 pub mod priority_sort;
 mod required_affinity;
@@ -26,10 +25,11 @@ mod table;
 mod taint_toleration;
 #[cfg(test)]
 mod tests;
+mod volume_binding;
 mod volume_restrictions;
 #[cfg(test)]
 mod volume_tests;
 mod volume_zone;
 
-pub use not_yet::NOT_YET;
+pub use dynamic_resources::NOT_YET;
 pub use table::PLUGINS;

@@ -2,7 +2,9 @@
 //! requirement.
 
 use crate::cluster::View;
-use crate::model::{NodeOperator, NodeRequirement, NodeSelectorTerm};
+use crate::model::{
+    LabelOperator, LabelRequirement, LabelSelector, NodeOperator, NodeRequirement, NodeSelectorTerm,
+};
 use crate::units::NodeId;
 
 /// The one field that a term can name.
@@ -48,6 +50,35 @@ impl Term {
             wanted: true,
         };
         Self { checks: Some(labels.map(check).collect()) }
+    }
+
+    /// Compiles a term of a volume's node affinity, which sees labels only: what it asks of a node's
+    /// name is not looked at.
+    ///
+    /// Upstream: CheckNodeAffinity of component-helpers, v1.37.
+    pub(super) fn of_volume(view: &View<'_>, term: &NodeSelectorTerm) -> Self {
+        let mut term = Self::new(view, term);
+        if let Some(checks) = &mut term.checks {
+            checks.retain(|check| !matches!(check, Check::Name { .. }));
+        }
+        term
+    }
+
+    /// A term that matches the nodes whose labels `selector` selects.
+    pub(super) fn of_selector(view: &View<'_>, selector: &LabelSelector) -> Self {
+        let check = |requirement: &LabelRequirement| {
+            let key = requirement.key.clone();
+            match requirement.operator {
+                operator @ (LabelOperator::In | LabelOperator::NotIn) => {
+                    let known = requirement.values.iter();
+                    let values =
+                        known.filter_map(|value| view.cluster.label_value(value)).collect();
+                    Check::Among { key, values, wanted: operator == LabelOperator::In }
+                }
+                operator => Check::There { key, wanted: operator == LabelOperator::Exists },
+            }
+        };
+        Self { checks: Some(selector.requirements.iter().map(check).collect()) }
     }
 
     /// Clears the bit of every node that the term does not match.

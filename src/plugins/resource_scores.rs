@@ -83,7 +83,7 @@ impl ScoredResource {
 }
 
 /// A shape's scores go to 10, a node's to 100.
-const SCALE: i64 = MAX_NODE_SCORE / 10;
+pub(super) const SCALE: i64 = MAX_NODE_SCORE / 10;
 
 /// A scoring strategy, compiled for one pod.
 pub(super) struct Scorer {
@@ -159,7 +159,7 @@ fn percent(part: i64, whole: i64) -> i64 {
 }
 
 /// Upstream: buildRequestedToCapacityRatioScorerFunction and BuildBrokenLinearFunction, v1.37.
-fn by_shape(shape: &[(i64, i64)], requested: i64, capacity: i64) -> i64 {
+pub(super) fn by_shape(shape: &[(i64, i64)], requested: i64, capacity: i64) -> i64 {
     let full = requested > capacity;
     let utilization = if full { 100 } else { percent(requested, capacity) };
     let next = shape.iter().position(|(at, _)| utilization <= *at);

@@ -6,7 +6,7 @@ use super::{
     default_binder, default_preemption, dynamic_resources, image_locality, inter_pod_affinity,
     node_affinity, node_declared_features, node_name, node_ports,
     node_resources_balanced_allocation, node_resources_fit, node_unschedulable, node_volume_limits,
-    not_yet, pod_topology_spread, priority_sort, scheduling_gates, taint_toleration,
+    pod_topology_spread, priority_sort, scheduling_gates, taint_toleration, volume_binding,
     volume_restrictions, volume_zone,
 };
 
@@ -22,7 +22,7 @@ pub static PLUGINS: &[PluginInfo] = &[
     node_resources_fit::INFO,
     volume_restrictions::INFO,
     node_volume_limits::INFO,
-    not_yet::VOLUME_BINDING,
+    volume_binding::INFO,
     volume_zone::INFO,
     pod_topology_spread::INFO,
     inter_pod_affinity::INFO,

@@ -103,8 +103,7 @@ impl<'a> DryRun<'a> {
         let verdict = self.judge(node);
         if verdict.code == Code::Error {
             let view = self.unplaced.view.with(&self.overlay);
-            let profile = self.unplaced.profile;
-            return Found::Error(self.evals.filter_error(profile, &view, node, verdict));
+            return Found::Error(self.evals.reasons(&view, node, verdict).join(", "));
         }
         if !verdict.is_pass() {
             return Found::Rejected(verdict);

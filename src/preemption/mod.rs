@@ -7,7 +7,7 @@ mod choice;
 mod dry_run;
 
 use crate::cluster::{Cluster, View};
-use crate::framework::{Diagnosis, Evals, FailedNodes, Profile};
+use crate::framework::{Diagnosis, Evals, FailedNodes};
 use crate::model::{DefaultPreemptionArgs, Pod};
 use crate::units::{NodeId, PodId};
 
@@ -60,8 +60,6 @@ pub struct Proposal {
 pub struct Unplaced<'a> {
     /// The pod.
     pub pod: &'a Pod,
-    /// Its profile.
-    pub profile: &'a Profile,
     /// The cluster.
     pub view: View<'a>,
     /// Its evals and what they said of the nodes; `None` where it was turned away as a whole, so that no

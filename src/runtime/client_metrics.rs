@@ -45,6 +45,11 @@ impl Collector for ClientMetrics {
                 &counters.evictions_failed,
             ),
             (
+                "pre_binds_failed",
+                "Volumes and claims that the API server refused to change or never answered",
+                &counters.pre_binds_failed,
+            ),
+            (
                 "patches_coalesced",
                 "Conditions that a newer one or a Binding took the place of",
                 &counters.patches_coalesced,

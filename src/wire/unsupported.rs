@@ -1,7 +1,7 @@
 //! What in a pod's spec berth cannot judge yet, so that such a pod is held and not placed wrongly. Each
 //! rule is upstream's rule of when the plugin in question has something to say.
 
-use crate::model::{self, PodResources, Unsupported, UnsupportedFeature, VolumeSource};
+use crate::model::{self, PodResources, Unsupported, UnsupportedFeature};
 
 use super::pod::PodSpec;
 
@@ -14,11 +14,6 @@ const DEVICE_CLASS_PREFIX: &str = "deviceclass.resource.kubernetes.io/";
 /// `resources` are its resources with all defaults.
 pub(super) fn unsupported(spec: &PodSpec, resources: &PodResources) -> Vec<Unsupported> {
     let mut found = Found(Vec::new());
-    for (i, volume) in spec.volumes.iter().enumerate() {
-        if let Some(field) = volume.to_model().and_then(|volume| claim_field(&volume.source)) {
-            found.add(UnsupportedFeature::Volumes, format!("spec.volumes[{i}].{field}"));
-        }
-    }
     if !spec.resource_claims.is_empty() {
         found.add(UnsupportedFeature::ResourceClaims, "spec.resourceClaims");
     }
@@ -32,17 +27,6 @@ struct Found(Vec<Unsupported>);
 impl Found {
     fn add(&mut self, feature: UnsupportedFeature, path: impl Into<Box<str>>) {
         self.0.push(Unsupported { feature, path: path.into() });
-    }
-}
-
-/// The name of the field of a source that has a claim.
-///
-/// Upstream: `VolumeBinding` podHasPVCs, v1.37.
-fn claim_field(source: &VolumeSource) -> Option<&'static str> {
-    match source {
-        VolumeSource::Claim { .. } => Some("persistentVolumeClaim"),
-        VolumeSource::Ephemeral => Some("ephemeral"),
-        _ => None,
     }
 }
 

@@ -156,8 +156,32 @@ fn compare_pod(upstream: &Value, berth: &Value, allow: Allow) -> Vec<(String, Va
     } else if !is_one_of(&given, &right) {
         found.push(("preemption".to_owned(), right, given));
     }
+    // Upstream ends with the error of one of the nodes of which nothing can be said.
+    if names_an_error(&berth["error"], &upstream["rejected"]) {
+        take(&mut berth, "error");
+        take(&mut upstream, "error");
+    }
     differ("", &upstream, &berth, &mut found);
     found
+}
+
+/// Whether `error` is what is said of one of the `rejected` nodes of which nothing could be said.
+fn names_an_error(error: &Value, rejected: &Value) -> bool {
+    let mut nodes = rejected.as_object().into_iter().flat_map(|nodes| nodes.values());
+    nodes.any(|node| node["code"] == "Error" && node["reasons"][0] == *error)
+}
+
+/// Takes over into `upstream` the answers about pods that `more`, another answer to the same scenario, has
+/// as `berth` has them.
+pub(crate) fn take_equal_pods(upstream: &mut Value, more: &Value, berth: &Value, allow: Allow) {
+    let pods = upstream.get_mut("pods").and_then(Value::as_array_mut).into_iter().flatten();
+    for (i, pod) in pods.enumerate() {
+        let (more, berth) = (&more["pods"][i], &berth["pods"][i]);
+        if !compare_pod(pod, berth, allow).is_empty() && compare_pod(more, berth, allow).is_empty()
+        {
+            *pod = more.clone();
+        }
+    }
 }
 
 /// Adds to `upstream` the outcomes of preemption that only `more`, another answer to the same scenario, has.

@@ -83,7 +83,7 @@ async fn what_is_left_at_the_deadline_is_counted() {
     bench.push((0..30).map(|i| scheduled(&format!("p{i}"))));
     bench.push((0..20).map(|i| patch(&format!("q{i}"), "m")));
     let left = bench.writer.drain(Duration::from_secs(3)).await;
-    assert_eq!(left, Left { bindings: 40, evictions: 0, patches: 20, events: 30 });
+    assert_eq!(left, Left { bindings: 40, evictions: 0, pre_binds: 0, patches: 20, events: 30 });
     assert_eq!(start.elapsed(), Duration::from_secs(3));
 }
 

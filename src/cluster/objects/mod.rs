@@ -1,11 +1,14 @@
 //! Objects that plugins look up by name: workloads, claims, volumes, classes, what CSI drivers say. Kept
 //! as they come; `engine` writes them through [`Cluster`], plugins read them from [`Cluster::objects`].
 
+mod assumed;
 mod store;
 #[cfg(test)]
 mod tests;
 
 pub use store::Store;
+
+use assumed::Assumed;
 
 use crate::model::{
     CsiDriver, CsiNode, CsiStorageCapacity, Object, ObjectKey, ObjectKind, PersistentVolume,
@@ -31,6 +34,7 @@ macro_rules! stores {
         #[derive(Clone, Debug, Default)]
         pub struct Objects {
             $(#[doc = concat!("Every [`", stringify!($model), "`].")] pub $field: Store<$model>,)+
+            assumed: Assumed,
         }
 
         impl Objects {
@@ -102,11 +106,13 @@ impl Cluster {
 
     /// Records an object; says what is different, if anything is.
     pub fn upsert_object(&mut self, object: Object) -> Option<ObjectChange> {
+        self.objects.assumed.overtaken_by(&object);
         self.objects.upsert(object)
     }
 
     /// Forgets an object; says whether it was there.
     pub fn delete_object(&mut self, kind: ObjectKind, key: &ObjectKey) -> bool {
+        self.objects.assumed.gone(kind, key);
         self.objects.delete(kind, key)
     }
 
@@ -117,6 +123,12 @@ impl Cluster {
 
     /// The list is complete: forgets the objects that it did not name, and says how many those are.
     pub fn end_object_list(&mut self, kind: ObjectKind) -> usize {
-        self.objects.end_list(kind)
+        let gone = self.objects.end_list(kind);
+        let Objects { volumes, claims, assumed, .. } = &mut self.objects;
+        assumed.list_ended(
+            |name| volumes.named(name).is_some(),
+            |key| claims.get(&key.namespace, &key.name).is_some(),
+        );
+        gone
     }
 }

@@ -87,7 +87,7 @@ fn ask(cluster: &Cluster, pod: &Pod, args: DefaultPreemptionArgs, start: u32) ->
     assert_eq!(table.feasible(), 0, "it fits");
     let nominated = pod.nominated_node.as_deref().and_then(|name| cluster.find_node(name));
     let judged = Some((&evals, table.failed()));
-    preempt(&Unplaced { pod, profile: &profile, view, judged, nominated, start }, args)
+    preempt(&Unplaced { pod, view, judged, nominated, start }, args)
 }
 
 /// The node and the victims, in order.

@@ -4,12 +4,15 @@
 //! Upstream: csi-translation-lib and nodevolumelimits.isCSIMigrationOn, v1.37.
 
 mod ebs;
+mod topology;
 
 use std::borrow::Cow;
 
 use crate::model::{Labels, PersistentVolume, PersistentVolumeSource, VolumeSource};
 
 use ebs::ebs_volume_id;
+
+pub(super) use topology::migrated_affinity;
 
 /// What stands for a project, a zone or a region that nobody knows.
 const UNSPECIFIED: &str = "UNSPECIFIED";

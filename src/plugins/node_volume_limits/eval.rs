@@ -43,8 +43,8 @@ impl Rejection<'_> {
         }
     }
 
-    /// [`Verdict::detail`]: nodes with equal codes and details are rejected in the same words, but for
-    /// [`Code::Error`], which ends the attempt.
+    /// [`Verdict::detail`]: nodes with equal codes and details are rejected in the same words. Of a
+    /// [`Code::Error`] it is the node's number.
     fn detail(&self) -> u32 {
         const KINDS: u32 = 3;
         match self {
@@ -146,7 +146,10 @@ impl Eval for NodeVolumeLimitsEval {
     fn filter(&self, view: &View<'_>, nodes: &[NodeId], out: &mut [Verdict]) {
         for (node, verdict) in nodes.iter().zip(out).filter(|(_, verdict)| verdict.is_pass()) {
             if let Err(rejection) = self.judge(view, *node) {
-                *verdict = Verdict::reject(self.position, rejection.code(), rejection.detail());
+                let code = rejection.code();
+                // The text may be about a pod of this node.
+                let detail = if code == Code::Error { node.0 } else { rejection.detail() };
+                *verdict = Verdict::reject(self.position, code, detail);
             }
         }
     }

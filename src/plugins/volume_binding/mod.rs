@@ -1,0 +1,144 @@
+//! VolumeBinding: the claims of the pod have volumes that can be used from the node, or find some there;
+//! those are bound before the pod is.
+
+mod check;
+mod claims;
+mod eval;
+mod find;
+mod plan;
+mod reserve;
+#[cfg(test)]
+mod tests;
+
+use std::collections::BTreeMap;
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
+use crate::cluster::Cluster;
+use crate::framework::{
+    Action, ClusterEvent, Code, ExtensionPoint, Placement, Plugin, PluginEval, PluginInfo, PreBind,
+    PreBound, PrepareCx, Refusal, Resource,
+};
+use crate::model::{Pod, VolumeBindingArgs};
+use crate::units::{Nanos, PodId};
+
+use super::resource_scores::SCALE;
+use claims::pod_claims;
+use eval::VolumeBindingEval;
+use plan::Plan;
+use reserve::Reserved;
+
+pub(super) const INFO: PluginInfo = PluginInfo {
+    name: "VolumeBinding",
+    default_weight: 1,
+    points: &[
+        ExtensionPoint::PreFilter,
+        ExtensionPoint::Filter,
+        ExtensionPoint::PreScore,
+        ExtensionPoint::Score,
+        ExtensionPoint::Reserve,
+        ExtensionPoint::PreBind,
+    ],
+    summary: "the pod's claims have volumes or find some from the node; binds them",
+    make: |args| Box::new(VolumeBinding::new(&args.volume_binding)),
+};
+
+/// Upstream: the error of a context whose time is up.
+const TIMED_OUT: &str = "context deadline exceeded";
+
+struct VolumeBinding {
+    /// Utilization in percent and score from 0 to 100; empty where nodes are not scored.
+    shape: Vec<(i64, i64)>,
+    /// How long volumes may take to be bound.
+    bind_timeout: Nanos,
+    /// What is kept for pods that are on their way; at most one entry a pod. Only the engine's thread
+    /// comes here, so the lock is never waited for.
+    reserved: Mutex<BTreeMap<PodId, Reserved>>,
+}
+
+impl VolumeBinding {
+    fn new(args: &VolumeBindingArgs) -> Self {
+        let seconds = u64::try_from(args.bind_timeout_seconds).unwrap_or_default();
+        Self {
+            shape: args.shape.iter().map(|(at, score)| (*at, score * SCALE)).collect(),
+            bind_timeout: Nanos(seconds.saturating_mul(Nanos::SECOND.0)),
+            reserved: Mutex::default(),
+        }
+    }
+
+    fn reserved(&self) -> MutexGuard<'_, BTreeMap<PodId, Reserved>> {
+        self.reserved.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Plugin for VolumeBinding {
+    fn prepare(&self, pod: &Pod, cx: &PrepareCx<'_>) -> PluginEval {
+        match pod_claims(cx.view.cluster, pod) {
+            Ok(None) => PluginEval::Skip,
+            Ok(Some(claims)) => PluginEval::Run(Box::new(VolumeBindingEval {
+                position: cx.position,
+                plan: Plan::new(&cx.view, &claims),
+                shape: self.shape.clone(),
+            })),
+            Err(reason) => PluginEval::Reject(Code::UnschedulableAndUnresolvable, vec![reason]),
+        }
+    }
+
+    fn events(&self) -> &'static [ClusterEvent] {
+        const {
+            let change = Action::ADD.or(Action::UPDATE);
+            let node = Action::ADD.or(Action::UPDATE_NODE_LABEL);
+            &[
+                ClusterEvent::new(Resource::StorageClass, change),
+                ClusterEvent::new(Resource::PersistentVolumeClaim, change),
+                ClusterEvent::new(Resource::PersistentVolume, change),
+                ClusterEvent::new(Resource::Node, node),
+                ClusterEvent::new(Resource::CsiNode, change),
+                ClusterEvent::new(Resource::CsiDriver, Action::UPDATE),
+                ClusterEvent::new(Resource::CsiStorageCapacity, change),
+            ]
+        }
+    }
+
+    fn reserve(&self, at: &Placement<'_>, cluster: &mut Cluster) -> Result<(), Refusal> {
+        match reserve::reserve(at, cluster) {
+            Ok(Some(reserved)) => {
+                self.reserved().insert(at.id, reserved);
+                Ok(())
+            }
+            Ok(None) => Ok(()),
+            Err(why) => Err(Refusal::Fail(why)),
+        }
+    }
+
+    fn unreserve(&self, at: &Placement<'_>, cluster: &mut Cluster) {
+        if let Some(reserved) = self.reserved().remove(&at.id) {
+            reserved.undo(cluster);
+        }
+    }
+
+    /// Differs from upstream: the time for binding begins before the writes, not after them.
+    fn pre_bind(&self, at: &Placement<'_>, _cluster: &Cluster) -> PreBind {
+        match self.reserved().get(&at.id) {
+            None => PreBind::Skip,
+            Some(reserved) => {
+                let operations = reserved.operations(at.node_name);
+                PreBind::Write { operations, within: self.bind_timeout }
+            }
+        }
+    }
+
+    fn pre_bound(&self, at: &Placement<'_>, cluster: &Cluster, late: bool) -> PreBound {
+        let mut all = self.reserved();
+        let Some(reserved) = all.get(&at.id) else { return PreBound::Done };
+        let failed = |why| PreBound::Refuse(Refusal::Fail(format!("binding volumes: {why}")));
+        match check::is_bound(reserved, at, cluster) {
+            Ok(true) => {
+                all.remove(&at.id);
+                PreBound::Done
+            }
+            Ok(false) if late => failed(TIMED_OUT.to_owned()),
+            Ok(false) => PreBound::Waiting,
+            Err(why) => failed(why),
+        }
+    }
+}

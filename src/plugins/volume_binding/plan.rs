@@ -1,0 +1,269 @@
+//! What a pod's claims ask of a node, worked out once: which volumes each could have and where those can be
+//! used, and where a volume could be made for it.
+
+use crate::cluster::{Cluster, View};
+use crate::model::{
+    ClaimSelector, LabelSelector, NodeSelectorTerm, PersistentVolume, PersistentVolumeClaim,
+};
+use crate::plugins::csi_translation::migrated_affinity;
+use crate::plugins::node_selector::Term;
+use crate::units::{Map, Quantity};
+
+use super::claims::PodClaims;
+
+/// Nobody makes volumes of a class with this provisioner.
+///
+/// Upstream: NotSupportedProvisioner, v1.37.
+const NO_PROVISIONER: &str = "kubernetes.io/no-provisioner";
+
+/// Number of a selector of nodes in [`Plan::selectors`]; `None` where all nodes will do.
+pub(super) type Selector = Option<usize>;
+
+/// What a pod's claims ask of a node.
+#[derive(Default)]
+pub(super) struct Plan {
+    /// The volumes of the claims that are bound, in order.
+    pub(super) bound: Vec<Bound>,
+    /// The claims that wait, those for which a node was chosen already first, then the others, the
+    /// smallest first.
+    pub(super) waiting: Vec<Waiting>,
+    /// One of the terms matches.
+    pub(super) selectors: Vec<Vec<Term>>,
+    /// Numbers of the selectors that stand for a volume's node affinity.
+    affinities: Map<Vec<NodeSelectorTerm>, usize>,
+}
+
+/// The volume of a claim that is bound.
+pub(super) enum Bound {
+    /// There is no such volume.
+    Missing,
+    /// It can be used from these nodes.
+    There {
+        nodes: Selector,
+        /// Where a CSI driver took the place of the volume's in-tree plugin of this name: from these, or
+        /// why it cannot be told.
+        migrated: Option<(&'static str, Result<Selector, String>)>,
+    },
+}
+
+/// A claim that waits for a volume.
+pub(super) struct Waiting {
+    pub(super) name: Box<str>,
+    /// The node that was chosen for it.
+    pub(super) selected_node: Option<Box<str>>,
+    /// The volumes that it could have: the one that is kept for it first, then the smallest.
+    pub(super) candidates: Vec<Candidate>,
+    /// Why its volumes cannot be told.
+    pub(super) error: Option<String>,
+    /// What it asks for, in bytes.
+    pub(super) request: i64,
+    pub(super) class: Box<str>,
+    /// Where a volume can be made for it; `None` where nowhere.
+    pub(super) provision: Option<Provision>,
+}
+
+/// A volume that a claim could have.
+pub(super) struct Candidate {
+    pub(super) name: Box<str>,
+    /// In bytes.
+    pub(super) capacity: i64,
+    pub(super) nodes: Selector,
+    /// It is kept for the claim: it or nothing.
+    pub(super) kept: bool,
+}
+
+/// Where a volume can be made.
+pub(super) struct Provision {
+    /// The class allows these nodes.
+    pub(super) nodes: Selector,
+    /// The storage that is left where there is enough of it, and the nodes that reach it; `None` where
+    /// nobody says.
+    pub(super) storage: Option<Vec<(Selector, Option<i64>)>>,
+}
+
+impl Plan {
+    /// Works out what `claims` ask for in the cluster of `view`.
+    pub(super) fn new(view: &View<'_>, claims: &PodClaims<'_>) -> Self {
+        let mut plan = Self::default();
+        for claim in &claims.bound {
+            let bound = plan.bound(view, &claim.volume_name);
+            plan.bound.push(bound);
+        }
+        let selected = claims.waiting.iter().filter(|claim| claim.selected_node.is_some());
+        let mut free: Vec<_> =
+            claims.waiting.iter().filter(|claim| claim.selected_node.is_none()).collect();
+        free.sort_by_key(|claim| claim.request.unwrap_or(Quantity::ZERO));
+        for claim in selected.chain(free) {
+            let waiting = plan.waiting(view, claim);
+            plan.waiting.push(waiting);
+        }
+        plan
+    }
+
+    /// Upstream: volumeBinder.checkBoundClaims and tryTranslatePVToCSI, v1.37.
+    fn bound(&mut self, view: &View<'_>, name: &str) -> Bound {
+        let Some(volume) = view.cluster.objects().assumed_volume(name) else {
+            return Bound::Missing;
+        };
+        let nodes = self.affinity(view, volume.node_affinity.as_ref());
+        let migrated = migrated_affinity(volume).map(|(plugin, affinity)| {
+            (plugin, affinity.map(|affinity| self.affinity(view, affinity.as_ref())))
+        });
+        Bound::There { nodes, migrated }
+    }
+
+    fn waiting(&mut self, view: &View<'_>, claim: &PersistentVolumeClaim) -> Waiting {
+        let free = claim.selected_node.is_none();
+        let invalid = free && claim.selector == ClaimSelector::Invalid;
+        let error = invalid.then(|| {
+            let key = (&claim.namespace, &claim.name);
+            format!("error creating internal label selector for claim: {}/{}", key.0, key.1)
+        });
+        let candidates = if free { self.candidates(view, claim) } else { Vec::new() };
+        Waiting {
+            name: claim.name.clone(),
+            selected_node: claim.selected_node.clone(),
+            candidates,
+            error,
+            request: claim.request.unwrap_or(Quantity::ZERO).value(),
+            class: claim.class.clone(),
+            provision: self.provision(view, claim),
+        }
+    }
+
+    /// The volumes that `claim` could have as far as the node does not matter.
+    ///
+    /// Upstream: volume.FindMatchingVolume of component-helpers, v1.37. Of two volumes of one size upstream
+    /// takes either; here it is the first by name.
+    fn candidates(&mut self, view: &View<'_>, claim: &PersistentVolumeClaim) -> Vec<Candidate> {
+        let volumes = view.cluster.objects().assumed_volumes_of_class(&claim.class);
+        let mut found: Vec<_> = volumes
+            .filter(|volume| is_like(volume, claim))
+            .filter_map(|volume| {
+                let kept = is_kept_for(volume, claim);
+                (kept || is_free_for(volume, claim)).then_some((volume, kept))
+            })
+            .collect();
+        // Stable: of equal ones the first by name stays first.
+        found.sort_by_key(|(volume, kept)| (!kept, volume.capacity));
+        let candidate = |(volume, kept): (&PersistentVolume, bool)| Candidate {
+            name: volume.name.clone(),
+            capacity: volume.capacity.value(),
+            nodes: self.affinity(view, volume.node_affinity.as_ref()),
+            kept,
+        };
+        found.into_iter().map(candidate).collect()
+    }
+
+    /// Where a volume can be made for `claim`.
+    ///
+    /// Upstream: volumeBinder.checkVolumeProvisions and hasEnoughCapacity, v1.37.
+    fn provision(&mut self, view: &View<'_>, claim: &PersistentVolumeClaim) -> Option<Provision> {
+        let class = view.cluster.objects().classes.named(&claim.class)?;
+        if class.provisioner.is_empty() || &*class.provisioner == NO_PROVISIONER {
+            return None;
+        }
+        let nodes = class.allowed_topologies.as_ref();
+        let nodes = nodes.map(|topologies| self.labels(view, topologies));
+        let storage = self.storage(view, claim, &class.provisioner);
+        Some(Provision { nodes, storage })
+    }
+
+    fn storage(
+        &mut self,
+        view: &View<'_>,
+        claim: &PersistentVolumeClaim,
+        provisioner: &str,
+    ) -> Option<Vec<(Selector, Option<i64>)>> {
+        let request = claim.request?.value();
+        let objects = view.cluster.objects();
+        if !objects.csi_drivers.named(provisioner)?.storage_capacity {
+            return None;
+        }
+        let enough = objects.capacities_of_class(&claim.class).filter(|capacity| {
+            capacity.volume_limit().is_some_and(|limit| limit.value() >= request)
+        });
+        let reached = enough.filter_map(|capacity| {
+            let nodes = capacity.nodes.as_ref()?;
+            let nodes = self.labels(view, std::slice::from_ref(nodes));
+            Some((Some(nodes), capacity.capacity.map(Quantity::value)))
+        });
+        Some(reached.collect())
+    }
+
+    /// The number of the selector that one of `terms` matches.
+    fn affinity(&mut self, view: &View<'_>, terms: Option<&Vec<NodeSelectorTerm>>) -> Selector {
+        let terms = terms?;
+        if let Some(number) = self.affinities.get(terms) {
+            return Some(*number);
+        }
+        let number = self.selectors.len();
+        self.selectors.push(terms.iter().map(|term| Term::of_volume(view, term)).collect());
+        self.affinities.insert(terms.clone(), number);
+        Some(number)
+    }
+
+    fn labels(&mut self, view: &View<'_>, selectors: &[LabelSelector]) -> usize {
+        let terms = selectors.iter().map(|selector| Term::of_selector(view, selector));
+        self.selectors.push(terms.collect());
+        self.selectors.len() - 1
+    }
+}
+
+/// Whether a volume is what a claim asks for, whoever has it.
+fn is_like(volume: &PersistentVolume, claim: &PersistentVolumeClaim) -> bool {
+    volume.capacity >= claim.request.unwrap_or(Quantity::ZERO)
+        && volume.volume_mode == claim.volume_mode
+        && volume.attributes_class == claim.attributes_class
+        && !volume.terminating
+}
+
+/// Whether a volume is bound to a claim or kept for it.
+///
+/// Upstream: volume.IsVolumeBoundToClaim of component-helpers, v1.37.
+pub(super) fn is_kept_for(volume: &PersistentVolume, claim: &PersistentVolumeClaim) -> bool {
+    volume.claim.as_ref().is_some_and(|kept| {
+        kept.name == claim.name
+            && kept.namespace == claim.namespace
+            && (kept.uid.is_empty() || kept.uid == claim.uid)
+    })
+}
+
+/// Whether a claim may take a volume that nobody has.
+fn is_free_for(volume: &PersistentVolume, claim: &PersistentVolumeClaim) -> bool {
+    let selected = match &claim.selector {
+        ClaimSelector::Any => true,
+        ClaimSelector::Labels(selector) => selector.matches(&volume.labels),
+        ClaimSelector::Invalid => false,
+    };
+    volume.claim.is_none()
+        && volume.available
+        && selected
+        && volume.access_modes.contains(claim.access_modes)
+}
+
+/// Whether `volume` can be used from `node`; an error says why that cannot be told, or the mismatch.
+pub(super) fn check_affinity(
+    view: &View<'_>,
+    volume: &PersistentVolume,
+    node: crate::units::NodeId,
+) -> Result<bool, String> {
+    let name = view.cluster.node_name(node);
+    let migrated =
+        migrated_affinity(volume).filter(|(plugin, _)| has_migrated(view.cluster, name, plugin));
+    let affinity = match migrated {
+        Some((_, affinity)) => affinity?,
+        None => volume.node_affinity.clone(),
+    };
+    let Some(terms) = affinity else { return Ok(true) };
+    Ok(terms.iter().any(|term| {
+        let mut matched = [true];
+        Term::of_volume(view, term).narrow(view, &[node], &mut matched);
+        matched[0]
+    }))
+}
+
+/// Whether CSI drivers serve the volumes of the in-tree plugin on the node of this name.
+pub(super) fn has_migrated(cluster: &Cluster, node: &str, plugin: &str) -> bool {
+    cluster.objects().csi_nodes.named(node).is_some_and(|csi| csi.has_migrated(plugin))
+}
