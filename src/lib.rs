@@ -16,9 +16,10 @@
 //! - [`engine`]: `step(event, now) -> effects`, the scheduling cycle, and `query`.
 //!
 //! The edges: [`telemetry`] (log), [`wire`] (what Kubernetes objects look like to us), [`config`]
-//! (KubeSchedulerConfiguration), [`client`] (watch and write), [`server`] (health and metrics over HTTP),
-//! [`apiserver`] (a Kubernetes API in memory), [`actors`] (pretend kubelets and small controllers for any
-//! API server), [`playground`] (all of it in one process), [`runtime`] (the wiring), [`cli`].
+//! (KubeSchedulerConfiguration), [`client`] (watch, write, call extenders), [`server`] (health and metrics
+//! over HTTP), [`apiserver`] (a Kubernetes API in memory), [`actors`] (pretend kubelets and small
+//! controllers for any API server), [`playground`] (all of it in one process), [`runtime`] (the wiring),
+//! [`cli`].
 //!
 //! # Invariants
 //! - The core does no IO, reads no clock and cannot fail: outcomes are data, time comes in as `now`.

@@ -90,6 +90,7 @@ impl World {
         let engine = Engine::new(EngineConfig {
             seed: 7,
             profiles: vec![Profile::compile(&spec, PLUGINS).expect("the defaults fit")],
+            extenders: Vec::new(),
             bindings_in_flight_max: 4,
             backoff: Backoff::default(),
             dry_run: false,

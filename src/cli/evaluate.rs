@@ -120,6 +120,7 @@ fn answer(text: &[u8], gates: FeatureGates) -> Result<Document, (Value, String)>
     let config = EngineConfig {
         seed: 0,
         profiles: profiles.map_err(|error| (name.clone(), format!("config: {error}")))?,
+        extenders: Vec::new(),
         bindings_in_flight_max: 0,
         backoff: Backoff::default(),
         dry_run: true,
@@ -266,6 +267,17 @@ mod tests {
         assert!(said[0].starts_with("r: pod default/b: unschedulable: 0/1 nodes"), "{text}");
         assert!(said[0].ends_with("; went to m, which disagrees"), "{text}");
         assert_eq!(said[1], "r: 2 agree, 1 disagree");
+    }
+
+    #[test]
+    fn a_configuration_with_extenders_is_refused() {
+        let line = r#"{"name": "e", "config": {"apiVersion": "kubescheduler.config.k8s.io/v1",
+            "kind": "KubeSchedulerConfiguration", "extenders": [{"urlPrefix": "http://a"}]}}"#;
+        let mut out = Vec::new();
+        let line = line.replace('\n', "");
+        run(line.as_bytes(), &mut out, Form::Json, FeatureGates::default()).unwrap();
+        let text = String::from_utf8(out).unwrap();
+        assert!(text.contains("config: extenders: evaluate works offline"), "{text}");
     }
 
     #[test]

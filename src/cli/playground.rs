@@ -233,6 +233,7 @@ fn scheduler(source: ApiSource, configuration: Configuration, seed: u64) -> runt
     runtime::Options {
         source,
         profiles: configuration.profiles,
+        extenders: configuration.extenders,
         plugins: registry(),
         seed,
         // It has the server to itself.

@@ -51,7 +51,10 @@ pub fn execute(args: &RunArgs) -> ExitCode {
     runtime.shutdown_background();
     match outcome {
         Ok(()) => ExitCode::SUCCESS,
-        Err(error) if error.is::<crate::client::ConnectError>() => {
+        Err(error)
+            if error.is::<crate::client::ConnectError>()
+                || error.is::<crate::client::ExtenderError>() =>
+        {
             failed(&error);
             ExitCode::from(EXIT_USAGE)
         }
@@ -68,6 +71,7 @@ fn runtime_options(options: RunOptions, log: Option<DecisionLog>, addresses: Tak
             None => Source::InCluster,
         },
         profiles: configuration.profiles,
+        extenders: configuration.extenders,
         plugins: registry(),
         seed: options.seed,
         rate: RateLimit { qps: rate.qps, burst: rate.burst },

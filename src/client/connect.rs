@@ -79,7 +79,7 @@ pub async fn connect(source: &Source) -> Result<(Client, String), ConnectError> 
 
 /// Keeps `kube` from looking for the machine's own certificate authorities where none is asked. It fails
 /// without them, and berth's image has none.
-fn spare_authorities(config: &mut Config) {
+pub(super) fn spare_authorities(config: &mut Config) {
     let is_tls = |uri: &http::Uri| uri.scheme_str() == Some("https");
     let tls = is_tls(&config.cluster_url) || config.proxy_url.as_ref().is_some_and(is_tls);
     if config.root_cert.is_none() && (config.accept_invalid_certs || !tls) {

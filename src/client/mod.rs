@@ -7,6 +7,8 @@
 //! [`Event::BindResult`], those of the writes before them as [`Event::PreBindResult`]. What was
 //! dropped, merged or unreadable is in [`Counters`].
 //!
+//! [`Extenders`] calls the extenders that a configuration names; for them the watches keep [`RawObjects`].
+//!
 //! Nothing here decides anything about scheduling. `runtime` starts all of it.
 
 mod api;
@@ -16,6 +18,7 @@ mod connect;
 mod counters;
 mod credential;
 mod evict;
+mod extender;
 mod json;
 mod kubeconfig;
 mod lanes;
@@ -25,6 +28,7 @@ mod outbox;
 mod plugin;
 mod pre_bind;
 mod proxy;
+mod raw;
 mod renew;
 mod report;
 mod series;
@@ -41,8 +45,10 @@ use std::sync::Arc;
 
 pub use connect::{ConnectError, Source, connect, user_agent};
 pub use counters::{Counter, Counters};
+pub use extender::{ExtenderError, Extenders};
 pub use limit::RateLimit;
 pub use outbox::Outbox;
+pub use raw::RawObjects;
 pub use watch::watch;
 pub use watch_log::Said;
 pub use writer::{Left, Writer, WriterOptions};

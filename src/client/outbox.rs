@@ -64,7 +64,10 @@ impl Outbox {
                 Effect::PreBind { attempt, operations } => {
                     lanes.push_pre_bind(PreBind::new(attempt, operations));
                 }
-                Effect::Call { .. } | Effect::Decision(_) | Effect::Notice { .. } => {}
+                Effect::Call { .. }
+                | Effect::AskExtender { .. }
+                | Effect::Decision(_)
+                | Effect::Notice { .. } => {}
             }
         }
         drop(lanes);
@@ -105,6 +108,9 @@ fn is_request(effect: &Effect) -> bool {
         | Effect::ClearNomination { .. }
         | Effect::Evict { .. }
         | Effect::Report { .. } => true,
-        Effect::Call { .. } | Effect::Decision(_) | Effect::Notice { .. } => false,
+        Effect::Call { .. }
+        | Effect::AskExtender { .. }
+        | Effect::Decision(_)
+        | Effect::Notice { .. } => false,
     }
 }

@@ -12,6 +12,7 @@ use std::time::Duration;
 
 use kube::{Client, Resource};
 use serde::de::DeserializeOwned;
+use serde_json::value::RawValue;
 use tokio::sync::mpsc;
 use tokio::time::{Instant, sleep};
 use tracing::debug;
@@ -21,11 +22,11 @@ use crate::model::{ObjectKey, ObjectKind, PodKey};
 use crate::units::Nanos;
 use crate::wire::{self, Change, Identity, ObjectError};
 
-use super::Counters;
 use super::api::{Api, Problem};
 use super::lines::{self, Cut, Lines, SILENCE_MAX, WATCH_SECONDS};
 use super::trouble::Trouble;
 use super::watch_log::{Said, WatchLog};
+use super::{Counters, RawObjects};
 
 /// Objects of a page of a list. Upstream: client-go's pager.
 const PAGE_OBJECTS: usize = 500;
@@ -39,7 +40,8 @@ const PAUSE_MAX: Nanos = Nanos::from_secs(30);
 /// A watch that ends earlier and has said nothing counts as a failure. Upstream: handleAnyWatch, v1.37.
 const VERY_SHORT: Duration = Duration::from_secs(1);
 
-/// Watches the objects of `kind` until nobody receives `events` any more. `said` is what all watches share.
+/// Watches the objects of `kind` until nobody receives `events` any more. `said` is what all watches share;
+/// where there is `raw`, the JSON of objects goes there.
 ///
 /// [`Event::ListBegin`] comes when a list gives its first page. Where a list breaks off, the next one
 /// begins with another [`Event::ListBegin`]; only the one that [`Event::ListEnd`] ends was complete.
@@ -49,11 +51,18 @@ pub async fn watch(
     events: mpsc::Sender<Event>,
     counters: Arc<Counters>,
     said: Said,
+    raw: Option<Arc<RawObjects>>,
 ) {
     match kind {
-        Kind::Node => follow::<wire::Node>(client, events, counters, said).await,
-        Kind::Pod => follow::<wire::Pod>(client, events, counters, said).await,
-        Kind::Namespace => follow::<wire::Namespace>(client, events, counters, said).await,
+        Kind::Node if raw.is_some() => {
+            follow::<wire::WithRaw<wire::Node>>(client, events, counters, said, raw).await;
+        }
+        Kind::Pod if raw.is_some() => {
+            follow::<wire::WithRaw<wire::Pod>>(client, events, counters, said, raw).await;
+        }
+        Kind::Node => follow::<wire::Node>(client, events, counters, said, None).await,
+        Kind::Pod => follow::<wire::Pod>(client, events, counters, said, None).await,
+        Kind::Namespace => follow::<wire::Namespace>(client, events, counters, said, None).await,
         Kind::Object(kind) => watch_objects(client, kind, events, counters, said).await,
     }
 }
@@ -71,7 +80,7 @@ async fn watch_objects(
         ($($kind:ident),+) => {
             match kind {
                 $(ObjectKind::$kind => {
-                    follow::<wire::$kind>(client, events, counters, said).await;
+                    follow::<wire::$kind>(client, events, counters, said, None).await;
                 })+
             }
         };
@@ -101,6 +110,27 @@ trait Watched: Resource<DynamicType = ()> + DeserializeOwned + Send + Sync + 'st
     fn upsert(&self) -> Result<Event, ObjectError>;
     /// That the object of this identity is gone.
     fn delete(gone: Identity) -> Event;
+    /// Its JSON, where that is kept.
+    fn raw(&self) -> Option<&RawValue> {
+        None
+    }
+}
+
+impl<K: Watched> Watched for wire::WithRaw<K> {
+    const KIND: Kind = K::KIND;
+    const SELECTION: &'static str = K::SELECTION;
+
+    fn upsert(&self) -> Result<Event, ObjectError> {
+        self.object.upsert()
+    }
+
+    fn delete(gone: Identity) -> Event {
+        K::delete(gone)
+    }
+
+    fn raw(&self) -> Option<&RawValue> {
+        Some(&self.raw)
+    }
 }
 
 impl Watched for wire::Pod {
@@ -184,12 +214,13 @@ async fn follow<K: Watched>(
     events: mpsc::Sender<Event>,
     counters: Arc<Counters>,
     said: Said,
+    raw: Option<Arc<RawObjects>>,
 ) {
     // One wait for the whole watch, rather than one an event.
     let receiver = events.clone();
     let log = WatchLog::new(K::KIND.plural(), counters, said);
     let mut feed =
-        Feed { api: Api::new(client), events, log, failures: 0, started: Instant::now() };
+        Feed { api: Api::new(client), events, log, failures: 0, started: Instant::now(), raw };
     tokio::select! {
         biased;
         () = receiver.closed() => {}
@@ -205,6 +236,7 @@ struct Feed {
     /// Failures since a watch last said something.
     failures: u32,
     started: Instant,
+    raw: Option<Arc<RawObjects>>,
 }
 
 impl Feed {
@@ -258,6 +290,9 @@ impl Feed {
             }
             if !begun {
                 begun = true;
+                if let Some(raw) = &self.raw {
+                    raw.list_begins(K::KIND);
+                }
                 self.send(Event::ListBegin(K::KIND)).await?;
             }
             for broken in page.unreadable {
@@ -268,6 +303,9 @@ impl Feed {
             }
             next = page.next;
             if next.is_empty() {
+                if let Some(raw) = &self.raw {
+                    raw.list_ends(K::KIND);
+                }
                 self.send(Event::ListEnd(K::KIND)).await?;
                 return Ok(page.resource_version);
             }
@@ -325,6 +363,9 @@ impl Feed {
             }
             Change::Delete(mut gone) => {
                 let reached = std::mem::take(&mut gone.resource_version);
+                if let Some(raw) = &self.raw {
+                    raw.forget(K::KIND, &gone);
+                }
                 self.send(K::delete(gone)).await?;
                 reached
             }
@@ -339,7 +380,12 @@ impl Feed {
 
     async fn upsert<K: Watched>(&mut self, object: &K) -> Result<(), Stop> {
         match object.upsert() {
-            Ok(event) => self.send(event).await,
+            Ok(event) => {
+                if let (Some(kept), Some(raw)) = (&self.raw, object.raw()) {
+                    kept.keep(&event, raw);
+                }
+                self.send(event).await
+            }
             Err(error) => {
                 let meta = object.meta();
                 let id = meta.uid.as_ref().or(meta.name.as_ref());

@@ -4,7 +4,7 @@ use crate::units::{NodeId, PodId};
 
 use crate::model::HostPort;
 
-use super::row::{count_ports, count_usage};
+use super::row::count_usage;
 use super::{Cluster, Row, ScalarUse};
 
 /// The cluster as it is, or with one node changed in thought.
@@ -103,7 +103,18 @@ impl Overlay {
     fn count(&mut self, cluster: &Cluster, id: PodId, sign: i64) {
         if let Some(pod) = cluster.pod(id) {
             count_usage(&mut self.row, &mut self.scalars, &pod.usage, sign);
-            count_ports(&mut self.ports, &pod.ports, sign);
+            self.set_ports(&pod.ports, sign == 1);
+        }
+    }
+
+    /// Upstream: NodeInfo.updateUsedPorts, v1.37: a set, so that a port is free once one of several pods
+    /// that use it has gone.
+    fn set_ports(&mut self, ports: &[HostPort], used: bool) {
+        for port in ports {
+            self.ports.retain(|(other, _)| other != port);
+            if used {
+                self.ports.push((port.clone(), 1));
+            }
         }
     }
 }

@@ -13,9 +13,6 @@ use super::v1::{File, LeaderElectionFields};
 use super::value::{Value, quoted};
 use crate::framework::{ExtensionPoint, PluginInfo, ProfileSpec};
 
-/// What is said of extenders, which are checked and not called.
-const NOT_CALLED_YET: &str = "not supported yet";
-
 /// Says what breaks a rule, in upstream's order and words, and what is without effect.
 pub(super) fn check(file: &File, findings: &mut Findings) {
     if let Some(burst) = file.client_connection.burst.filter(|burst| *burst < 0) {
@@ -42,9 +39,6 @@ pub(super) fn check(file: &File, findings: &mut Findings) {
     let percentage = file.percentage_of_nodes_to_score;
     check_percentage("percentageOfNodesToScore", percentage, findings);
     extenders::check(&file.extenders, findings);
-    if !file.extenders.is_empty() {
-        findings.refuse("extenders".to_owned(), None, NOT_CALLED_YET);
-    }
     warn_of_no_effect(file, findings);
 }
 

@@ -36,7 +36,7 @@ pub(super) struct Attempt {
     /// When it was decided.
     pub(super) began: Nanos,
     pub(super) stage: Stage,
-    /// Name of the plugin that binds.
+    /// Name of the plugin that binds; empty where it is an extender.
     pub(super) binder: &'static str,
 }
 
@@ -47,7 +47,7 @@ pub(super) enum Stage {
     Permitting(Waits),
     /// The `index`th plugin at PreBind is at work.
     PreBinding { index: usize, until: Nanos, answered: bool, is_call: bool },
-    /// A plugin binds the pod in its own way.
+    /// A plugin or an extender binds the pod in its own way.
     Calling,
     /// A writer has the Binding.
     InFlight,
@@ -145,7 +145,11 @@ impl Engine {
             BindOutcome::Gone => self.abandon(id, "the pod is gone", now, out),
             BindOutcome::NotNow { message } => self.abandon(id, &message, now, out),
             BindOutcome::Refused { message } => {
-                let text = format!("running Bind plugin \"{}\": {message}", attempt.binder);
+                // An extender's words stand for themselves.
+                let text = match attempt.binder {
+                    "" => message.clone(),
+                    binder => format!("running Bind plugin \"{binder}\": {message}"),
+                };
                 let queued = attempt.queued.clone();
                 self.say_failed(&queued, "SchedulerError", text, Nomination::Clear, out);
                 // Where one is refused all may be: the writer says so, once for many.
@@ -225,7 +229,7 @@ impl Engine {
         let Some(attempt) = self.take_back(id, why, now, out) else { return };
         let text = format!("binding failed, the pod is tried again: {why}");
         Self::notice(level, &attempt.queued.pod, text, out);
-        self.queue.put_back(attempt.pod, attempt.queued, 0, now);
+        self.queue.put_back(attempt.pod, attempt.queued, 0, &self.config.profiles, now);
     }
 
     /// A plugin's own way of binding has ended.

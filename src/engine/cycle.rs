@@ -1,6 +1,7 @@
 //! The scheduling cycle: take the next pod, judge the nodes, assume it on one of the best, or say why
 //! there is none.
 
+use std::borrow::Cow;
 use std::sync::Arc;
 
 use crate::cluster::{Cluster, View};
@@ -10,11 +11,13 @@ use crate::framework::{
     start_position,
 };
 use crate::model::Pod;
-use crate::preemption::{Outcome, Unplaced, preempt};
+use crate::preemption::{Outcome, Unplaced, preempt, propose};
 use crate::queue::QueuedPod;
 use crate::units::{Nanos, NodeId, PodId};
 
+use super::extend_preempt::preempters;
 use super::preempt::nominated_node;
+use super::said::Said;
 use super::sample::{feasible_nodes_wanted, search};
 use super::{
     Decision, DecisionVerdict, Effect, Engine, FailedCondition, Nomination, NoticeLevel, PodRef,
@@ -43,15 +46,30 @@ pub(super) enum Judged {
         over: Option<Vec<NodeId>>,
         /// The plugins that rejected a node or narrowed the nodes.
         rejectors: PluginMask,
+        /// Only the node was looked at that the pod is nominated to.
+        nominated: bool,
         /// Why no node is feasible, where none is, and what preemption makes of it.
         unplaced: Option<(String, Outcome)>,
     },
+}
+
+/// A pod that is being tried.
+#[derive(Debug)]
+pub(super) struct Trial {
+    pub(super) id: PodId,
+    pub(super) queued: QueuedPod,
+    /// When it was taken, by the clock of the probe.
+    pub(super) began: Nanos,
 }
 
 /// What an attempt adds to the question of what would become of a pod.
 pub(super) struct Trying<'a> {
     /// Where a search that stops early begins; moved to where the next one does.
     pub(super) search_from: &'a mut usize,
+    /// What extenders have said.
+    pub(super) said: &'a Said,
+    /// One of them has a say in whom to evict.
+    pub(super) asks_before_evicting: bool,
 }
 
 /// What is judged, and how.
@@ -68,8 +86,8 @@ pub(super) struct Judging<'a> {
 /// Judges a pod against the cluster.
 ///
 /// An attempt tries the node first that the pod is nominated to, and stops early where the profile says so;
-/// without one all nodes are judged, also where nothing
-/// can be said of some: that is in the table then.
+/// where extenders have filtered, it looks at the nodes that they left. Without one all nodes are judged, also
+/// where nothing can be said of some: that is in the table then.
 pub(super) fn judge(
     judging: &Judging<'_>,
     trying: Option<Trying<'_>>,
@@ -93,7 +111,7 @@ pub(super) fn judge(
             let outcome = if profile.post_filter_fails(rejection.code, rejectors) {
                 Outcome::Ineligible
             } else {
-                post_filter(judging, None, &mut diagnosis, watch)
+                post_filter(judging, None, None, &mut diagnosis, watch)
             };
             let message = diagnosis.message();
             return Judged::Rejected { plugin, rejection, message, rejectors, outcome };
@@ -104,14 +122,9 @@ pub(super) fn judge(
         None => (None, 0),
     };
     let attempted = trying.is_some();
-    let nominated = judging
-        .nominated
-        .filter(|node| trying.is_some() && evals.filter_one(&view, *node).is_pass());
-    let looked_at = match (nominated, trying) {
-        (Some(node), _) => Some(vec![node]),
-        (None, None) => None,
-        (None, Some(trying)) => sample(profile, &view, &evals, over.as_deref(), trying.search_from),
-    };
+    let said = trying.as_ref().map(|trying| (trying.said, trying.asks_before_evicting));
+    let filtered = said.is_some_and(|(said, _)| said.has_filtered());
+    let (looked_at, nominated) = looked_at(judging, &view, &evals, over.as_deref(), trying);
     let searched = watch.lap();
     let nodes = looked_at.as_deref().or(over.as_deref());
     let (table, times) = Table::build_timed(&evals, &view, nodes, watch.probe());
@@ -126,29 +139,65 @@ pub(super) fn judge(
     if table.feasible() > 1 {
         watch.record(ExtensionPoint::Score, Code::Success.as_str(), times.score);
     }
-    let rejectors = table.failed().rejectors() | narrowing;
+    let mut rejectors = table.failed().rejectors() | narrowing;
     let mut unplaced = None;
     if table.feasible() == 0 {
-        diagnosis.histogram = Histogram::of(table.failed(), &evals, &view);
-        if let Some(nodes) = &over {
-            let left_out = diagnosis.nodes - u32::try_from(nodes.len()).unwrap_or(u32::MAX);
-            let names = profile.names(narrowing).join(" ");
-            let reason = format!("node(s) didn't satisfy plugin(s) [{names}]");
-            if left_out > 0 {
-                diagnosis.histogram.add(reason, left_out);
+        let failed = match said.filter(|_| filtered) {
+            None => {
+                diagnosis.histogram = Histogram::of(table.failed(), &evals, &view);
+                Cow::Borrowed(table.failed())
             }
+            Some((said, _)) => {
+                let (failed, histogram) = said.all_failed(&evals, &view, over.as_deref());
+                diagnosis.histogram = histogram;
+                rejectors |= failed.rejectors() | said.rejectors();
+                Cow::Owned(failed)
+            }
+        };
+        if let Some(nodes) = &over {
+            count_left_out(&mut diagnosis, nodes.len(), &profile.names(narrowing));
         }
-        let judged = Some((&evals, table.failed()));
-        let outcome = post_filter(judging, judged, &mut diagnosis, watch);
+        let judged = Some((&evals, &*failed));
+        let outcome = post_filter(judging, judged, said, &mut diagnosis, watch);
         unplaced = Some((diagnosis.message(), outcome));
     }
-    Judged::Nodes { evals, table, over, rejectors, unplaced }
+    Judged::Nodes { evals, table, over, rejectors, nominated, unplaced }
+}
+
+/// Counts the nodes that plugins ruled out by naming the `named` only ones in question.
+fn count_left_out(diagnosis: &mut Diagnosis, named: usize, plugins: &[&str]) {
+    let left_out = diagnosis.nodes - u32::try_from(named).unwrap_or(u32::MAX);
+    if left_out > 0 {
+        let reason = format!("node(s) didn't satisfy plugin(s) [{}]", plugins.join(" "));
+        diagnosis.histogram.add(reason, left_out);
+    }
+}
+
+/// The nodes that an attempt looks at in place of all in question: those that extenders left, the one that the
+/// pod is nominated to, which is the second thing said, or as many as the profile wants.
+fn looked_at(
+    judging: &Judging<'_>,
+    view: &View<'_>,
+    evals: &Evals,
+    over: Option<&[NodeId]>,
+    trying: Option<Trying<'_>>,
+) -> (Option<Vec<NodeId>>, bool) {
+    let Some(trying) = trying else { return (None, false) };
+    if let Some(left) = trying.said.left(view.cluster, over) {
+        return (Some(left), false);
+    }
+    let first = judging.nominated.filter(|_| trying.said.may_try_nominated());
+    match first.filter(|node| evals.filter_one(view, *node).is_pass()) {
+        Some(node) => (Some(vec![node]), true),
+        None => (sample(judging.profile, view, evals, over, trying.search_from), false),
+    }
 }
 
 /// Lets preemption speak, where the profile has it.
 fn post_filter(
     judging: &Judging<'_>,
     judged: Option<(&Evals, &FailedNodes)>,
+    said: Option<(&Said, bool)>,
     diagnosis: &mut Diagnosis,
     watch: &mut Stopwatch<'_>,
 ) -> Outcome {
@@ -159,9 +208,15 @@ fn post_filter(
     };
     let view = View::new(cluster);
     let unplaced = Unplaced { pod, view, judged, nominated, start };
-    let preemption = preempt(&unplaced, args);
+    let preemption = match (said.and_then(|(said, _)| said.preemption(cluster)), said) {
+        (Some(preemption), _) => preemption,
+        (None, Some((_, true))) => propose(&unplaced, args),
+        (None, _) => preempt(&unplaced, args),
+    };
     diagnosis.post_filter = preemption.message;
     let code = match preemption.outcome {
+        // Extenders come first.
+        Outcome::Proposed(_) => return preemption.outcome,
         Outcome::Place { .. } => Code::Success,
         Outcome::Ineligible | Outcome::NoPlace => Code::Unschedulable,
     };
@@ -210,6 +265,17 @@ fn pick(
     table.pick(evals, view, start).map_err(|invalid| invalid.message(profile))
 }
 
+/// Whether nodes can be compared by their scores; where not, why.
+fn scores_are_valid(
+    profile: &Profile,
+    evals: &Evals,
+    table: &Table,
+    view: &View<'_>,
+) -> Result<(), String> {
+    let invalid = || Some(table.invalid_score(evals, view)?.message(profile));
+    evals.score_error(profile).or_else(invalid).map_or(Ok(()), Err)
+}
+
 /// A pod that fits nowhere: why, the plugins that say so, and what preemption makes of it.
 struct Rejected {
     message: String,
@@ -232,62 +298,123 @@ impl Engine {
             out.push(self.report(&queued, Report::FailedScheduling { message }));
             return;
         }
+        let began = self.config.probe.clock();
+        self.try_to_place(Trial { id, queued, began }, Said::default(), now, out);
+    }
+
+    /// Judges the nodes, and asks an extender, places the pod or says why that cannot be.
+    pub(super) fn try_to_place(
+        &mut self,
+        trial: Trial,
+        said: Said,
+        now: Nanos,
+        out: &mut Vec<Effect>,
+    ) {
         let probe = Arc::clone(&self.config.probe);
-        let (at, began) = (queued.profile, probe.clock());
+        let (id, at, began) = (trial.id, trial.queued.profile, trial.began);
         let ended = |result| probe.attempt(at, result, probe.clock().since(began));
         if self.cluster.node_count() == 0 {
             let rejected = Rejected::new(NO_NODES_AVAILABLE.into(), 0, Outcome::NoPlace);
-            self.reject(id, queued, rejected, now, out);
+            self.reject(id, trial.queued, rejected, now, out);
             ended(AttemptResult::Unschedulable);
             return;
         }
         let profile = &self.config.profiles[at];
         let mut watch = Stopwatch::start(&*probe, at);
-        let attempt = u64::from(queued.attempts);
         let judging = Judging {
             profile,
             cluster: &self.cluster,
-            pod: &queued.pod,
-            nominated: nominated_node(&self.cluster, &queued.pod),
-            start: start_position(self.config.seed, &queued.pod.uid, attempt, u32::MAX),
+            pod: &trial.queued.pod,
+            nominated: nominated_node(&self.cluster, &trial.queued.pod),
+            start: {
+                let attempt = u64::from(trial.queued.attempts);
+                start_position(self.config.seed, &trial.queued.pod.uid, attempt, u32::MAX)
+            },
         };
-        let trying = Trying { search_from: &mut self.search_from };
+        let trying = Trying {
+            search_from: &mut self.search_from,
+            said: &said,
+            asks_before_evicting: preempters(&self.config.extenders, &trial.queued.pod, 0)
+                .is_some(),
+        };
         match judge(&judging, Some(trying), &mut watch) {
+            // The node that it was nominated to is none any more: all others are looked at.
+            Judged::Nodes { unplaced: Some(_), .. } if said.is_about_nominated() => {
+                self.try_to_place(trial, said.past_nominated(), now, out);
+            }
+            Judged::Nodes { unplaced: Some((_, Outcome::Proposed(proposals))), .. } => {
+                self.propose(trial, said, &proposals, now, out);
+            }
             Judged::Rejected { message, rejectors, outcome, .. }
             | Judged::Nodes { rejectors, unplaced: Some((message, outcome)), .. } => {
                 probe.algorithm(probe.clock().since(began));
                 let rejected = Rejected::new(message, rejectors, outcome);
-                self.reject(id, queued, rejected, now, out);
+                self.reject(id, trial.queued, rejected, now, out);
                 ended(AttemptResult::Unschedulable);
             }
             Judged::Failed(message) => {
                 probe.algorithm(probe.clock().since(began));
-                self.fail(id, queued, message, now, out);
+                self.fail(id, trial.queued, message, now, out);
                 ended(AttemptResult::Error);
             }
-            Judged::Nodes { evals, table, .. } => {
-                let (seed, positions) = (self.config.seed, self.cluster.positions());
-                let start = start_position(seed, &queued.pod.uid, attempt, positions);
-                let view = View::new(&self.cluster);
-                let picked = pick(profile, &evals, &table, &view, start);
-                probe.algorithm(probe.clock().since(began));
-                match picked {
-                    Ok(Some(node)) if self.dry_run.is_some() => {
-                        let best = self.best_nodes(&table, &evals, &view);
-                        let name = self.cluster.node_name(node).into();
-                        self.would_place(id, &queued.pod, name, best, out);
-                        ended(AttemptResult::Scheduled);
-                    }
-                    Ok(Some(node)) => self.place(id, queued, node, now, out),
-                    Ok(None) => {
-                        self.fail(id, queued, NO_PICK.to_owned(), now, out);
-                        ended(AttemptResult::Error);
-                    }
-                    Err(message) => {
-                        self.fail(id, queued, message, now, out);
-                        ended(AttemptResult::Error);
-                    }
+            Judged::Nodes { evals, table, nominated, .. } => {
+                if let Some(asking) = self.next_to_ask(&trial.queued.pod, &said, table.feasible()) {
+                    let view = View::new(&self.cluster);
+                    let nodes = table.totals(&evals, &view).into_iter();
+                    let nodes = nodes.map(|(node, _)| self.cluster.node_name(node).into());
+                    let said = said.about(nominated);
+                    self.park(trial, said, asking, nodes.collect(), out);
+                } else {
+                    self.choose(trial, &said, &evals, &table, now, out);
                 }
+            }
+        }
+    }
+
+    /// Places the pod on one of the best nodes.
+    fn choose(
+        &mut self,
+        trial: Trial,
+        said: &Said,
+        evals: &Evals,
+        table: &Table,
+        now: Nanos,
+        out: &mut Vec<Effect>,
+    ) {
+        let Trial { id, queued, began } = trial;
+        let probe = Arc::clone(&self.config.probe);
+        let profile = &self.config.profiles[queued.profile];
+        let at = queued.profile;
+        let ended = |result| probe.attempt(at, result, probe.clock().since(began));
+        let (seed, positions) = (self.config.seed, self.cluster.positions());
+        let start = start_position(seed, &queued.pod.uid, u64::from(queued.attempts), positions);
+        let view = View::new(&self.cluster);
+        let picked = match said.best(table, evals, &view) {
+            None => pick(profile, evals, table, &view, start).map(|node| (node, None)),
+            Some(best) => scores_are_valid(profile, evals, table, &view).map(|()| {
+                let from_start = |node: &&NodeId| self.cluster.position(**node) >= start;
+                (best.iter().find(from_start).or(best.first()).copied(), Some(best))
+            }),
+        };
+        probe.algorithm(probe.clock().since(began));
+        match picked {
+            Ok((Some(node), best)) if self.dry_run.is_some() => {
+                let best = best.map_or_else(
+                    || self.best_nodes(table, evals, &view),
+                    |best| best.iter().map(|node| self.cluster.node_name(*node).into()).collect(),
+                );
+                let name = self.cluster.node_name(node).into();
+                self.would_place(id, &queued.pod, name, best, out);
+                ended(AttemptResult::Scheduled);
+            }
+            Ok((Some(node), _)) => self.place(id, queued, node, now, out),
+            Ok((None, _)) => {
+                self.fail(id, queued, NO_PICK.to_owned(), now, out);
+                ended(AttemptResult::Error);
+            }
+            Err(message) => {
+                self.fail(id, queued, message, now, out);
+                ended(AttemptResult::Error);
             }
         }
     }
@@ -336,11 +463,11 @@ impl Engine {
         let nomination = self.carry_out(id, &queued, outcome, out);
         self.decide(&queued.pod, DecisionVerdict::Message(message.clone()), out);
         self.say_failed(&queued, "Unschedulable", message, nomination, out);
-        self.queue.put_back(id, queued, rejectors, now);
+        self.queue.put_back(id, queued, rejectors, &self.config.profiles, now);
     }
 
     /// Puts back a pod about which nothing could be decided, and says why.
-    fn fail(
+    pub(super) fn fail(
         &mut self,
         id: PodId,
         queued: QueuedPod,
@@ -352,7 +479,7 @@ impl Engine {
         Self::notice(NoticeLevel::Warn, &queued.pod, message.clone(), out);
         self.withdraw_nomination(id);
         self.say_failed(&queued, "SchedulerError", message, Nomination::Clear, out);
-        self.queue.put_back(id, queued, 0, now);
+        self.queue.put_back(id, queued, 0, &self.config.profiles, now);
     }
 
     /// The Event of a failed attempt, its condition, and what becomes of the pod's nomination.

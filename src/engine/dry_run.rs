@@ -109,7 +109,8 @@ impl Engine {
         self.dry_run.as_ref().map(|dry_run| dry_run.counts)
     }
 
-    /// Leaves only what changes nothing outside.
+    /// Leaves only what changes nothing outside. Extenders are asked: without them the decisions would not
+    /// be the same; to bind they are asked of bindings only, and a dry run has none.
     pub(super) fn withhold(&self, out: &mut Vec<Effect>, from: usize) {
         if self.dry_run.is_none() {
             return;
@@ -117,7 +118,11 @@ impl Engine {
         let mut at = 0;
         out.retain(|effect| {
             at += 1;
-            at <= from || matches!(effect, Effect::Decision(_) | Effect::Notice { .. })
+            let harmless = matches!(
+                effect,
+                Effect::Decision(_) | Effect::Notice { .. } | Effect::AskExtender { .. }
+            );
+            at <= from || harmless
         });
     }
 }

@@ -1,7 +1,7 @@
 //! What goes into the engine and what comes out. Events are made by `client`, effects are carried out
 //! there; both are plain owned values.
 
-use crate::framework::{ApiOperation, PluginCall, Refusal};
+use crate::framework::{Answer, ApiOperation, ExtenderVerb, PluginCall, Question, Refusal};
 use crate::model::{Namespace, Node, Object, ObjectKey, ObjectKind, Pod, PodKey};
 use crate::units::Nanos;
 
@@ -60,6 +60,17 @@ pub enum Event {
         attempt: AttemptId,
         /// What came of it.
         outcome: Result<(), Refusal>,
+    },
+    /// An extender has answered, or it is known that it will not.
+    ExtenderAnswer {
+        /// The attempt that asked.
+        attempt: AttemptId,
+        /// Index of the extender.
+        extender: usize,
+        /// What was asked for.
+        verb: ExtenderVerb,
+        /// What it said, or what went wrong.
+        answer: Result<Answer, String>,
     },
     /// A plugin decides about a pod that waits for it at Permit.
     Permit {
@@ -197,6 +208,17 @@ pub enum Effect {
         attempt: AttemptId,
         /// The call.
         call: PluginCall,
+    },
+    /// Ask an extender. Never dropped; always answered by [`Event::ExtenderAnswer`].
+    AskExtender {
+        /// The attempt it belongs to.
+        attempt: AttemptId,
+        /// Index of the extender.
+        extender: usize,
+        /// The pod.
+        pod: PodRef,
+        /// The question.
+        question: Question,
     },
     /// Write an Event.
     Report {

@@ -329,8 +329,22 @@ impl Engine {
         at.map_or(0, |(position, _)| position)
     }
 
-    /// Lets the first plugin bind that does not skip the pod.
+    /// Lets the first extender bind that wants to, else the first plugin that does not skip the pod.
     fn bind(&mut self, id: AttemptId, now: Nanos, out: &mut Vec<Effect>) {
+        self.bind_without(id, 0, now, out);
+    }
+
+    /// As [`Engine::bind`], without the first `tried` extenders.
+    pub(super) fn bind_without(
+        &mut self,
+        id: AttemptId,
+        tried: usize,
+        now: Nanos,
+        out: &mut Vec<Effect>,
+    ) {
+        if self.ask_to_bind(id, tried, out) {
+            return;
+        }
         let Some(attempt) = self.attempts.get_mut(&id) else { return };
         let at = Placement {
             pod: &attempt.queued.pod,
@@ -407,7 +421,7 @@ impl Engine {
             }
         };
         self.say_failed(&queued, reason, message, Nomination::Clear, out);
-        self.queue.put_back(id, queued, rejectors, now);
+        self.queue.put_back(id, queued, rejectors, &self.config.profiles, now);
     }
 
     /// A pod was turned away right after it was assumed: it does not count on its node any more.

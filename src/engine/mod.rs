@@ -5,11 +5,14 @@ mod binding;
 mod cycle;
 mod dry_run;
 mod event;
+mod extend;
+mod extend_preempt;
 mod lifecycle;
 mod objects;
 mod pods;
 mod preempt;
 mod query;
+mod said;
 mod sample;
 #[cfg(test)]
 mod tests;
@@ -25,13 +28,14 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use crate::cluster::{Cluster, NodeChange};
-use crate::framework::{Action, ClusterEvent, Probe, Profile, Resource};
+use crate::framework::{Action, ClusterEvent, Extender, Probe, Profile, Resource};
 use crate::model::{Node, Pod};
 use crate::queue::{Backoff, Queue, QueueLengths};
 use crate::units::{Map, Nanos, PodId};
 
 use binding::Attempt;
 use dry_run::DryRun;
+use extend::Parked;
 
 /// What an engine is made of.
 pub struct EngineConfig {
@@ -39,6 +43,8 @@ pub struct EngineConfig {
     pub seed: u64,
     /// The profiles, at least one.
     pub profiles: Vec<Profile>,
+    /// The extenders, in the order in which they are asked.
+    pub extenders: Vec<Extender>,
     /// How many bindings may be under way; no pod is taken while that many are.
     pub bindings_in_flight_max: usize,
     /// How long failed pods wait.
@@ -66,6 +72,8 @@ pub struct Engine {
     /// Placements that the watch has not confirmed yet.
     attempts: BTreeMap<AttemptId, Attempt>,
     attempt_of: Map<PodId, AttemptId>,
+    /// Attempts that wait for an extender.
+    parked: BTreeMap<AttemptId, Parked>,
     /// When attempts must be looked at: Bindings to be sent again, waits that end.
     retries: BTreeSet<(Nanos, AttemptId)>,
     in_flight: usize,
@@ -97,6 +105,7 @@ impl Engine {
             queue: Queue::new(config.backoff, Arc::clone(&config.probe)),
             attempts: BTreeMap::new(),
             attempt_of: Map::default(),
+            parked: BTreeMap::new(),
             retries: BTreeSet::new(),
             in_flight: 0,
             last_attempt: 0,
@@ -141,6 +150,9 @@ impl Engine {
             Event::BindCallResult { attempt, outcome } => {
                 self.bind_call_result(attempt, outcome, now, out);
             }
+            Event::ExtenderAnswer { attempt, extender, verb, answer } => {
+                self.extender_answer(attempt, extender, verb, answer, now, out);
+            }
             Event::Permit { uid, plugin, rejected } => {
                 self.permit_event(&uid, &plugin, rejected, now, out);
             }
@@ -153,7 +165,11 @@ impl Engine {
                 self.queue.tick(&self.config.profiles, now);
                 self.send_retries(now, out);
             }
-            Event::Stop => self.stopped = true,
+            Event::Stop => {
+                self.stopped = true;
+                // Nothing was decided about them, and nothing will be.
+                self.parked.clear();
+            }
         }
         self.withhold(out, from);
         self.next()
@@ -198,12 +214,15 @@ impl Engine {
     }
 
     fn may_attempt(&self) -> bool {
-        let free = self.in_flight < self.config.bindings_in_flight_max;
+        let free = self.in_flight < self.config.bindings_in_flight_max
+            && self.parked.len() < extend::PARKED_MAX;
         free && !self.stopped && self.is_synced() && self.queue.has_next()
     }
 
     fn cluster_event(&mut self, resource: Resource, action: Action, now: Nanos) {
-        self.queue.on_event(ClusterEvent::new(resource, action), &self.config.profiles, now);
+        let event = ClusterEvent::new(resource, action);
+        self.queue.on_event(event, &self.config.profiles, now);
+        self.parked.values_mut().for_each(|parked| parked.note(event));
     }
 
     /// Has a pod that waits count as nominated, as its object says, without its being in the queue: for

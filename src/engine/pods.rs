@@ -45,7 +45,7 @@ impl Engine {
     pub(super) fn pod_gone(&mut self, id: PodId, now: Nanos, out: &mut Vec<Effect>) {
         let entry = self.cluster.pod(id);
         let placed = entry.is_some_and(|entry| entry.place != Place::Pending);
-        let queued = self.queue.remove(id);
+        let queued = self.queue.remove(id).or_else(|| self.forget_parked(id));
         let nominated = queued.filter(|queued| queued.pod.nominated_node.is_some());
         self.drop_attempt(id, "the pod is gone", out);
         self.forget_dry(id);
@@ -98,7 +98,8 @@ impl Engine {
     fn pod_placed(&mut self, id: PodId, pod: &Pod, now: Nanos, out: &mut Vec<Effect>) {
         let list = self.lists[Kind::Pod.index()].number;
         let assumed = self.cluster.pod(id).and_then(|entry| entry.place.node());
-        let waited = self.queue.remove(id).is_some_and(|queued| queued.attempts > 0);
+        let parked = self.forget_parked(id).is_some();
+        let waited = self.queue.remove(id).is_some_and(|queued| queued.attempts > 0) || parked;
         self.cluster.update_pod(id, pod, list);
         let node = pod.node_name.as_deref().unwrap_or_default();
         self.compare(id, pod, node, waited, out);
@@ -114,6 +115,7 @@ impl Engine {
 
     /// A waiting pod changed: it may be tried again because of that.
     fn waiting_changed(&mut self, id: PodId, pod: Box<Pod>, now: Nanos) {
+        let Some(pod) = self.parked_changed(id, pod) else { return };
         let profile = self.profile_of(&pod);
         let Some(before) = self.queue.get(id) else {
             if let Some(profile) = profile.filter(|_| !self.is_decided_dry(id)) {
@@ -140,7 +142,7 @@ impl Engine {
 /// The events that a change of a waiting pod means to itself.
 ///
 /// Upstream: PodSchedulingPropertiesChange, v1.37: of tolerations only the number is compared.
-fn target_events(before: &Pod, after: &Pod) -> Vec<ClusterEvent> {
+pub(super) fn target_events(before: &Pod, after: &Pod) -> Vec<ClusterEvent> {
     let gates_gone = !before.scheduling_gates.is_empty() && after.scheduling_gates.is_empty();
     let changes = [
         (before.labels != after.labels, Action::UPDATE_POD_LABEL),

@@ -28,7 +28,8 @@ impl Engine {
             return Nomination::Keep;
         }
         match outcome {
-            Outcome::Ineligible => Nomination::Keep,
+            // Proposals are settled before.
+            Outcome::Ineligible | Outcome::Proposed(_) => Nomination::Keep,
             Outcome::NoPlace => {
                 self.withdraw_nomination(id);
                 Nomination::Clear

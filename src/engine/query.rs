@@ -111,7 +111,7 @@ impl Engine {
                 answer.error = Some(message);
                 return;
             }
-            Judged::Nodes { evals, table, over, rejectors, unplaced } => {
+            Judged::Nodes { evals, table, over, rejectors, unplaced, .. } => {
                 if let Some((message, outcome)) = unplaced {
                     self.fill_unplaced(answer, message, outcome);
                 }

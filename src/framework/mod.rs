@@ -5,6 +5,7 @@ mod cluster_event;
 mod diagnosis;
 mod evals;
 mod explain;
+mod extender;
 mod lifecycle;
 mod node_set;
 mod nominated;
@@ -19,6 +20,7 @@ pub use cluster_event::{Action, ClusterEvent, Resource};
 pub use diagnosis::{Diagnosis, Histogram, NO_NODES_AVAILABLE};
 pub use evals::{Evals, InvalidScore, PodRejection, Prepared, prepare};
 pub use explain::{NodeReport, explain};
+pub use extender::{Answer, Extender, ExtenderVerb, NodeVictims, Question};
 pub use lifecycle::{
     ApiOperation, Bind, PERMIT_WAIT_MAX, Permit, Placement, PluginCall, PreBind, PreBound, Refusal,
     WaitingPods,
@@ -26,7 +28,7 @@ pub use lifecycle::{
 pub(crate) use plugin::default_normalise;
 pub use plugin::{Cells, Eval, KeyOut, Parts, Plugin, PluginEval, PluginInfo, PrepareCx};
 pub use probe::{AttemptResult, DryRunOutcome, NoProbe, Probe, QueuePart, Span, Stopwatch};
-pub use profile::{PluginMask, Profile, ProfileError, ProfilePlugin};
+pub use profile::{EXTENDERS, PluginMask, Profile, ProfileError, ProfilePlugin};
 pub use profile_spec::{EnabledPlugin, ExtensionPoint, ProfileSpec};
 pub use table::{BuildTimes, FailedNodes, Table, start_position};
 pub use verdict::{Code, Verdict};

@@ -31,8 +31,16 @@ pub struct ProfilePlugin {
 /// A set of plugins of one profile, by position.
 pub type PluginMask = u64;
 
-/// How many plugins a profile may have: a set of them is one word.
-const PLUGINS_MAX: usize = 64;
+/// How many plugins a profile may have: a set of them is one word, with a bit for [`EXTENDERS`].
+const PLUGINS_MAX: usize = 63;
+
+/// The extenders among the plugins that rejected something: any change may help against them.
+///
+/// Upstream: ExtenderName, v1.37.
+pub const EXTENDERS: PluginMask = 1 << PLUGINS_MAX;
+
+/// What the extenders are called among plugins.
+const EXTENDERS_NAME: &str = "Extender";
 
 /// The plugin whose PostFilter fails where its PreFilter was not asked.
 const FAILS_UNASKED: &str = "DynamicResources";
@@ -123,7 +131,8 @@ impl Profile {
     /// Whether one of the plugins in `rejectors` wants to know of `event`.
     #[must_use]
     pub fn may_help(&self, rejectors: PluginMask, event: ClusterEvent) -> bool {
-        self.plugins.iter().enumerate().any(|(position, entry)| {
+        let any = rejectors & EXTENDERS != 0;
+        any || self.plugins.iter().enumerate().any(|(position, entry)| {
             rejectors >> position & 1 == 1
                 && entry.plugin.events().iter().any(|registered| registered.covers(event))
         })
@@ -135,6 +144,7 @@ impl Profile {
         let in_mask = |(position, _): &(usize, _)| mask >> *position & 1 == 1;
         let mut names: Vec<_> =
             self.plugins.iter().enumerate().filter(in_mask).map(|(_, entry)| entry.name).collect();
+        names.extend((mask & EXTENDERS != 0).then_some(EXTENDERS_NAME));
         names.sort_unstable();
         names
     }

@@ -150,6 +150,20 @@ impl Table {
         Some((total, positions.filter_map(|p| view.cluster.node_at(p)).collect()))
     }
 
+    /// All feasible nodes with their totals, in the order of the permutation.
+    #[must_use]
+    pub fn totals(&self, evals: &Evals, view: &View<'_>) -> Vec<(NodeId, i64)> {
+        let scores = self.score_cells(evals, view);
+        let levels = self.cells.iter().zip(&scores.totals).flat_map(|(cell, total)| {
+            cell.levels.iter().map(|(points, set)| (total.wrapping_add(*points), set))
+        });
+        let mut all: Vec<(u32, i64)> =
+            levels.flat_map(|(total, set)| set.iter().map(move |at| (at, total))).collect();
+        all.sort_unstable();
+        let node = |(at, total)| Some((view.cluster.node_at(at)?, total));
+        all.into_iter().filter_map(node).collect()
+    }
+
     fn best_sets(&self, scores: &CellScores) -> Option<(i64, Vec<&NodeSet>)> {
         let tops = self.cells.iter().zip(&scores.totals).map(|(cell, total)| {
             let (points, set) = &cell.levels[cell.top];

@@ -86,7 +86,7 @@ pub async fn run(
     let (counters, said) = (Arc::new(Counters::default()), Said::default());
     for kind in WATCHED {
         let (client, events) = (client.clone(), events_in.clone());
-        let watch = client::watch(client, kind, events, Arc::clone(&counters), said.clone());
+        let watch = client::watch(client, kind, events, Arc::clone(&counters), said.clone(), None);
         cast.tasks.push(tokio::spawn(watch));
     }
     drop(events_in);

@@ -6,6 +6,7 @@ use crate::cluster::Cluster;
 
 use super::candidates::Candidate;
 use super::dry_run::Victim;
+use crate::units::PodId;
 
 /// What a candidate costs; the least is the best.
 ///
@@ -26,15 +27,29 @@ pub(super) struct Cost {
 impl Cost {
     /// What evicting `victims`, the most important one first, costs.
     pub(super) fn of(victims: &[Victim], violations: usize) -> Self {
-        let highest = victims.first().map_or(i32::MIN, |victim| victim.priority);
-        let above_lowest = |priority: i32| i64::from(priority) - i64::from(i32::MIN);
-        let top = victims.iter().filter(|victim| victim.priority == highest);
+        let victims = victims.iter().map(|victim| (victim.priority, victim.start));
+        Self::of_each(victims, violations)
+    }
+
+    /// What evicting these pods costs.
+    pub(super) fn of_pods(cluster: &Cluster, victims: &[PodId], violations: usize) -> Self {
+        let pods = victims.iter().filter_map(|id| cluster.pod(*id));
+        // One that has not begun begins now.
+        let victims = pods.map(|pod| (pod.priority, pod.start_time.unwrap_or(i64::MAX)));
+        Self::of_each(victims, violations)
+    }
+
+    /// The same for the priority and the start of each.
+    fn of_each(victims: impl Iterator<Item = (i32, i64)> + Clone, violations: usize) -> Self {
+        let highest = victims.clone().next().map_or(i32::MIN, |(priority, _)| priority);
+        let above_lowest = |(priority, _)| i64::from(priority) - i64::from(i32::MIN);
+        let top = victims.clone().filter(|(priority, _)| *priority == highest);
         Self {
             violations,
             highest,
-            sum: victims.iter().map(|victim| above_lowest(victim.priority)).sum(),
-            count: victims.len(),
-            earliest: Reverse(top.map(|victim| victim.start).min().unwrap_or(i64::MAX)),
+            sum: victims.clone().map(above_lowest).sum(),
+            count: victims.count(),
+            earliest: Reverse(top.map(|(_, start)| start).min().unwrap_or(i64::MAX)),
         }
     }
 }

@@ -6,12 +6,13 @@ mod candidates;
 mod choice;
 mod dry_run;
 
-use crate::cluster::View;
+use crate::cluster::{Cluster, View};
 use crate::framework::{Diagnosis, Evals, FailedNodes};
 use crate::model::{DefaultPreemptionArgs, Pod};
 use crate::units::{NodeId, PodId};
 
-use candidates::{Search, search};
+use candidates::{Candidate, Search, search};
+use choice::Cost;
 
 /// What everything that is said here begins with.
 const PREFIX: &str = "preemption: ";
@@ -32,6 +33,8 @@ pub enum Outcome {
     Ineligible,
     /// Evicting pods does not help; a nomination that it has goes.
     NoPlace,
+    /// Extenders are to be asked which of these may be.
+    Proposed(Vec<Proposal>),
     /// It has a place on `node` once `victims` are gone.
     Place {
         /// The node.
@@ -39,6 +42,17 @@ pub enum Outcome {
         /// The pods that have to go, the most important one first; some may be going already.
         victims: Vec<PodId>,
     },
+}
+
+/// A node on which evicting pods makes room.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Proposal {
+    /// The node.
+    pub node: NodeId,
+    /// The pods that have to go, the most important one first.
+    pub victims: Vec<PodId>,
+    /// How many of them a disruption budget protects.
+    pub budget_violations: usize,
 }
 
 /// A pod that fits nowhere, and what was found out about it.
@@ -62,32 +76,83 @@ pub struct Unplaced<'a> {
 /// Upstream: DefaultPreemption.PostFilter and Evaluator.Preempt, v1.37, up to the evictions.
 #[must_use]
 pub fn preempt(unplaced: &Unplaced<'_>, args: DefaultPreemptionArgs) -> Preemption {
+    match candidates(unplaced, args) {
+        Ok(candidates) => chosen(candidates, unplaced.view.cluster),
+        Err(preemption) => preemption,
+    }
+}
+
+/// As [`preempt`], without the choice: [`Outcome::Proposed`] where there is something to choose from.
+#[must_use]
+pub fn propose(unplaced: &Unplaced<'_>, args: DefaultPreemptionArgs) -> Preemption {
+    let proposal = |Candidate { node, victims, cost }| Proposal {
+        node,
+        victims,
+        budget_violations: cost.violations,
+    };
+    match candidates(unplaced, args) {
+        Ok(candidates) => {
+            let proposals = candidates.into_iter().map(proposal).collect();
+            Preemption { message: String::new(), outcome: Outcome::Proposed(proposals) }
+        }
+        Err(preemption) => preemption,
+    }
+}
+
+/// The choice among the proposals that extenders have left.
+///
+/// Upstream: Evaluator.SelectCandidate, v1.37.
+#[must_use]
+pub fn settle(proposals: Vec<Proposal>, cluster: &Cluster) -> Preemption {
+    let candidate = |Proposal { node, victims, budget_violations }| {
+        let cost = Cost::of_pods(cluster, &victims, budget_violations);
+        Candidate { node, victims, cost }
+    };
+    chosen(proposals.into_iter().map(candidate).collect(), cluster)
+}
+
+/// What is said where something went wrong.
+#[must_use]
+pub fn failed(text: &str) -> Preemption {
+    said(text, Outcome::Ineligible)
+}
+
+fn said(text: &str, outcome: Outcome) -> Preemption {
+    Preemption { message: format!("{PREFIX}{text}"), outcome }
+}
+
+/// The nodes to choose from; without any, what is to be said.
+fn candidates(
+    unplaced: &Unplaced<'_>,
+    args: DefaultPreemptionArgs,
+) -> Result<Vec<Candidate>, Preemption> {
     let nodes = unplaced.view.cluster.node_count();
-    let said = |text: &str, outcome| Preemption { message: format!("{PREFIX}{text}"), outcome };
     if let Some(why) = ineligible(unplaced) {
-        return said(why, Outcome::Ineligible);
+        return Err(said(why, Outcome::Ineligible));
     }
     if nodes == 0 {
-        return said("no nodes available", Outcome::Ineligible);
+        return Err(said("no nodes available", Outcome::Ineligible));
     }
     match search(unplaced, args) {
-        Search::Errors(errors) => said(&aggregate(&errors), Outcome::Ineligible),
+        Search::Errors(errors) => Err(said(&aggregate(&errors), Outcome::Ineligible)),
         Search::Nothing(histogram) => {
             let diagnosis = Diagnosis { nodes, histogram, ..Diagnosis::default() };
-            said(&diagnosis.message(), Outcome::NoPlace)
+            Err(said(&diagnosis.message(), Outcome::NoPlace))
         }
-        Search::Candidates(candidates) => match choice::best(candidates, unplaced.view.cluster) {
-            Some(best) => {
-                let text = format!(
-                    "found a potential placement for pod on node {}, preempting {} victims",
-                    unplaced.view.cluster.node_name(best.node),
-                    best.victims.len()
-                );
-                said(&text, Outcome::Place { node: best.node, victims: best.victims })
-            }
-            None => said("no candidate node for preemption", Outcome::Ineligible),
-        },
+        Search::Candidates(candidates) => Ok(candidates),
     }
+}
+
+fn chosen(candidates: Vec<Candidate>, cluster: &Cluster) -> Preemption {
+    let Some(best) = choice::best(candidates, cluster) else {
+        return said("no candidate node for preemption", Outcome::Ineligible);
+    };
+    let text = format!(
+        "found a potential placement for pod on node {}, preempting {} victims",
+        cluster.node_name(best.node),
+        best.victims.len()
+    );
+    said(&text, Outcome::Place { node: best.node, victims: best.victims })
 }
 
 /// Why the pod may not evict others now, if it may not.

@@ -2,7 +2,7 @@
 //! unschedulable, gated. Driven by `engine`; holds the pods while they wait.
 //!
 //! Upstream: scheduling queue, v1.37. Attempts are judged in one step here, so that no event can come
-//! while a pod is being judged.
+//! while a pod is being judged; but for those that ask an extender, which are told of what happens.
 
 mod backoff;
 #[cfg(test)]
@@ -53,6 +53,8 @@ pub struct QueuedPod {
     consecutive_errors: u32,
     /// The plugins that rejected it last; none after an error.
     rejectors: PluginMask,
+    /// What has happened in the cluster while it was being tried, each kind of event once.
+    meanwhile: Vec<ClusterEvent>,
     place: QueuePlace,
 }
 
@@ -110,7 +112,15 @@ impl QueuedPod {
             unschedulable_count: 0,
             consecutive_errors: 0,
             rejectors: 0,
+            meanwhile: Vec::new(),
             place: QueuePlace::Out,
+        }
+    }
+
+    /// Notes what happens while the pod is being tried.
+    pub fn note(&mut self, event: ClusterEvent) {
+        if !self.meanwhile.contains(&event) {
+            self.meanwhile.push(event);
         }
     }
 }
@@ -141,7 +151,7 @@ impl Queue {
     }
 
     /// Puts back a pod whose attempt failed: after an error into error backoff, after a rejection among
-    /// the unschedulable.
+    /// the unschedulable, unless something has happened meanwhile that can help it.
     ///
     /// Upstream: AddUnschedulablePodIfNotPresent, v1.37.
     pub fn put_back(
@@ -149,8 +159,12 @@ impl Queue {
         id: PodId,
         mut queued: QueuedPod,
         rejectors: PluginMask,
+        profiles: &[Profile],
         now: Nanos,
     ) {
+        let meanwhile = std::mem::take(&mut queued.meanwhile);
+        let profile = &profiles[queued.profile];
+        let help = meanwhile.into_iter().find(|event| profile.may_help(rejectors, *event));
         queued.inserted = now;
         queued.rejectors = rejectors;
         if rejectors == 0 {
@@ -164,6 +178,8 @@ impl Queue {
             let expiry = self.expiry(id);
             self.place(id, QueuePlace::ErrorBackoff(expiry, self.sequence));
             self.probe.incoming(QueuePart::Backoff, ATTEMPT_FAILURE);
+        } else if let Some(event) = help {
+            self.retry(id, profiles, event.label(), now);
         } else {
             self.place(id, QueuePlace::Unschedulable);
             self.probe.incoming(QueuePart::Unschedulable, ATTEMPT_FAILURE);

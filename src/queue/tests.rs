@@ -94,7 +94,7 @@ proptest! {
                 Step::Fail { rejected } => {
                     if let Some((id, queued)) = tried.pop() {
                         let rejectors = if rejected { plugin("NodeResourcesFit") } else { 0 };
-                        queue.put_back(id, queued, rejectors, now);
+                        queue.put_back(id, queued, rejectors, &profiles, now);
                     }
                 }
                 Step::Remove(which) => {
@@ -139,7 +139,7 @@ fn an_event_reaches_only_pods_whose_rejectors_registered_for_it() {
         let mut queue = Queue::new(Backoff::default(), Arc::new(NoProbe));
         queue.add(PodId(0), pod(0, 0), &profiles, now);
         let (id, queued) = queue.pop(now).unwrap();
-        queue.put_back(id, queued, plugin(name), now);
+        queue.put_back(id, queued, plugin(name), &profiles, now);
         assert_eq!(queue.lengths().unschedulable, 1);
         queue.on_event(event, &profiles, now);
         assert_eq!(queue.lengths().backoff, usize::from(helps), "{name}");
@@ -153,7 +153,7 @@ fn without_backoff_a_pod_is_ready_at_once() {
     let mut queue = Queue::new(Backoff { max: Nanos(0), ..Backoff::default() }, Arc::new(NoProbe));
     queue.add(PodId(0), pod(0, 0), &profiles, now);
     let (id, queued) = queue.pop(now).unwrap();
-    queue.put_back(id, queued, plugin("NodeResourcesFit"), now);
+    queue.put_back(id, queued, plugin("NodeResourcesFit"), &profiles, now);
     queue.on_event(NODE_ADD, &profiles, now);
     assert_eq!(queue.lengths().active, 1);
 }

@@ -233,6 +233,9 @@ impl EngineThread {
                     say(level, pod.as_ref(), &message, &mut self.repeats, now);
                 }
                 Effect::Call { attempt, call } => self.calls.start(attempt, call),
+                Effect::AskExtender { attempt, extender, pod, question } => {
+                    self.calls.ask((attempt, extender), pod, question);
+                }
                 // The outbox took these.
                 Effect::PreBind { .. }
                 | Effect::Bind { .. }

@@ -11,12 +11,14 @@ use std::mem::take;
 use std::sync::Arc;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
+use tokio::runtime::Handle;
 use tokio::sync::{mpsc, oneshot};
 use tokio::task::JoinSet;
 use tokio::time::Instant;
 use tracing::{info, warn};
 
-use crate::client::{self, Clock, Counters, Source, Writer, WriterOptions};
+use crate::client::{self, Clock, Counters, Extenders, RawObjects, Source, Writer, WriterOptions};
+use crate::config;
 use crate::engine::{Engine, EngineConfig, Event, Kind};
 use crate::framework::{PluginInfo, Profile, ProfileSpec};
 use crate::queue::Backoff;
@@ -53,6 +55,8 @@ pub struct Options {
     pub source: Source,
     /// What its profiles are made from.
     pub profiles: Vec<ProfileSpec>,
+    /// Whom it asks beside its plugins.
+    pub extenders: Vec<config::Extender>,
     /// The plugins of every profile.
     pub plugins: &'static [PluginInfo],
     /// Where the order among equals comes from.
@@ -76,6 +80,7 @@ pub async fn run(mut options: Options, mut stop: StopSignals) -> anyhow::Result<
     let metrics = Arc::new(Metrics::new(&names(&options)));
     let answers = progress.endpoints(&clock, printed(&metrics)).router();
     let endpoints = take(&mut options.addresses).serve(&answers)?;
+    let (extenders, raw) = extenders(&options)?;
     let (client, server) = client::connect(&options.source).await?;
     announce(&options, &server);
     let counters = Arc::new(Counters::default());
@@ -90,21 +95,22 @@ pub async fn run(mut options: Options, mut stop: StopSignals) -> anyhow::Result<
         events.clone(),
         Arc::clone(&counters),
     );
-    let engine = engine(&options, &metrics)?;
+    let engine = engine(&options, &extenders, &metrics)?;
     let (stopped, mut has_stopped) = oneshot::channel();
     let observers = Observers {
         decisions: options.decisions,
         progress: Arc::clone(&progress),
         metrics: Arc::clone(&metrics.scheduler),
     };
-    let calls = PluginCalls::new(tokio::runtime::Handle::current(), events.downgrade());
+    let calls = PluginCalls::new(Handle::current(), events.downgrade(), extenders);
     let engine = EngineThread::new(engine, incoming, writer.outbox(), clock, observers, calls);
     let engine = engine.start(stopped)?;
     let mut watches = JoinSet::new();
     let said = client::Said::default();
     for kind in Kind::all() {
         let (client, events) = (client.clone(), events.clone());
-        watches.spawn(client::watch(client, kind, events, Arc::clone(&counters), said.clone()));
+        let (counters, said) = (Arc::clone(&counters), said.clone());
+        watches.spawn(client::watch(client, kind, events, counters, said, raw.clone()));
     }
     tokio::select! {
         biased;
@@ -141,16 +147,25 @@ pub async fn run(mut options: Options, mut stop: StopSignals) -> anyhow::Result<
 }
 
 /// An engine as the options want it.
-fn engine(options: &Options, metrics: &Metrics) -> anyhow::Result<Engine> {
+fn engine(options: &Options, extenders: &Extenders, metrics: &Metrics) -> anyhow::Result<Engine> {
     let profiles = options.profiles.iter().map(|spec| Profile::compile(spec, options.plugins));
     Ok(Engine::new(EngineConfig {
         seed: options.seed,
         profiles: profiles.collect::<Result<_, _>>()?,
+        extenders: extenders.for_engine(),
         bindings_in_flight_max: BINDINGS_IN_FLIGHT_MAX,
         backoff: options.backoff,
         dry_run: options.dry_run,
         probe: Arc::<SchedulerMetrics>::clone(&metrics.scheduler),
     }))
+}
+
+/// The extenders, and where they find the JSON of objects.
+fn extenders(options: &Options) -> anyhow::Result<(Extenders, Option<Arc<RawObjects>>)> {
+    let schedulers = options.profiles.iter().map(|profile| profile.scheduler_name.clone());
+    let extenders = Extenders::new(&options.extenders, schedulers.collect())?;
+    let raw = extenders.raw_objects();
+    Ok((extenders, raw))
 }
 
 /// The names of the profiles.

@@ -1,5 +1,5 @@
-//! Calls of plugins that may block: each on a thread of its own, a bounded number side by side. Started by
-//! the engine's thread, answered with events.
+//! Calls of plugins that may block: each on a thread of its own, a bounded number side by side; and of
+//! extenders. Started by the engine's thread, answered with events.
 
 use std::sync::Arc;
 
@@ -7,23 +7,34 @@ use tokio::runtime::Handle;
 use tokio::sync::{Semaphore, mpsc};
 use tracing::warn;
 
-use crate::engine::{AttemptId, Event};
-use crate::framework::{ExtensionPoint, PluginCall, Refusal};
+use crate::client::Extenders;
+use crate::engine::{AttemptId, Event, PodRef};
+use crate::framework::{ExtensionPoint, PluginCall, Question, Refusal};
 
 /// Calls side by side; what is beyond it waits. Each takes a thread.
 const CALLS_MAX: usize = 16;
 
-/// Where plugins are called.
+/// Where plugins and extenders are called.
 pub(super) struct PluginCalls {
     handle: Handle,
     places: Arc<Semaphore>,
     /// Weak, so that the engine's thread ends with the last sender but this one.
     answers: mpsc::WeakSender<Event>,
+    extenders: Extenders,
 }
 
 impl PluginCalls {
-    pub(super) fn new(handle: Handle, answers: mpsc::WeakSender<Event>) -> Self {
-        Self { handle, places: Arc::new(Semaphore::new(CALLS_MAX)), answers }
+    pub(super) fn new(
+        handle: Handle,
+        answers: mpsc::WeakSender<Event>,
+        extenders: Extenders,
+    ) -> Self {
+        Self { handle, places: Arc::new(Semaphore::new(CALLS_MAX)), answers, extenders }
+    }
+
+    /// Asks an extender.
+    pub(super) fn ask(&self, asker: (AttemptId, usize), pod: PodRef, question: Question) {
+        self.extenders.ask(&self.handle, self.answers.clone(), asker, pod, question);
     }
 
     /// Makes the call as soon as there is a place, and sends what came of it.

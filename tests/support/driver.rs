@@ -82,6 +82,7 @@ impl Driver {
         let engine = Engine::new(EngineConfig {
             seed: 7,
             profiles: profiles.collect::<Result<_, _>>()?,
+            extenders: Vec::new(),
             bindings_in_flight_max: IN_FLIGHT,
             backoff: Backoff::default(),
             dry_run: false,

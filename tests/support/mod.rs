@@ -18,6 +18,7 @@ pub(crate) mod cutter;
 pub(crate) mod deployed;
 pub(crate) mod dump;
 pub(crate) mod endpoint;
+pub(crate) mod extender;
 pub(crate) mod kubectl;
 pub(crate) mod listening;
 pub(crate) mod memory;

@@ -26,6 +26,7 @@ impl Watch {
             sender,
             Arc::clone(&counters),
             Said::default(),
+            None,
         ));
         Self { fake, events, counters, task }
     }

@@ -43,7 +43,6 @@ fn wrong_types_and_values_are_named() {
 #[test]
 fn what_is_not_there_yet_and_what_never_was_differ() {
     let table = [
-        ("extenders: [{urlPrefix: u}]", "extenders: not supported yet"),
         (
             "profiles: [{plugins: {podGroupPostFilter: {enabled: [{name: DefaultPreemption}]}}}]",
             "profiles[0].plugins.podGroupPostFilter.enabled: not supported yet",

@@ -56,6 +56,7 @@ impl Kit {
                 Profile::compile(&ProfileSpec::of_defaults("berth", plugins), plugins)
                     .expect("the defaults fit"),
             ],
+            extenders: Vec::new(),
             bindings_in_flight_max: BINDINGS_MAX,
             backoff: Backoff::default(),
             dry_run: false,
