@@ -4,7 +4,7 @@
 use std::sync::Arc;
 
 use crate::framework::{
-    Action, AttemptResult, ExtensionPoint, Plugin, PluginCall, Refusal, Resource, Span,
+    Action, AttemptResult, ExtensionPoint, Placement, Plugin, PluginCall, Refusal, Resource, Span,
 };
 use crate::model::Pod;
 use crate::queue::QueuedPod;
@@ -62,6 +62,11 @@ impl Attempt {
     pub(super) fn call(&self, point: ExtensionPoint, plugin: Arc<dyn Plugin>) -> PluginCall {
         let (pod, node) = (self.queued.pod.clone(), self.node.clone());
         PluginCall { plugin, point, pod, node }
+    }
+
+    /// What plugins are asked about.
+    pub(super) fn placement(&self) -> Placement<'_> {
+        Placement { pod: &self.queued.pod, id: self.pod, node: self.node_id, node_name: &self.node }
     }
 
     /// When its stage must be looked at.

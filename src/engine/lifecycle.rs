@@ -213,12 +213,7 @@ impl Engine {
         out: &mut Vec<Effect>,
     ) {
         let Some(attempt) = self.attempts.get_mut(&id) else { return };
-        let at = Placement {
-            pod: &attempt.queued.pod,
-            id: attempt.pod,
-            node: attempt.node_id,
-            node_name: &attempt.node,
-        };
+        let at = attempt.placement();
         let profile = &self.config.profiles[attempt.queued.profile];
         let mut plugins = profile.at(ExtensionPoint::PreBind).enumerate().skip(from);
         let first = plugins.find_map(|(index, (plugin, entry))| {
@@ -295,12 +290,7 @@ impl Engine {
     fn look_at(&mut self, id: AttemptId, late: bool, now: Nanos, out: &mut Vec<Effect>) {
         let Some(attempt) = self.attempts.get(&id) else { return };
         let Stage::PreBinding { index, until, .. } = attempt.stage else { return };
-        let at = Placement {
-            pod: &attempt.queued.pod,
-            id: attempt.pod,
-            node: attempt.node_id,
-            node_name: &attempt.node,
-        };
+        let at = attempt.placement();
         let profile = &self.config.profiles[attempt.queued.profile];
         let Some((plugin, entry)) = profile.at(ExtensionPoint::PreBind).nth(index) else { return };
         match entry.plugin.pre_bound(&at, &self.cluster, late) {
@@ -346,12 +336,7 @@ impl Engine {
             return;
         }
         let Some(attempt) = self.attempts.get_mut(&id) else { return };
-        let at = Placement {
-            pod: &attempt.queued.pod,
-            id: attempt.pod,
-            node: attempt.node_id,
-            node_name: &attempt.node,
-        };
+        let at = attempt.placement();
         let profile = &self.config.profiles[attempt.queued.profile];
         let mut binders = profile.at(ExtensionPoint::Bind);
         let chosen = binders.find_map(|(_, entry)| match entry.plugin.bind(&at) {
