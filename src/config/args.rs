@@ -84,7 +84,7 @@ pub(super) fn defaults(plugin: &str, gates: FeatureGates) -> Option<Args> {
 }
 
 /// Plugins whose args are read and change nothing yet.
-const WITHOUT_EFFECT: [&str; 2] = ["DynamicResources", "VolumeBinding"];
+const WITHOUT_EFFECT: [&str; 1] = ["DynamicResources"];
 
 /// Says that args have no effect yet, where they are not the defaults.
 fn warn_of_no_effect(reader: &mut Reader, plugin: &str, args: &Args, given: &Value) {
