@@ -12,7 +12,7 @@ use anyhow::{Context, Result, ensure};
 use flate2::read::GzDecoder;
 use serde_json::{Value, json};
 use support::compare::{Comparison, compare};
-use support::evaluate::evaluate;
+use support::evaluate::{answers_as_recorded, evaluate};
 use support::generator::scenario;
 use support::oracle::Oracle;
 
@@ -31,15 +31,7 @@ fn recorded_replays() -> Result<()> {
         lines.map(|line| Ok(serde_json::from_str(&line?)?)).collect::<Result<_>>()?;
     let agreeing = |vector: &&Value| vector["out"]["agree"].as_u64() > Some(0);
     ensure!(vectors.iter().filter(agreeing).count() > 5, "some placements are upstream's own");
-    let asked: Vec<String> = vectors.iter().map(|vector| vector["in"].to_string()).collect();
-    let (answers, status) = evaluate(&asked)?;
-    ensure!(status.success(), "berth answered every line and ended with {status}");
-    let mut result = Comparison::default();
-    for (vector, answer) in vectors.iter().zip(&answers) {
-        result.add(compare(&vector["out"], answer));
-    }
-    ensure!(result.is_equal(), "{result}");
-    Ok(())
+    answers_as_recorded(&vectors)
 }
 
 #[test]

@@ -9,11 +9,11 @@ use std::collections::BTreeSet;
 use std::fs::{self, File};
 use std::io::{BufRead, BufReader};
 
-use anyhow::{Context, Result, ensure};
+use anyhow::{Context, Result};
 use flate2::read::GzDecoder;
 use serde_json::{Value, json};
-use support::compare::{Comparison, add_outcomes, compare};
-use support::evaluate::evaluate;
+use support::compare::{add_outcomes, compare};
+use support::evaluate::{answers_as_recorded, evaluate};
 
 const FOLDER: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/data/vectors");
 
@@ -104,16 +104,7 @@ fn every_file_of_vectors_has_a_test() -> Result<()> {
 }
 
 fn same_as_recorded(topic: &str) -> Result<()> {
-    let vectors = vectors(topic)?;
-    let lines: Vec<String> = vectors.iter().map(|vector| vector["in"].to_string()).collect();
-    let (answers, status) = evaluate(&lines)?;
-    ensure!(status.success(), "berth answered every line and ended with {status}");
-    let mut result = Comparison::default();
-    for (vector, answer) in vectors.iter().zip(&answers) {
-        result.add(compare(&vector["out"], answer));
-    }
-    ensure!(result.is_equal(), "{result}");
-    Ok(())
+    answers_as_recorded(&vectors(topic)?)
 }
 
 fn vectors(topic: &str) -> Result<Vec<Value>> {

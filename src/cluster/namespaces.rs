@@ -50,9 +50,4 @@ impl Cluster {
     pub fn find_namespace(&self, name: &str) -> Option<&Labels> {
         self.namespaces.labels.get(name).map(|(labels, _)| labels)
     }
-
-    /// The namespaces that are known, with their labels.
-    pub fn namespaces(&self) -> impl Iterator<Item = (&str, &Labels)> {
-        self.namespaces.labels.iter().map(|(name, (labels, _))| (&**name, labels))
-    }
 }

@@ -7,6 +7,21 @@ use std::thread;
 use anyhow::{Context, Result, ensure};
 use serde_json::Value;
 
+use super::compare::{Comparison, compare};
+
+/// An error unless berth answers the `in` of each of `vectors` as its `out` says.
+pub(crate) fn answers_as_recorded(vectors: &[Value]) -> Result<()> {
+    let lines: Vec<String> = vectors.iter().map(|vector| vector["in"].to_string()).collect();
+    let (answers, status) = evaluate(&lines)?;
+    ensure!(status.success(), "berth answered every line and ended with {status}");
+    let mut result = Comparison::default();
+    for (vector, answer) in vectors.iter().zip(&answers) {
+        result.add(compare(&vector["out"], answer));
+    }
+    ensure!(result.is_equal(), "{result}");
+    Ok(())
+}
+
 /// Berth's answers to `lines`, one each, and how the program ended.
 ///
 /// Fewer answers than lines are an error that says after which line the program fell silent.
