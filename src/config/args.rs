@@ -1,7 +1,7 @@
 //! The args of plugins in `pluginConfig`: read strictly, filled in with upstream's defaults and checked by
 //! its rules in one go, while the path is known. Called by `profile`.
 //!
-//! What they say becomes a [`Meaning`]; those of plugins that come later are said to have no effect yet. All
+//! What they say becomes a [`Meaning`]; those of DynamicResources are said to have no effect yet. All
 //! of them keep their fields, to be printed.
 
 use super::reader::Reader;
