@@ -50,6 +50,15 @@ async fn a_pod_of_higher_priority_takes_a_place(server: Server) {
     let waits = "not eligible due to a terminating pod on the nominated node.";
     assert!(message.contains(&found) || message.contains(waits), "{message}");
 
+    let victim = scene.read_pod("other").await.expect("it is still going");
+    let conditions = victim["status"]["conditions"].as_array().expect("it has some");
+    let disrupted = conditions.iter().find(|of| of["type"] == "DisruptionTarget");
+    let disrupted = disrupted.expect("it is said why it goes");
+    assert_eq!(disrupted["reason"], "PreemptionByScheduler", "{disrupted}");
+    let why = "berth: preempting to accommodate a higher priority pod";
+    assert_eq!(disrupted["message"], why, "{disrupted}");
+    assert_eq!(victim["metadata"]["deletionGracePeriodSeconds"], 30, "its own grace period");
+
     // Nobody has finished the victim so far: kubelets do.
     let folder = tempfile::tempdir().expect("there is room for a folder");
     let _kubelets = kubelets(&scene, &folder);

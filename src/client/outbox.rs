@@ -10,7 +10,7 @@ use crate::units::Nanos;
 
 use super::bind::Bind;
 use super::condition::Patch;
-use super::evict::Eviction;
+use super::evict::Evict;
 use super::lanes::Lanes;
 use super::pre_bind::PreBind;
 use super::report::Job;
@@ -57,7 +57,7 @@ impl Outbox {
                 Effect::ClearNomination { pod } => {
                     lanes.push_patch(Patch::new(pod, None, Nomination::Clear));
                 }
-                Effect::Evict { pod } => lanes.push_eviction(Eviction::new(pod)),
+                Effect::Evict(eviction) => lanes.push_eviction(Evict::new(eviction)),
                 Effect::Report { pod, profile, report } => {
                     lanes.push_event(Job::new(pod, profile, report, now));
                 }
@@ -106,7 +106,7 @@ fn is_request(effect: &Effect) -> bool {
         | Effect::PreBind { .. }
         | Effect::PatchCondition { .. }
         | Effect::ClearNomination { .. }
-        | Effect::Evict { .. }
+        | Effect::Evict(_)
         | Effect::Report { .. } => true,
         Effect::Call { .. }
         | Effect::AskExtender { .. }

@@ -460,7 +460,7 @@ impl Engine {
         out: &mut Vec<Effect>,
     ) {
         let Rejected { message, rejectors, outcome } = rejected;
-        let nomination = self.carry_out(id, &queued, outcome, out);
+        let nomination = self.carry_out(id, &queued, outcome, now, out);
         self.decide(&queued.pod, DecisionVerdict::Message(message.clone()), out);
         self.say_failed(&queued, "Unschedulable", message, nomination, out);
         self.queue.put_back(id, queued, rejectors, &self.config.profiles, now);

@@ -40,12 +40,14 @@ pub enum Event {
         /// What came of it.
         outcome: BindOutcome,
     },
-    /// A pod could not be deleted to make room.
-    EvictionFailed {
+    /// What came of [`Effect::Evict`].
+    Evicted {
         /// Which pod.
         key: PodKey,
         /// Its UID.
         uid: Box<str>,
+        /// What came of it.
+        outcome: EvictionOutcome,
     },
     /// What a plugin's attempt wanted written or called before the pod is bound was done, or not.
     PreBindResult {
@@ -170,6 +172,28 @@ pub enum BindOutcome {
     },
 }
 
+/// What came of an eviction.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum EvictionOutcome {
+    /// The pod is being deleted.
+    Done,
+    /// It was gone already.
+    Gone,
+    /// It is there and stays.
+    Failed,
+}
+
+/// A pod that is to make room.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Eviction {
+    /// The pod; its UID is a precondition.
+    pub pod: PodRef,
+    /// What the condition DisruptionTarget says; `None` where the pod has it already.
+    pub message: Option<String>,
+    /// The pod's generation; zero where it has none.
+    pub observed_generation: i64,
+}
+
 /// What pod an effect is about.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct PodRef {
@@ -243,12 +267,9 @@ pub enum Effect {
         /// The pod.
         pod: PodRef,
     },
-    /// Delete a pod, to make room for one of higher priority. Where that fails for good,
-    /// [`Event::EvictionFailed`] says so.
-    Evict {
-        /// The pod; its UID is a precondition.
-        pod: PodRef,
-    },
+    /// Mark a pod as disrupted and delete it, to make room for one of higher priority. Never dropped;
+    /// answered by [`Event::Evicted`].
+    Evict(Eviction),
     /// A decision was made; for the decision log.
     Decision(Decision),
     /// One line for the operator.
@@ -292,6 +313,8 @@ pub enum Report {
         by: Box<str>,
         /// The node.
         node: Box<str>,
+        /// It was not bound yet, so that nothing was deleted.
+        in_memory: bool,
     },
 }
 

@@ -1,18 +1,14 @@
-//! Preemption carried out: victims are deleted, room is kept for the pod that they make way for, and pods
-//! of lower priority that are nominated there look for another place.
-//!
-//! Differs from upstream: the pod is not held back at PreEnqueue while its victims are being deleted; it may
-//! be tried, but evicts no others until they are gone.
+//! What preemption comes to: room is kept for the pod that others make way for, and pods of lower priority
+//! that are nominated there look for another place. The evictions themselves are `preempting`'s.
 
 use crate::cluster::{Cluster, Place};
-use crate::framework::{Action, Resource};
-use crate::model::{Pod, PodKey};
+use crate::model::Pod;
 use crate::preemption::Outcome;
 use crate::queue::QueuedPod;
 use crate::units::{Nanos, NodeId, PodId};
 
 use super::cycle::pod_ref;
-use super::{Effect, Engine, Nomination, PodRef, Report};
+use super::{Effect, Engine, Nomination};
 
 impl Engine {
     /// Does what preemption wants, and says what becomes of the pod's nomination. A dry run only says what
@@ -22,6 +18,7 @@ impl Engine {
         id: PodId,
         queued: &QueuedPod,
         outcome: Outcome,
+        now: Nanos,
         out: &mut Vec<Effect>,
     ) -> Nomination {
         if self.dry_run.is_some() {
@@ -36,11 +33,8 @@ impl Engine {
             }
             Outcome::Place { node, victims } => {
                 let name: Box<str> = self.cluster.node_name(node).into();
-                self.clear_lower_nominations(&name, queued.pod.priority, out);
-                for victim in victims {
-                    self.evict(victim, queued, &name, out);
-                }
                 self.cluster.nominate(id, Some(&name));
+                self.make_room(id, queued, &name, &victims, now, out);
                 Nomination::Set(name)
             }
         }
@@ -53,32 +47,16 @@ impl Engine {
         }
     }
 
-    /// Deletes `victim`, unless that is under way already.
-    ///
-    /// Upstream: Executor.PreemptPod, v1.37.
-    fn evict(&mut self, victim: PodId, by: &QueuedPod, node: &str, out: &mut Vec<Effect>) {
-        let Some(entry) = self.cluster.pod(victim) else { return };
-        let class = self.cluster.class(entry.class);
-        if entry.evicted || class.is_some_and(|class| class.terminating) {
-            return;
-        }
-        let pod = PodRef {
-            key: entry.key.clone(),
-            uid: entry.uid.clone(),
-            resource_version: Box::default(),
-        };
-        self.cluster.set_evicted(victim, true);
-        let report = Report::Preempted { by: by.pod.uid.clone(), node: node.into() };
-        let profile = self.config.profiles[by.profile].name.clone();
-        out.push(Effect::Evict { pod: pod.clone() });
-        out.push(Effect::Report { pod, profile, report });
-    }
-
     /// Pods of a lower priority than `priority` that are nominated to `node` lose that: the room there is
     /// spoken for.
     ///
     /// Upstream: getLowerPriorityNominatedPods, v1.37.
-    fn clear_lower_nominations(&mut self, node: &str, priority: i32, out: &mut Vec<Effect>) {
+    pub(super) fn clear_lower_nominations(
+        &mut self,
+        node: &str,
+        priority: i32,
+        out: &mut Vec<Effect>,
+    ) {
         for id in self.cluster.nominated_to(node) {
             let lower = self.cluster.pod(*id).is_some_and(|entry| entry.priority < priority);
             let Some(queued) = self.queue.get(*id).filter(|_| lower) else { continue };
@@ -88,23 +66,15 @@ impl Engine {
         }
     }
 
-    /// A victim could not be deleted: whoever waits for its room looks again.
-    ///
-    /// Upstream: the preemptor is activated after an error, v1.37.
-    pub(super) fn eviction_failed(&mut self, key: &PodKey, uid: &str, now: Nanos) {
-        let Some(id) = self.cluster.find_pod(key) else { return };
-        if self.cluster.pod(id).is_some_and(|entry| *entry.uid == *uid && entry.evicted) {
-            self.cluster.set_evicted(id, false);
-            self.cluster_event(Resource::AssignedPod, Action::DELETE, now);
-        }
-    }
-
     /// A waiting pod that was nominated to a node is not any more, or to another one: pods that are no
     /// more important may have room there.
     ///
     /// Upstream: updatePodInSchedulingQueue, v1.37.
     pub(super) fn nomination_gone(&mut self, priority: i32, now: Nanos) {
-        let event = crate::framework::ClusterEvent::new(Resource::AssignedPod, Action::DELETE);
+        let event = crate::framework::ClusterEvent::new(
+            crate::framework::Resource::AssignedPod,
+            crate::framework::Action::DELETE,
+        );
         self.queue.on_event_up_to(event, priority, &self.config.profiles, now);
     }
 }

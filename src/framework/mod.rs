@@ -26,7 +26,9 @@ pub use lifecycle::{
     WaitingPods,
 };
 pub(crate) use plugin::default_normalise;
-pub use plugin::{Cells, Eval, KeyOut, Parts, Plugin, PluginEval, PluginInfo, PrepareCx};
+pub use plugin::{
+    Cells, EnqueueCx, Eval, KeyOut, Parts, Plugin, PluginEval, PluginInfo, PrepareCx,
+};
 pub use probe::{AttemptResult, DryRunOutcome, NoProbe, Probe, QueuePart, Span, Stopwatch};
 pub use profile::{EXTENDERS, PluginMask, Profile, ProfileError, ProfilePlugin};
 pub use profile_spec::{EnabledPlugin, ExtensionPoint, ProfileSpec};

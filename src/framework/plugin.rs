@@ -29,7 +29,7 @@ pub struct PluginInfo {
 /// A plugin of a profile.
 pub trait Plugin: Send + Sync {
     /// PreEnqueue: why the pod may not even wait its turn. `None` lets it in.
-    fn pre_enqueue(&self, _pod: &Pod) -> Option<PodRejection> {
+    fn pre_enqueue(&self, _pod: &Pod, _cx: EnqueueCx) -> Option<PodRejection> {
         None
     }
 
@@ -97,6 +97,13 @@ pub trait Plugin: Send + Sync {
 
     /// PostBind: the pod is bound. May block; called outside of the engine.
     fn post_bind(&self, _pod: &Pod, _node: &str) {}
+}
+
+/// What a plugin may look at before a pod may wait its turn.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct EnqueueCx {
+    /// Others are being asked to make way for the pod.
+    pub preempting: bool,
 }
 
 /// What a plugin may look at while it prepares.

@@ -1,8 +1,8 @@
 //! SchedulingGates: a pod with gates does not even wait its turn.
 
 use crate::framework::{
-    Action, ClusterEvent, Code, ExtensionPoint, Plugin, PluginEval, PluginInfo, PodRejection,
-    PrepareCx, Resource,
+    Action, ClusterEvent, Code, EnqueueCx, ExtensionPoint, Plugin, PluginEval, PluginInfo,
+    PodRejection, PrepareCx, Resource,
 };
 use crate::model::Pod;
 
@@ -18,7 +18,7 @@ struct SchedulingGates;
 
 impl Plugin for SchedulingGates {
     /// Upstream: SchedulingGates.PreEnqueue, v1.37; the gates are printed as Go prints a slice.
-    fn pre_enqueue(&self, pod: &Pod) -> Option<PodRejection> {
+    fn pre_enqueue(&self, pod: &Pod, _cx: EnqueueCx) -> Option<PodRejection> {
         if pod.scheduling_gates.is_empty() {
             return None;
         }

@@ -242,7 +242,7 @@ impl EngineThread {
                 | Effect::Report { .. }
                 | Effect::PatchCondition { .. }
                 | Effect::ClearNomination { .. }
-                | Effect::Evict { .. } => {}
+                | Effect::Evict(_) => {}
             }
         }
         // Its memory is used again.
