@@ -123,6 +123,7 @@ fn answer(text: &[u8], gates: FeatureGates) -> Result<Document, (Value, String)>
         extenders: Vec::new(),
         bindings_in_flight_max: 0,
         backoff: Backoff::default(),
+        announces_nodes: false,
         dry_run: true,
         probe: Arc::new(NoProbe),
     };
