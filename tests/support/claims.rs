@@ -12,7 +12,7 @@ pub(crate) const VOLUMES: &str = "/api/v1/persistentvolumes";
 pub(crate) const SELECTED_NODE: &str = "volume.kubernetes.io/selected-node";
 pub(crate) const BOUND_BY_CONTROLLER: &str = "pv.kubernetes.io/bound-by-controller";
 /// Who makes the volumes of the class `made`.
-pub(crate) const PROVISIONER: &str = "example.com/p";
+pub(crate) const PROVISIONER: &str = "p.example.com";
 
 /// Nodes, a class whose volumes are made, and one whose volumes are there; both wait for a pod.
 pub(crate) async fn create_cluster(rest: &Rest, nodes: &[&str]) {
