@@ -5,9 +5,11 @@ mod support;
 
 use std::fs;
 use std::path::PathBuf;
+use std::sync::Arc;
 
 use serde_json::{Value, json};
 use tempfile::TempDir;
+use tokio::sync::Notify;
 
 use support::berth::Berth;
 use support::control_plane::{ControlPlane, Server};
@@ -378,6 +380,30 @@ async fn an_extender_binds_in_place_of_berth() {
     bench.create_pod("refused").await;
     assert_eq!(bench.failed("refused", "SchedulerError").await, "not this one");
     bench.berth.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn one_that_is_binding_is_waited_for_at_a_stop() {
+    let told = Arc::new(Notify::new());
+    let binds = Arc::clone(&told);
+    let extender = TestExtender::start(move |_, _| Reply::Held(Arc::clone(&binds), json!({})));
+    let extenders = json!([{"urlPrefix": extender.url(), "bindVerb": "bind", "httpTimeout": "1m"}]);
+    let bench = Bench::start("one_that_is_binding_is_waited_for_at_a_stop", &extenders).await;
+    bench.create_pod("p").await;
+    let asked = async || extender.calls("bind").pop();
+    let node = bench.berth.wait_for("a pod to be bound", asked).await["Node"].clone();
+    bench.berth.ask_to_stop();
+    bench.berth.wait_for_log("stopping: ").await;
+    told.notify_one();
+    assert!(bench.berth.exit().await.success());
+    let log = bench.berth.log();
+    assert!(log.contains(" stopped") && !log.contains("still at work"), "{log}");
+    // What follows from the answer is written, too.
+    let events = bench.rest.events(NAMESPACE).await;
+    let scheduled = events.iter().find(|event| event["reason"] == "Scheduled");
+    let note = scheduled.map(|event| event["note"].clone()).unwrap_or_default();
+    let node = node.as_str().unwrap_or_default();
+    assert_eq!(note, format!("Successfully assigned {NAMESPACE}/p to {node}"), "{log}");
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

@@ -5,7 +5,7 @@ use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 
 use tokio::sync::Notify;
 
-use crate::engine::{Effect, Nomination};
+use crate::engine::Effect;
 use crate::units::Nanos;
 
 use super::bind::Bind;
@@ -54,8 +54,8 @@ impl Outbox {
                 Effect::PatchCondition { pod, condition, nomination } => {
                     lanes.push_patch(Patch::new(pod, Some(condition), nomination));
                 }
-                Effect::ClearNomination { pod } => {
-                    lanes.push_patch(Patch::new(pod, None, Nomination::Clear));
+                Effect::Nominate { pod, nomination } => {
+                    lanes.push_patch(Patch::new(pod, None, nomination));
                 }
                 Effect::Evict(eviction) => lanes.push_eviction(Evict::new(eviction)),
                 Effect::Report { pod, profile, report } => {
@@ -105,7 +105,7 @@ fn is_request(effect: &Effect) -> bool {
         Effect::Bind { .. }
         | Effect::PreBind { .. }
         | Effect::PatchCondition { .. }
-        | Effect::ClearNomination { .. }
+        | Effect::Nominate { .. }
         | Effect::Evict(_)
         | Effect::Report { .. } => true,
         Effect::Call { .. }

@@ -262,10 +262,13 @@ pub enum Effect {
         /// What becomes of `status.nominatedNodeName` with it.
         nomination: Nomination,
     },
-    /// Take `status.nominatedNodeName` away: the room there is for a pod of higher priority.
-    ClearNomination {
+    /// Write `status.nominatedNodeName` alone: where a pod is about to be bound, or that the room there is
+    /// not kept for it any more.
+    Nominate {
         /// The pod.
         pod: PodRef,
+        /// What becomes of it.
+        nomination: Nomination,
     },
     /// Mark a pod as disrupted and delete it, to make room for one of higher priority. Never dropped;
     /// answered by [`Event::Evicted`].

@@ -212,7 +212,7 @@ impl Engine {
         now: Nanos,
         out: &mut Vec<Effect>,
     ) {
-        let Some(attempt) = self.attempts.get_mut(&id) else { return };
+        let Some(attempt) = self.attempts.get(&id) else { return };
         let at = attempt.placement();
         let profile = &self.config.profiles[attempt.queued.profile];
         let mut plugins = profile.at(ExtensionPoint::PreBind).enumerate().skip(from);
@@ -221,6 +221,10 @@ impl Engine {
             (work != PreBind::Skip).then(|| (index, plugin, Arc::clone(&entry.plugin), work))
         });
         drop(plugins);
+        if let Some((.., PreBind::Write { .. } | PreBind::Call)) = first {
+            self.announce(id, out);
+        }
+        let Some(attempt) = self.attempts.get_mut(&id) else { return };
         match first {
             None | Some((.., PreBind::Skip)) => self.bind(id, now, out),
             Some((index, .., PreBind::Write { operations, within })) => {
@@ -371,6 +375,7 @@ impl Engine {
             Refusal::Fail(error) => error.clone(),
         };
         let Some(attempt) = self.take_back(id, &why, now, out) else { return };
+        Self::withdraw_announced(&attempt, out);
         self.put_back_refused(attempt.pod, attempt.queued, refused, now, out);
     }
 

@@ -51,6 +51,8 @@ pub struct EngineConfig {
     pub bindings_in_flight_max: usize,
     /// How long failed pods wait.
     pub backoff: Backoff,
+    /// A pod that waits at Permit or PreBind is nominated to its node meanwhile.
+    pub announces_nodes: bool,
     /// Decide, but bind nothing and tell nobody.
     pub dry_run: bool,
     /// Takes measurements.
@@ -198,6 +200,13 @@ impl Engine {
     #[must_use]
     pub fn bindings_in_flight(&self) -> usize {
         self.in_flight
+    }
+
+    /// Number of calls of plugins and extenders that are to write for a pod, at PreBind or to bind it, and
+    /// whose answer is awaited.
+    #[must_use]
+    pub fn writing_calls(&self) -> usize {
+        self.attempts.values().filter(|attempt| attempt.stage.is_call()).count()
     }
 
     /// How many pods wait where.

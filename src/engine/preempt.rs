@@ -7,8 +7,9 @@ use crate::preemption::Outcome;
 use crate::queue::QueuedPod;
 use crate::units::{Nanos, NodeId, PodId};
 
+use super::binding::Attempt;
 use super::cycle::pod_ref;
-use super::{Effect, Engine, Nomination};
+use super::{AttemptId, Effect, Engine, Nomination};
 
 impl Engine {
     /// Does what preemption wants, and says what becomes of the pod's nomination. A dry run only says what
@@ -40,6 +41,35 @@ impl Engine {
         }
     }
 
+    /// Has the API server told where a pod is about to be bound, before something else that takes its time.
+    ///
+    /// Upstream: bindingCycle, v1.37.
+    /// Differs from upstream: the wait, or the work at PreBind, begins before this is answered.
+    pub(super) fn announce(&mut self, id: AttemptId, out: &mut Vec<Effect>) {
+        let Some(attempt) = self.attempts.get_mut(&id) else { return };
+        if !self.config.announces_nodes || attempt.announced {
+            return;
+        }
+        attempt.announced = true;
+        let pod = &attempt.queued.pod;
+        let nomination = Nomination::Set(attempt.node.clone());
+        let nomination = nomination.news_to(pod.nominated_node.as_deref());
+        if nomination != Nomination::Keep {
+            out.push(Effect::Nominate { pod: pod_ref(pod), nomination });
+        }
+    }
+
+    /// A pod is not bound after all: what its object says of its node, or is about to say, is cleared. One
+    /// patch says so together with the condition, where there is one.
+    ///
+    /// Upstream: handleBindingCycleError, v1.37, asks the object alone, which may not say it yet.
+    pub(super) fn withdraw_announced(attempt: &Attempt, out: &mut Vec<Effect>) {
+        let pod = &attempt.queued.pod;
+        if attempt.announced || pod.nominated_node.is_some() {
+            out.push(Effect::Nominate { pod: pod_ref(pod), nomination: Nomination::Clear });
+        }
+    }
+
     /// The pod has no nomination any more.
     pub(super) fn withdraw_nomination(&mut self, id: PodId) {
         if self.dry_run.is_none() {
@@ -61,7 +91,8 @@ impl Engine {
             let lower = self.cluster.pod(*id).is_some_and(|entry| entry.priority < priority);
             let Some(queued) = self.queue.get(*id).filter(|_| lower) else { continue };
             if queued.pod.nominated_node.is_some() {
-                out.push(Effect::ClearNomination { pod: pod_ref(&queued.pod) });
+                let (pod, nomination) = (pod_ref(&queued.pod), Nomination::Clear);
+                out.push(Effect::Nominate { pod, nomination });
             }
         }
     }

@@ -180,6 +180,7 @@ impl Engine {
             }
         };
         if let Some(attempt) = self.take_back(id, &message, now, out) {
+            Self::withdraw_announced(&attempt, out);
             let queued = attempt.queued;
             self.say_failed(&queued, "SchedulerError", message, Nomination::Clear, out);
             self.queue.put_back(attempt.pod, queued, 0, &self.config.profiles, now);

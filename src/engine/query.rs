@@ -43,7 +43,7 @@ type Scores = BTreeMap<Box<str>, BTreeMap<&'static str, i64>>;
 pub struct PodAnswer {
     /// PreEnqueue holds it.
     pub pre_enqueue: Option<NodeVerdict>,
-    /// PreFilter turned it away.
+    /// PreFilter turned it away, or failed.
     pub pre_filter: Option<NodeVerdict>,
     /// Each node that Filter rejected, with the first plugin that did.
     pub rejected: BTreeMap<Box<str>, NodeVerdict>,
@@ -107,7 +107,12 @@ impl Engine {
                 answer.unschedulable_plugins = profile.names(rejectors);
                 return;
             }
-            Judged::Failed(message) => {
+            Judged::Failed { pre_filter, message } => {
+                answer.pre_filter = pre_filter.map(|plugin| NodeVerdict {
+                    plugin: name(plugin),
+                    code: Code::Error,
+                    reasons: vec![message.clone()],
+                });
                 answer.error = Some(message);
                 return;
             }

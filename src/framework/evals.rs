@@ -31,8 +31,13 @@ pub enum Prepared {
         /// All plugins that had a part in it.
         rejectors: PluginMask,
     },
-    /// Nothing can be decided, and why.
-    Failed(String),
+    /// Nothing can be decided.
+    Failed {
+        /// Position of the plugin that failed.
+        plugin: u16,
+        /// Why, with the name of the plugin.
+        message: String,
+    },
     /// Nodes can be judged.
     Ready {
         /// The evals.
@@ -174,10 +179,8 @@ pub fn prepare(profile: &Profile, pod: &Pod, view: View<'_>) -> Prepared {
                 break;
             }
             PluginEval::Fail(error) => {
-                return Prepared::Failed(format!(
-                    "running PreFilter plugin \"{}\": {error}",
-                    entry.name
-                ));
+                let message = format!("running PreFilter plugin \"{}\": {error}", entry.name);
+                return Prepared::Failed { plugin: position, message };
             }
             PluginEval::Run(eval) => Some(eval),
             PluginEval::Narrow(eval, only) => {

@@ -14,13 +14,14 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use tokio::runtime::Handle;
 use tokio::sync::{mpsc, oneshot};
 use tokio::task::JoinSet;
-use tokio::time::Instant;
+use tokio::time::{Instant, timeout};
 use tracing::{info, warn};
 
 use crate::client::{self, Clock, Counters, Extenders, RawObjects, Source, Writer, WriterOptions};
 use crate::config;
 use crate::engine::{Engine, EngineConfig, Event, Kind};
 use crate::framework::{PluginInfo, Profile, ProfileSpec};
+use crate::model::FeatureGates;
 use crate::queue::Backoff;
 use crate::server::addresses::Taken;
 use crate::server::endpoints;
@@ -41,7 +42,8 @@ const EVENTS_MAX: usize = 4096;
 /// enough that decisions are not made long before they are sent.
 const BINDINGS_IN_FLIGHT_MAX: usize = 64;
 
-/// How long bindings in flight, and after them conditions and events, may take after a stop.
+/// How long bindings in flight, calls of plugins and extenders that bind, and after them conditions and
+/// events may take after a stop.
 const DRAIN_MAX: Duration = Duration::from_secs(10);
 
 /// How long answers over HTTP may take to end after everything else has ended.
@@ -59,6 +61,8 @@ pub struct Options {
     pub extenders: Vec<config::Extender>,
     /// The plugins of every profile.
     pub plugins: &'static [PluginInfo],
+    /// The feature gates.
+    pub gates: FeatureGates,
     /// Where the order among equals comes from.
     pub seed: u64,
     /// Limit of bindings and conditions, and the same again for events.
@@ -121,8 +125,12 @@ pub async fn run(mut options: Options, mut stop: StopSignals) -> anyhow::Result<
     let drained = async {
         // The engine lives for as long as there is a sender, and this is one.
         drop(events.send(Event::Stop).await);
-        drop(has_stopped.await);
-        writer.drain(DRAIN_MAX).await
+        let began = Instant::now();
+        let answered = timeout(DRAIN_MAX, has_stopped).await.is_ok();
+        if !answered {
+            warn!("after {DRAIN_MAX:?} a plugin or an extender is still at work for a pod");
+        }
+        writer.drain(DRAIN_MAX.saturating_sub(began.elapsed())).await
     };
     let left = tokio::select! {
         biased;
@@ -155,6 +163,7 @@ fn engine(options: &Options, extenders: &Extenders, metrics: &Metrics) -> anyhow
         extenders: extenders.for_engine(),
         bindings_in_flight_max: BINDINGS_IN_FLIGHT_MAX,
         backoff: options.backoff,
+        announces_nodes: options.gates.nominated_node_name_for_expectation,
         dry_run: options.dry_run,
         probe: Arc::<SchedulerMetrics>::clone(&metrics.scheduler),
     }))

@@ -13,6 +13,7 @@ use axum::response::{IntoResponse, Response};
 use berth::server::listener::{Limits, Listener, Serving};
 use berth::server::tls::self_signed;
 use serde_json::Value;
+use tokio::sync::Notify;
 
 const LIMITS: Limits = Limits {
     connections_max: 64,
@@ -31,6 +32,8 @@ pub(crate) enum Reply {
     Text(&'static str),
     /// Another status.
     Status(u16),
+    /// 200 with this, once it is told to.
+    Held(Arc<Notify>, Value),
     /// Never answers.
     Hang,
 }
@@ -101,6 +104,10 @@ async fn respond(reply: Reply) -> Response {
         Reply::Text(text) => text.into_response(),
         Reply::Status(code) => {
             StatusCode::from_u16(code).expect("a test knows its codes").into_response()
+        }
+        Reply::Held(told, value) => {
+            told.notified().await;
+            value.to_string().into_response()
         }
         Reply::Hang => std::future::pending().await,
     }

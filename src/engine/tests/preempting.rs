@@ -124,9 +124,10 @@ fn lower_nominations_on_the_node_are_cleared() {
     assert_eq!(nomination(&effects), Some(Nomination::Clear), "nothing helps it");
     kit.put(pod("p").cpu(1000).priority(10));
     let cleared = |effects: &[Effect]| {
-        effects.iter().any(
-            |effect| matches!(effect, Effect::ClearNomination { pod } if &*pod.key.name == "lower"),
-        )
+        effects.iter().any(|effect| {
+            matches!(effect, Effect::Nominate { pod, nomination: Nomination::Clear }
+                if &*pod.key.name == "lower")
+        })
     };
     // The nomination was cleared already; once it is there again it is cleared again.
     kit.put(pod("lower").cpu(500).priority(1));
