@@ -18,6 +18,7 @@ mod extenders;
 mod gates;
 mod merge;
 mod names;
+mod own_args;
 mod profile;
 mod reader;
 mod render;
@@ -218,6 +219,7 @@ fn interpret(
     if is_ours {
         validate::check(&file, &mut findings);
         profiles = validate::check_profiles(&file.profiles, registry, &mut findings);
+        own_args::fill(&mut profiles, &file.profiles, registry, &mut findings);
     }
     let Findings { errors, warnings } = findings;
     if errors.is_empty() {

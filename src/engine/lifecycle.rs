@@ -40,7 +40,11 @@ impl Engine {
         let at = Placement { pod: &queued.pod, id, node, node_name: &node_name };
         let mut refused = None;
         for (plugin, entry) in self.config.profiles[queued.profile].at(point) {
-            if let Err(refusal) = entry.plugin.reserve(&at, &mut self.cluster) {
+            let reserved = match entry.refuses_all(point) {
+                Some(refusal) => Err(refusal),
+                None => entry.plugin.reserve(&at, &mut self.cluster),
+            };
+            if let Err(refusal) = reserved {
                 refused = Some(Refused { plugin, point, refusal });
                 break;
             }
@@ -217,7 +221,10 @@ impl Engine {
         let profile = &self.config.profiles[attempt.queued.profile];
         let mut plugins = profile.at(ExtensionPoint::PreBind).enumerate().skip(from);
         let first = plugins.find_map(|(index, (plugin, entry))| {
-            let work = entry.plugin.pre_bind(&at, &self.cluster);
+            let work = match entry.refuses_all(ExtensionPoint::PreBind) {
+                Some(refusal) => PreBind::Refuse(refusal),
+                None => entry.plugin.pre_bind(&at, &self.cluster),
+            };
             (work != PreBind::Skip).then(|| (index, plugin, Arc::clone(&entry.plugin), work))
         });
         drop(plugins);

@@ -14,6 +14,7 @@ mod probe;
 mod profile;
 mod profile_spec;
 mod table;
+mod unprepared;
 mod verdict;
 
 pub use cluster_event::{Action, ClusterEvent, Resource};
@@ -33,6 +34,7 @@ pub use probe::{AttemptResult, DryRunOutcome, NoProbe, Probe, QueuePart, Span, S
 pub use profile::{EXTENDERS, PluginMask, Profile, ProfileError, ProfilePlugin};
 pub use profile_spec::{EnabledPlugin, ExtensionPoint, ProfileSpec};
 pub use table::{BuildTimes, FailedNodes, Table, start_position};
+pub(crate) use unprepared::SaysOfAll;
 pub use verdict::{Code, Verdict};
 
 /// The highest score a plugin gives, before its weight.

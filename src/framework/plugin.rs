@@ -22,8 +22,9 @@ pub struct PluginInfo {
     pub points: &'static [ExtensionPoint],
     /// One line for people.
     pub summary: &'static str,
-    /// Makes it for a profile with these args.
-    pub make: fn(&PluginArgs) -> Box<dyn Plugin>,
+    /// Makes it for a profile with these args; an error says why it cannot do with them, and the
+    /// configuration is refused.
+    pub make: fn(&PluginArgs) -> Result<Box<dyn Plugin>, String>,
 }
 
 /// A plugin of a profile.
@@ -38,9 +39,20 @@ pub trait Plugin: Send + Sync {
         PluginEval::Skip
     }
 
-    /// Whether Filter finds out for itself what PreFilter would have, in a profile without the latter: then
-    /// a rejection by [`Plugin::prepare`] is one of every node.
-    fn filters_unprepared(&self) -> bool {
+    /// [`Plugin::prepare`] in a profile that has Filter of it without PreFilter: a rejection of the pod
+    /// counts for nothing here, nor do the names of nodes.
+    fn unprepared(&self, pod: &Pod, cx: &PrepareCx<'_>) -> PluginEval {
+        self.prepare(pod, cx)
+    }
+
+    /// The error at the extension point `at` in a profile without `missing`, which is PreFilter or PreScore
+    /// and leaves behind what this plugin has to read at `at`.
+    fn lacks(&self, _missing: ExtensionPoint, _at: ExtensionPoint) -> Option<&'static str> {
+        None
+    }
+
+    /// Whether all that it does after Filter is about what Filter found.
+    fn follows_filter(&self) -> bool {
         false
     }
 

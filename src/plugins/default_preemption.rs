@@ -11,7 +11,7 @@ pub(super) const INFO: PluginInfo = PluginInfo {
     default_weight: Some(0),
     points: &[ExtensionPoint::PreEnqueue, ExtensionPoint::PostFilter],
     summary: "evicts pods of lower priority to make room",
-    make: |args| Box::new(DefaultPreemption(args.default_preemption)),
+    make: |args| Ok(Box::new(DefaultPreemption(args.default_preemption))),
 };
 
 struct DefaultPreemption(DefaultPreemptionArgs);

@@ -11,7 +11,7 @@ pub(super) const INFO: PluginInfo = PluginInfo {
     default_weight: Some(0),
     points: &[ExtensionPoint::PreEnqueue],
     summary: "holds pods back while they have scheduling gates",
-    make: |_| Box::new(SchedulingGates),
+    make: |_| Ok(Box::new(SchedulingGates)),
 };
 
 struct SchedulingGates;

@@ -11,7 +11,7 @@ pub(crate) const TEAMS: PluginInfo = PluginInfo {
     default_weight: None,
     points: &[ExtensionPoint::Filter, ExtensionPoint::Permit],
     summary: "keeps pods on the nodes of their team",
-    make: |_| Box::new(Teams),
+    make: |_| Ok(Box::new(Teams)),
 };
 
 struct Teams;

@@ -29,6 +29,11 @@ impl Oracle {
         require(test, "patches", Self::try_start("patches"))
     }
 
+    /// Starts what says whether kube-scheduler takes a configuration, in the same way.
+    pub(crate) fn start_config(test: &str) -> Option<Self> {
+        require(test, "config", Self::try_start("config"))
+    }
+
     /// The answer to one scenario.
     #[track_caller]
     pub(crate) fn ask(&mut self, scenario: &Value) -> Value {

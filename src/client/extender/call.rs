@@ -42,7 +42,11 @@ impl Caller {
     /// One line that says why it cannot be called by anything.
     pub(super) fn new(it: &config::Extender) -> Result<Option<Self>, String> {
         let verbs = [&it.filter_verb, &it.prioritize_verb, &it.preempt_verb, &it.bind_verb];
+        let tls = it.tls.clone().unwrap_or_default();
         if verbs.into_iter().all(Option::is_none) {
+            // Upstream makes its client all the same, so what is wrong here is refused.
+            let mut nowhere = Config::new(Uri::from_static("http://localhost/"));
+            set_tls(&mut nowhere, it.enable_https, &tls)?;
             return Ok(None);
         }
         let uri: Uri = it.url_prefix.parse().map_err(|_| "urlPrefix is not an address")?;
@@ -54,7 +58,6 @@ impl Caller {
         // All of a call has one limit.
         (config.connect_timeout, config.read_timeout, config.write_timeout) = (None, None, None);
         config.headers.push((header::USER_AGENT, HeaderValue::from_static(user_agent())));
-        let tls = it.tls.clone().unwrap_or_default();
         set_tls(&mut config, it.enable_https, &tls)?;
         let variable = |name: &str| std::env::var(name).ok();
         config.proxy_url = Proxy::of_environment(&uri, variable)?.map(|proxy| proxy.url);

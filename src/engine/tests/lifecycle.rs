@@ -28,7 +28,7 @@ static TEST_PLUGIN: PluginInfo = PluginInfo {
         ExtensionPoint::PostBind,
     ],
     summary: "does what a label says",
-    make: |_| Box::new(Test { reserved: AtomicUsize::new(0) }),
+    make: |_| Ok(Box::new(Test { reserved: AtomicUsize::new(0) })),
 };
 
 /// Counts what it keeps; a pod with the label `expects` is refused at Permit unless so many are kept.
