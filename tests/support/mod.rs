@@ -41,6 +41,7 @@ pub(crate) mod compare;
 pub(crate) mod driver;
 pub(crate) mod evaluate;
 pub(crate) mod generator;
+pub(crate) mod upstream_table;
 pub(crate) mod workload;
 
 use std::io::{self, Write};
