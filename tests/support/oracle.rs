@@ -36,7 +36,7 @@ impl Oracle {
 
     /// Starts what says whether kube-scheduler takes a configuration, in the same way.
     pub(crate) fn start_config(test: &str) -> Option<Self> {
-        require(test, "config", Self::try_start("config"))
+        require(test, "config", Self::try_start("config", &[]))
     }
 
     /// The answer to one scenario.
