@@ -1,15 +1,12 @@
 //! One of a file's `profiles`, by its fields. Called by `v1`; `merge` and `args` say what they mean.
 
 use super::args::{self, Args};
+use super::merge::{Lists, PluginEntry, PluginSet, REMOVED, is_registered};
 use super::own_args;
-use super::merge::{Lists, PluginEntry, PluginSet, is_registered};
 use super::reader::Reader;
 use super::v1::API_VERSION;
 use super::value::Value;
 use crate::framework::{ExtensionPoint, PluginInfo};
-
-/// Names that were taken out of upstream and that it still knows as such.
-const REMOVED: [&str; 4] = ["AzureDiskLimits", "CinderLimits", "EBSLimits", "GCEPDLimits"];
 
 /// Upstream keeps the rules of NodeResourcesFit under this name, and no args are of their type here.
 const MISNAMED: &str = "NodeResourcesFitArgs";

@@ -298,7 +298,8 @@ impl Evals {
         let mut asked =
             scoring.filter(|item| plugin(item).points.contains(&ExtensionPoint::PreScore));
         let found = asked.find_map(|item| Some((plugin(item).name, item.eval.score_error()?)));
-        let error = found.map(|(name, error)| format!("running PreScore plugin \"{name}\": {error}"));
+        let error =
+            found.map(|(name, error)| format!("running PreScore plugin \"{name}\": {error}"));
         error.or_else(|| profile.unscored().map(str::to_owned))
     }
 

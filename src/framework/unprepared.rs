@@ -8,8 +8,8 @@ use crate::model::Pod;
 use crate::units::NodeId;
 
 use super::{
-    Code, Eval, ExtensionPoint, Parts, PluginEval, PrepareCx, ProfilePlugin,
-    ProfileSpec, Refusal, Verdict,
+    Code, Eval, ExtensionPoint, Parts, PluginEval, PrepareCx, ProfilePlugin, ProfileSpec, Refusal,
+    Verdict,
 };
 
 /// Says the same of every node that is left: a rejection, or that nothing can be said.

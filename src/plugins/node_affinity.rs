@@ -21,7 +21,9 @@ pub(super) const INFO: PluginInfo = PluginInfo {
         ExtensionPoint::Score,
     ],
     summary: "honours node affinity and nodeSelector",
-    make: |args| Ok(Box::new(NodeAffinity { added: args.added_affinity.clone().unwrap_or_default() })),
+    make: |args| {
+        Ok(Box::new(NodeAffinity { added: args.added_affinity.clone().unwrap_or_default() }))
+    },
 };
 
 /// Detail of a rejection by the profile's affinity.

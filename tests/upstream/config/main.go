@@ -4,6 +4,9 @@
 //
 //	{"name": "...", "gates": "A=true,B=false", "config": "the text of a file", "upstream": ["...", ...]}
 //
+// With -gates it prints the feature gates that kube-scheduler knows instead: name, stage, default, and whether the
+// gate can be set to something else.
+//
 // upstream is empty where the file is accepted. A line is a finding: of reading the file, of checking it, or of
 // making the profiles from it.
 package main
@@ -12,8 +15,12 @@ import (
 	"bufio"
 	"context"
 	"encoding/json"
+	"flag"
 	"fmt"
+	"maps"
 	"os"
+	"slices"
+	"strings"
 
 	"github.com/go-logr/logr"
 	utilerrors "k8s.io/apimachinery/pkg/util/errors"
@@ -22,6 +29,7 @@ import (
 	"k8s.io/client-go/kubernetes/fake"
 	"k8s.io/client-go/tools/events"
 	"k8s.io/klog/v2"
+	_ "k8s.io/kubernetes/cmd/kube-scheduler/app"
 	"k8s.io/kubernetes/cmd/kube-scheduler/app/options"
 	"k8s.io/kubernetes/pkg/scheduler"
 	"k8s.io/kubernetes/pkg/scheduler/apis/config/validation"
@@ -111,7 +119,28 @@ func withGates(gates string, do func() error) error {
 	return do()
 }
 
+func printGates() {
+	all := utilfeature.DefaultMutableFeatureGate.GetAll()
+	for _, name := range slices.Sorted(maps.Keys(all)) {
+		spec, lock := all[name], "free"
+		if spec.LockToDefault {
+			lock = "locked"
+		}
+		stage := strings.ToLower(string(spec.PreRelease))
+		if stage == "" {
+			stage = "ga"
+		}
+		fmt.Println(name, stage, spec.Default, lock)
+	}
+}
+
 func main() {
+	gates := flag.Bool("gates", false, "print the feature gates")
+	flag.Parse()
+	if *gates {
+		printGates()
+		return
+	}
 	klog.SetLogger(logr.Discard())
 	in := bufio.NewScanner(os.Stdin)
 	in.Buffer(nil, 1<<24)
