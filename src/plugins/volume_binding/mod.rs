@@ -2,6 +2,8 @@
 //! those are bound before the pod is.
 
 mod check;
+#[cfg(test)]
+mod check_tests;
 mod claims;
 mod eval;
 mod find;
