@@ -282,6 +282,25 @@ mod tests {
     }
 
     #[test]
+    fn a_plugin_that_fails_at_prefilter_is_named() {
+        let line = r#"{"objects": [{"apiVersion": "v1", "kind": "Node", "metadata": {"name": "n"}}],
+            "pods": [{"apiVersion": "v1", "kind": "Pod", "metadata": {"name": "a", "namespace": "b"},
+            "spec": {"topologySpreadConstraints": [{"maxSkew": 1, "topologyKey": "zone",
+            "whenUnsatisfiable": "DoNotSchedule", "labelSelector": {"matchExpressions": [
+                {"key": "a", "operator": "Like", "values": ["b"]}
+            ]}}]}}]}"#;
+        let document = answer(line.as_bytes(), FeatureGates::default(), |_| {}).unwrap();
+        let said = document.to_json()["pods"][0].clone();
+        let why = "running PreFilter plugin \"PodTopologySpread\": get constraints from pod: obtaining \
+                   pod's hard topology spread constraints: \"Like\" is not a valid label selector \
+                   operator";
+        assert_eq!(said["error"], why);
+        let verdict =
+            serde_json::json!({"plugin": "PodTopologySpread", "code": "Error", "reasons": [why]});
+        assert_eq!(said["prefilter"], verdict);
+    }
+
+    #[test]
     fn extenders_are_left_out_and_that_is_said() {
         let line = r#"{"name": "e", "config": {"apiVersion": "kubescheduler.config.k8s.io/v1",
             "kind": "KubeSchedulerConfiguration", "extenders": [

@@ -122,20 +122,10 @@ pub async fn run(mut options: Options, mut stop: StopSignals) -> anyhow::Result<
         _ = &mut has_stopped => anyhow::bail!("the engine has ended by a mistake of berth's own"),
     }
     info!("stopping: no new attempts, bindings in flight finish");
-    let drained = async {
-        // The engine lives for as long as there is a sender, and this is one.
-        drop(events.send(Event::Stop).await);
-        let began = Instant::now();
-        let answered = timeout(DRAIN_MAX, has_stopped).await.is_ok();
-        if !answered {
-            warn!("after {DRAIN_MAX:?} a plugin or an extender is still at work for a pod");
-        }
-        writer.drain(DRAIN_MAX.saturating_sub(began.elapsed())).await
-    };
     let left = tokio::select! {
         biased;
         () = stop.second() => anyhow::bail!("stopped at once, as asked for a second time"),
-        left = drained => left,
+        left = drain(&events, has_stopped, writer) => left,
     };
     watches.abort_all();
     while watches.join_next().await.is_some() {}
@@ -152,6 +142,21 @@ pub async fn run(mut options: Options, mut stop: StopSignals) -> anyhow::Result<
         warn!("stopped; not written after {DRAIN_MAX:?}: {left:?}");
     }
     Ok(())
+}
+
+/// Has the engine end its work, and what it hands over written; says what is not.
+async fn drain(
+    events: &mpsc::Sender<Event>,
+    has_stopped: oneshot::Receiver<()>,
+    writer: Writer,
+) -> client::Left {
+    let began = Instant::now();
+    // The engine lives for as long as there is a sender, and this is one.
+    drop(events.send(Event::Stop).await);
+    if timeout(DRAIN_MAX, has_stopped).await.is_err() {
+        warn!("after {DRAIN_MAX:?} a plugin or an extender is still at work for a pod");
+    }
+    writer.drain(DRAIN_MAX.saturating_sub(began.elapsed())).await
 }
 
 /// An engine as the options want it.
