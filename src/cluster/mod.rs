@@ -5,6 +5,7 @@
 #[cfg(test)]
 mod check;
 mod classes;
+mod facts;
 mod images;
 mod interner;
 mod labels;

@@ -4,11 +4,12 @@
 //! Differs from upstream: the pod is not held back at PreEnqueue while its victims are being deleted; it may
 //! be tried, but evicts no others until they are gone.
 
+use std::sync::Arc;
+
 use crate::cluster::{Cluster, Place};
-use crate::framework::{Action, Resource};
 use crate::model::{Pod, PodKey};
 use crate::preemption::Outcome;
-use crate::queue::QueuedPod;
+use crate::queue::{QueuedPod, Reach};
 use crate::units::{Nanos, NodeId, PodId};
 
 use super::cycle::pod_ref;
@@ -81,9 +82,9 @@ impl Engine {
     fn clear_lower_nominations(&mut self, node: &str, priority: i32, out: &mut Vec<Effect>) {
         for id in self.cluster.nominated_to(node) {
             let lower = self.cluster.pod(*id).is_some_and(|entry| entry.priority < priority);
-            let Some(queued) = self.queue.get(*id).filter(|_| lower) else { continue };
-            if queued.pod.nominated_node.is_some() {
-                out.push(Effect::ClearNomination { pod: pod_ref(&queued.pod) });
+            let Some(pod) = self.queue.pod(*id).filter(|_| lower) else { continue };
+            if pod.nominated_node.is_some() {
+                out.push(Effect::ClearNomination { pod: pod_ref(&pod) });
             }
         }
     }
@@ -95,7 +96,8 @@ impl Engine {
         let Some(id) = self.cluster.find_pod(key) else { return };
         if self.cluster.pod(id).is_some_and(|entry| *entry.uid == *uid && entry.evicted) {
             self.cluster.set_evicted(id, false);
-            self.cluster_event(Resource::AssignedPod, Action::DELETE, now);
+            let victim = self.pod_before(id);
+            self.pod_left(victim, Reach::All, now);
         }
     }
 
@@ -103,9 +105,9 @@ impl Engine {
     /// more important may have room there.
     ///
     /// Upstream: updatePodInSchedulingQueue, v1.37.
-    pub(super) fn nomination_gone(&mut self, priority: i32, now: Nanos) {
-        let event = crate::framework::ClusterEvent::new(Resource::AssignedPod, Action::DELETE);
-        self.queue.on_event_up_to(event, priority, &self.config.profiles, now);
+    pub(super) fn nomination_gone(&mut self, pod: Box<Pod>, now: Nanos) {
+        let reach = Reach::UpTo(pod.priority);
+        self.pod_left(Some(Arc::from(pod)), reach, now);
     }
 }
 

@@ -6,6 +6,7 @@ mod diagnosis;
 mod evals;
 mod explain;
 mod extender;
+mod hint;
 mod lifecycle;
 mod node_set;
 mod nominated;
@@ -21,6 +22,7 @@ pub use diagnosis::{Diagnosis, Histogram, NO_NODES_AVAILABLE};
 pub use evals::{Evals, InvalidScore, PodRejection, Prepared, prepare};
 pub use explain::{NodeReport, explain};
 pub use extender::{Answer, Extender, ExtenderVerb, NodeVictims, Question};
+pub use hint::{Asks, Candidate, Change, Changed, Hint, Interest};
 pub use lifecycle::{
     ApiOperation, Bind, PERMIT_WAIT_MAX, Permit, Placement, PluginCall, PreBind, PreBound, Refusal,
     WaitingPods,

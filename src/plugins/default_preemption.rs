@@ -1,7 +1,11 @@
 //! DefaultPreemption: has room made, where no node is feasible, by evicting pods of lower priority. The search
 //! for it is in `preemption`.
 
-use crate::framework::{ExtensionPoint, Plugin, PluginEval, PluginInfo, PrepareCx};
+use crate::cluster::Cluster;
+use crate::framework::{
+    Action, Candidate, Change, ExtensionPoint, Hint, Interest, Plugin, PluginEval, PluginInfo,
+    PrepareCx, Resource,
+};
 use crate::model::{DefaultPreemptionArgs, Pod};
 
 pub(super) const INFO: PluginInfo = PluginInfo {
@@ -17,6 +21,16 @@ struct DefaultPreemption(DefaultPreemptionArgs);
 impl Plugin for DefaultPreemption {
     fn prepare(&self, _pod: &Pod, _cx: &PrepareCx<'_>) -> PluginEval {
         PluginEval::Skip
+    }
+
+    /// Upstream: a pod that it held may pass after some pods' deletion; when that is, the plugins say that
+    /// rejected it before.
+    fn events(&self) -> &'static [Interest] {
+        const { &[Interest::asks(Resource::AssignedPod, Action::DELETE)] }
+    }
+
+    fn hint(&self, _: &Change, _: Candidate<'_>, _: &Cluster) -> Hint {
+        Hint::Skip
     }
 
     fn preempts(&self) -> Option<DefaultPreemptionArgs> {

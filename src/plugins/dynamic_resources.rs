@@ -3,7 +3,7 @@
 //!
 //! Differs from upstream: there the score of a pod without claims is said to be zero on every node.
 
-use crate::framework::{Code, ExtensionPoint, Plugin, PluginEval, PluginInfo, PrepareCx};
+use crate::framework::{Code, ExtensionPoint, Interest, Plugin, PluginEval, PluginInfo, PrepareCx};
 use crate::model::{Pod, UnsupportedFeature};
 
 /// What a start line says is missing.
@@ -28,6 +28,11 @@ pub(super) const INFO: PluginInfo = PluginInfo {
 struct DynamicResources;
 
 impl Plugin for DynamicResources {
+    /// Nothing helps a pod that is held.
+    fn events(&self) -> &'static [Interest] {
+        &[]
+    }
+
     fn prepare(&self, pod: &Pod, _cx: &PrepareCx<'_>) -> PluginEval {
         let mut claims = pod.unsupported.iter();
         let Some(claim) = claims.find(|found| found.feature == UnsupportedFeature::ResourceClaims)
