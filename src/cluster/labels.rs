@@ -75,6 +75,14 @@ impl NodeLabels {
         pairs
     }
 
+    /// The labels that `pairs` stand for.
+    pub(crate) fn of(&self, pairs: &[(u32, u32)]) -> Labels {
+        let text = |(key, value): &(u32, u32)| {
+            Some((self.keys.get(*key)?.clone(), self.values.get(*value)?.clone()))
+        };
+        pairs.iter().filter_map(text).collect()
+    }
+
     /// Whether `pairs` are what `labels` says.
     pub(crate) fn equal(&self, pairs: &[(u32, u32)], labels: &Labels) -> bool {
         pairs.len() == labels.len()

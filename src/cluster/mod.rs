@@ -5,6 +5,7 @@
 #[cfg(test)]
 mod check;
 mod classes;
+mod facts;
 mod images;
 mod interner;
 mod labels;
@@ -32,7 +33,7 @@ pub use view::{Overlay, View};
 use std::collections::BTreeMap;
 
 use crate::model::{HostPort, PodKey, Taint};
-use crate::units::{IndexVec, Map, NodeId, PodId};
+use crate::units::{IndexVec, Map, NodeId, PodId, Set};
 
 use images::Images;
 use interner::Interner;
@@ -64,6 +65,8 @@ pub struct Cluster {
     pod_by_key: Map<PodKey, PodId>,
     /// The waiting pods that are nominated to a node, by its name.
     nominated: BTreeMap<Box<str>, Vec<PodId>>,
+    /// UIDs of waiting pods that others are being asked to make way for.
+    preempting: Set<Box<str>>,
     /// How many pods are bound.
     bound_pods: usize,
     /// How many pods are only assumed.
@@ -107,6 +110,7 @@ impl Cluster {
             free_pods: Vec::new(),
             pod_by_key: Map::default(),
             nominated: BTreeMap::new(),
+            preempting: Set::default(),
             bound_pods: 0,
             assumed_pods: 0,
             resource_names: Interner::default(),

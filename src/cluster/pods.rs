@@ -150,6 +150,21 @@ impl Cluster {
         }
     }
 
+    /// Notes whether others are being asked to make way for the waiting pod with this UID.
+    pub fn set_preempting(&mut self, uid: &str, preempting: bool) {
+        if preempting {
+            self.preempting.insert(uid.into());
+        } else {
+            self.preempting.remove(uid);
+        }
+    }
+
+    /// Whether others are being asked to make way for the waiting pod with this UID.
+    #[must_use]
+    pub fn is_preempting(&self, uid: &str) -> bool {
+        self.preempting.contains(uid)
+    }
+
     /// Whether `pod` uses less of something than is counted for it.
     #[must_use]
     pub fn asks_less(&self, id: PodId, pod: &Pod) -> bool {

@@ -4,12 +4,13 @@
 use std::sync::Arc;
 
 use crate::framework::{
-    Action, AttemptResult, ExtensionPoint, Placement, Plugin, PluginCall, Refusal, Resource, Span,
+    AttemptResult, ExtensionPoint, Placement, Plugin, PluginCall, Refusal, Span,
 };
 use crate::model::Pod;
-use crate::queue::QueuedPod;
+use crate::queue::{QueuedPod, Reach, Rejected};
 use crate::units::{Nanos, NodeId, PodId};
 
+use super::changes::world;
 use super::cycle::pod_ref;
 use super::lifecycle::Waits;
 use super::{
@@ -255,7 +256,8 @@ impl Engine {
         Self::withdraw_announced(&attempt, out);
         let text = format!("binding failed, the pod is tried again: {why}");
         Self::notice(level, &attempt.queued.pod, text, out);
-        self.queue.put_back(attempt.pod, attempt.queued, 0, &self.config.profiles, now);
+        let world = world(&self.config, &self.cluster, now);
+        self.queue.put_back(attempt.pod, attempt.queued, Rejected::default(), world);
     }
 
     /// A plugin's own way of binding has ended.
@@ -284,14 +286,27 @@ impl Engine {
         now: Nanos,
         out: &mut Vec<Effect>,
     ) -> Option<Attempt> {
+        let (attempt, left) = self.take_back_unsaid(id, why, now, out)?;
+        self.pod_left(left, Reach::All, now);
+        Some(attempt)
+    }
+
+    /// As [`Engine::take_back`], but the queue is not told yet; gives the pod as it counted on its node.
+    pub(super) fn take_back_unsaid(
+        &mut self,
+        id: AttemptId,
+        why: &str,
+        now: Nanos,
+        out: &mut Vec<Effect>,
+    ) -> Option<(Attempt, Option<Arc<Pod>>)> {
         let attempt = self.take_attempt(id)?;
+        let left = self.pod_before(attempt.pod);
         self.unreserve(&attempt.queued, attempt.pod, attempt.node_id);
         self.cluster.forget(attempt.pod);
         let (node, reason) = (attempt.node.clone(), why.to_owned());
         self.decide(&attempt.queued.pod, DecisionVerdict::Forgotten { node, reason }, out);
-        self.cluster_event(Resource::AssignedPod, Action::DELETE, now);
         self.measure(&attempt, AttemptResult::Error, now);
-        Some(attempt)
+        Some((attempt, left))
     }
 
     /// A pod is bound, for all that is known.
@@ -365,15 +380,18 @@ impl Engine {
     ) {
         let list = self.lists[super::Kind::Pod.index()].number;
         if pod.terminating {
+            let left = self.pod_before(id);
             self.drop_attempt(id, "the pod is being deleted", out);
             self.cluster.forget(id);
             self.cluster.update_pod(id, &pod, list);
-            self.cluster_event(Resource::AssignedPod, Action::DELETE, now);
+            self.pod_left(left, Reach::All, now);
             return;
         }
         self.cluster.update_pod(id, &pod, list);
-        if let Some(attempt) = self.attempt_of.get(&id).and_then(|at| self.attempts.get_mut(at)) {
-            attempt.queued.pod = pod;
+        let attempt = self.attempt_of.get(&id).and_then(|at| self.attempts.get_mut(at));
+        if let Some(attempt) = attempt {
+            let before = std::mem::replace(&mut attempt.queued.pod, pod.clone());
+            self.note_own(before, pod);
         }
     }
 

@@ -12,9 +12,10 @@ use crate::framework::{
 };
 use crate::model::Pod;
 use crate::preemption::{Outcome, Unplaced, preempt, propose};
-use crate::queue::QueuedPod;
+use crate::queue::{QueuedPod, Rejected};
 use crate::units::{Nanos, NodeId, PodId};
 
+use super::changes::world;
 use super::extend_preempt::preempters;
 use super::preempt::nominated_node;
 use super::said::Said;
@@ -282,13 +283,13 @@ fn scores_are_valid(
 }
 
 /// A pod that fits nowhere: why, the plugins that say so, and what preemption makes of it.
-struct Rejected {
+struct Misfit {
     message: String,
     rejectors: PluginMask,
     outcome: Outcome,
 }
 
-impl Rejected {
+impl Misfit {
     fn new(message: String, rejectors: PluginMask, outcome: Outcome) -> Self {
         Self { message, rejectors, outcome }
     }
@@ -319,7 +320,7 @@ impl Engine {
         let (id, at, began) = (trial.id, trial.queued.profile, trial.began);
         let ended = |result| probe.attempt(at, result, probe.clock().since(began));
         if self.cluster.node_count() == 0 {
-            let rejected = Rejected::new(NO_NODES_AVAILABLE.into(), 0, Outcome::NoPlace);
+            let rejected = Misfit::new(NO_NODES_AVAILABLE.into(), 0, Outcome::NoPlace);
             self.reject(id, trial.queued, rejected, now, out);
             ended(AttemptResult::Unschedulable);
             return;
@@ -353,7 +354,7 @@ impl Engine {
             Judged::Rejected { message, rejectors, outcome, .. }
             | Judged::Nodes { rejectors, unplaced: Some((message, outcome)), .. } => {
                 probe.algorithm(probe.clock().since(began));
-                let rejected = Rejected::new(message, rejectors, outcome);
+                let rejected = Misfit::new(message, rejectors, outcome);
                 self.reject(id, trial.queued, rejected, now, out);
                 ended(AttemptResult::Unschedulable);
             }
@@ -460,15 +461,16 @@ impl Engine {
         &mut self,
         id: PodId,
         queued: QueuedPod,
-        rejected: Rejected,
+        rejected: Misfit,
         now: Nanos,
         out: &mut Vec<Effect>,
     ) {
-        let Rejected { message, rejectors, outcome } = rejected;
+        let Misfit { message, rejectors, outcome } = rejected;
         let nomination = self.carry_out(id, &queued, outcome, now, out);
         self.decide(&queued.pod, DecisionVerdict::Message(message.clone()), out);
         self.say_failed(&queued, "Unschedulable", message, nomination, out);
-        self.queue.put_back(id, queued, rejectors, &self.config.profiles, now);
+        let world = world(&self.config, &self.cluster, now);
+        self.queue.put_back(id, queued, Rejected::by(rejectors), world);
     }
 
     /// Puts back a pod about which nothing could be decided, and says why.
@@ -484,7 +486,8 @@ impl Engine {
         Self::notice(NoticeLevel::Warn, &queued.pod, message.clone(), out);
         self.withdraw_nomination(id);
         self.say_failed(&queued, "SchedulerError", message, Nomination::Clear, out);
-        self.queue.put_back(id, queued, 0, &self.config.profiles, now);
+        let world = world(&self.config, &self.cluster, now);
+        self.queue.put_back(id, queued, Rejected::default(), world);
     }
 
     /// The Event of a failed attempt, its condition, and what becomes of the pod's nomination.

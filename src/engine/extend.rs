@@ -8,14 +8,13 @@
 
 use std::sync::Arc;
 
-use crate::framework::{Answer, AttemptResult, ClusterEvent, ExtenderVerb, Question};
+use crate::framework::{Answer, AttemptResult, ExtenderVerb, Question};
 use crate::model::Pod;
 use crate::queue::QueuedPod;
 use crate::units::{Nanos, PodId};
 
 use super::binding::Stage;
 use super::cycle::{Trial, pod_ref};
-use super::pods::target_events;
 use super::said::Said;
 use super::{AttemptId, BindOutcome, Effect, Engine, NoticeLevel, Report};
 
@@ -42,13 +41,6 @@ pub(super) enum Asking {
     Prioritize(Vec<usize>),
     /// That of one extender, about which pods may be evicted.
     Preempt(usize),
-}
-
-impl Parked {
-    /// Notes what happens in the cluster meanwhile.
-    pub(super) fn note(&mut self, event: ClusterEvent) {
-        self.trial.queued.note(event);
-    }
 }
 
 impl Engine {
@@ -219,10 +211,8 @@ impl Engine {
         let Some(parked) = self.parked.values_mut().find(|parked| parked.trial.id == id) else {
             return Some(pod);
         };
-        for event in target_events(&parked.trial.queued.pod, &pod) {
-            parked.note(event);
-        }
-        parked.trial.queued.pod = pod;
+        let before = std::mem::replace(&mut parked.trial.queued.pod, pod.clone());
+        self.note_own(before, pod);
         None
     }
 

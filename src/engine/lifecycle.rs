@@ -4,13 +4,14 @@
 use std::sync::Arc;
 
 use crate::framework::{
-    Action, Bind, Code, Diagnosis, ExtensionPoint, Histogram, PERMIT_WAIT_MAX, Permit, Placement,
-    PreBind, PreBound, Refusal, Resource, WaitingPods,
+    Bind, Code, Diagnosis, ExtensionPoint, Histogram, PERMIT_WAIT_MAX, Permit, Placement, PreBind,
+    PreBound, Refusal, WaitingPods,
 };
-use crate::queue::QueuedPod;
+use crate::queue::{QueuedPod, Reach, Rejected};
 use crate::units::{Nanos, NodeId, PodId};
 
 use super::binding::{Attempt, Stage};
+use super::changes::world;
 use super::{AttemptId, DecisionVerdict, Effect, Engine, Nomination};
 
 /// Positions of plugins at Permit that make a pod wait, and until when.
@@ -216,7 +217,8 @@ impl Engine {
         now: Nanos,
         out: &mut Vec<Effect>,
     ) {
-        let Some(attempt) = self.attempts.get(&id) else { return };
+        let Some(attempt) = self.attempts.get_mut(&id) else { return };
+        attempt.queued.done();
         let at = attempt.placement();
         let profile = &self.config.profiles[attempt.queued.profile];
         let mut plugins = profile.at(ExtensionPoint::PreBind).enumerate().skip(from);
@@ -381,9 +383,18 @@ impl Engine {
             Refusal::Reject(_, reasons) => reasons.join(", "),
             Refusal::Fail(error) => error.clone(),
         };
-        let Some(attempt) = self.take_back(id, &why, now, out) else { return };
+        let Some((attempt, left)) = self.take_back_unsaid(id, &why, now, out) else { return };
         Self::withdraw_announced(&attempt, out);
-        self.put_back_refused(attempt.pod, attempt.queued, refused, now, out);
+        let pod = attempt.pod;
+        // That it leaves its node helps others, but not the pod itself if a plugin rejected it.
+        let rejected = matches!(refused.refusal, Refusal::Reject(..));
+        if rejected {
+            self.put_back_refused(pod, attempt.queued, refused, now, out);
+            self.pod_left(left, Reach::AllBut(pod), now);
+        } else {
+            self.pod_left(left, Reach::All, now);
+            self.put_back_refused(pod, attempt.queued, refused, now, out);
+        }
     }
 
     /// Says why a placement was refused, and puts the pod back into the queue.
@@ -400,13 +411,14 @@ impl Engine {
     ) {
         let Refused { plugin, point, refusal } = refused;
         let name = self.config.profiles[queued.profile].plugins[usize::from(plugin)].name;
-        let (reason, message, rejectors) = match refusal {
+        let none = Rejected::default();
+        let (reason, message, rejected) = match refusal {
             Refusal::Fail(error) => {
                 let text = format!("running {} plugin \"{name}\": {error}", point.as_str());
-                ("SchedulerError", text, 0)
+                ("SchedulerError", text, none)
             }
             Refusal::Reject(_, reasons) if point == ExtensionPoint::PreBind => {
-                ("Unschedulable", reasons.join(", "), 0)
+                ("Unschedulable", reasons.join(", "), none)
             }
             Refusal::Reject(_, reasons) => {
                 let mut histogram = Histogram::default();
@@ -414,11 +426,12 @@ impl Engine {
                     histogram.add(reason, 1);
                 }
                 let diagnosis = Diagnosis { nodes: 1, histogram, ..Diagnosis::default() };
-                ("Unschedulable", diagnosis.message(), 1 << plugin)
+                ("Unschedulable", diagnosis.message(), Rejected::by(1 << plugin))
             }
         };
         self.say_failed(&queued, reason, message, Nomination::Clear, out);
-        self.queue.put_back(id, queued, rejectors, &self.config.profiles, now);
+        let world = world(&self.config, &self.cluster, now);
+        self.queue.put_back(id, queued, rejected, world);
     }
 
     /// A pod was turned away right after it was assumed: it does not count on its node any more.
@@ -437,7 +450,6 @@ impl Engine {
         };
         self.decide(&queued.pod, DecisionVerdict::Message(text), out);
         self.put_back_refused(id, queued, refused, now, out);
-        self.cluster_event(Resource::AssignedPod, Action::DELETE, now);
     }
 
     /// PostBind.

@@ -2,6 +2,7 @@
 //! of `runtime`, by tests, and by `berth evaluate`; does no IO and reads no clock.
 
 mod binding;
+mod changes;
 mod cycle;
 mod dry_run;
 mod event;
@@ -28,13 +29,14 @@ pub use query::{NodeVerdict, PodAnswer, PreemptionAnswer};
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-use crate::cluster::{Cluster, NodeChange};
-use crate::framework::{Action, ClusterEvent, Extender, Probe, Profile, Resource};
+use crate::cluster::Cluster;
+use crate::framework::{Extender, Probe, Profile};
 use crate::model::{Node, Pod};
 use crate::queue::{Backoff, Queue, QueueLengths};
 use crate::units::{Map, Nanos, PodId};
 
 use binding::Attempt;
+use changes::world;
 use dry_run::DryRun;
 use extend::Parked;
 use preempting::Preemptions;
@@ -129,7 +131,7 @@ impl Engine {
     pub fn step(&mut self, event: Event, now: Nanos, out: &mut Vec<Effect>) -> Next {
         let from = out.len();
         match event {
-            Event::NodeUpsert(node) => self.node_upsert(&node, now, out),
+            Event::NodeUpsert(node) => self.node_upsert(node, now, out),
             Event::NodeDelete(name) => self.node_delete(&name, now, out),
             Event::PodUpsert(pod) => self.pod_upsert(pod, now, out),
             Event::PodDelete { key, uid } => self.pod_delete(&key, &uid, now, out),
@@ -171,7 +173,7 @@ impl Engine {
                 }
             }
             Event::Tick => {
-                self.queue.tick(&self.config.profiles, now);
+                self.queue.tick(world(&self.config, &self.cluster, now));
                 self.send_retries(now, out);
             }
             Event::Stop => {
@@ -235,12 +237,6 @@ impl Engine {
         free && !self.stopped && self.is_synced() && self.queue.has_next()
     }
 
-    fn cluster_event(&mut self, resource: Resource, action: Action, now: Nanos) {
-        let event = ClusterEvent::new(resource, action);
-        self.queue.on_event(event, &self.config.profiles, now);
-        self.parked.values_mut().for_each(|parked| parked.note(event));
-    }
-
     /// Has a pod that waits count as nominated, as its object says, without its being in the queue: for
     /// questions.
     pub fn add_nominated(&mut self, pod: &Pod) {
@@ -249,19 +245,21 @@ impl Engine {
         }
     }
 
-    fn node_upsert(&mut self, node: &Node, now: Nanos, out: &mut Vec<Effect>) {
-        let change = self.cluster.upsert_node(node, self.lists[Kind::Node.index()].number);
-        for action in node_actions(change) {
-            self.cluster_event(Resource::Node, action, now);
-        }
+    fn node_upsert(&mut self, node: Box<Node>, now: Nanos, out: &mut Vec<Effect>) {
+        let known = self.cluster.find_node(&node.name);
+        let before = known.and_then(|id| self.node_before(id));
+        let change = self.cluster.upsert_node(&node, self.lists[Kind::Node.index()].number);
+        self.node_changed(before, node, change, now);
         if change.labels {
             self.look_at_pre_bindings(now, out);
         }
     }
 
     fn node_delete(&mut self, name: &str, now: Nanos, out: &mut Vec<Effect>) {
+        let known = self.cluster.find_node(name);
+        let before = known.and_then(|id| self.node_before(id));
         if self.cluster.delete_node(name) {
-            self.cluster_event(Resource::Node, Action::DELETE, now);
+            self.node_left(before, now);
             // First those of which a plugin can say why.
             self.look_at_pre_bindings(now, out);
             self.forget_retries_on(name, now, out);
@@ -296,20 +294,4 @@ impl Engine {
         }
         self.lists[kind.index()].complete = true;
     }
-}
-
-/// The events that a changed node means.
-///
-/// Upstream: nodeSchedulingPropertiesChange, v1.37; a heartbeat means none.
-fn node_actions(change: NodeChange) -> impl Iterator<Item = Action> {
-    let update = |changed: bool, action| (changed && !change.added).then_some(action);
-    [
-        change.added.then_some(Action::ADD),
-        update(change.taints, Action::UPDATE_NODE_TAINT),
-        update(change.allocatable, Action::UPDATE_NODE_ALLOCATABLE),
-        update(change.labels, Action::UPDATE_NODE_LABEL),
-        update(change.declared_features, Action::UPDATE_NODE_DECLARED_FEATURE),
-    ]
-    .into_iter()
-    .flatten()
 }

@@ -1,5 +1,7 @@
 //! Objects that are kept by name come, change and go.
 
+use std::sync::Arc;
+
 use crate::cluster::ObjectChange;
 use crate::framework::{Action, Resource};
 use crate::model::{Object, ObjectKey, ObjectKind};
@@ -9,37 +11,35 @@ use super::Engine;
 
 impl Engine {
     pub(super) fn object_upsert(&mut self, object: Object, now: Nanos) {
-        if let Some((resource, action)) = self.object_change(object) {
-            self.cluster_event(resource, action, now);
-        }
-    }
-
-    /// Records an object; gives the event that this is, if it is one.
-    pub(super) fn object_change(&mut self, object: Object) -> Option<(Resource, Action)> {
         let resource = resource(object.kind());
-        let action = match self.cluster.upsert_object(object)? {
-            ObjectChange::Added => Action::ADD,
-            ObjectChange::Updated => Action::UPDATE,
+        let watched = resource.is_some() && self.queue.is_watching();
+        let new = watched.then(|| Arc::new(object.clone()));
+        let (action, old) = match self.cluster.upsert_object(object) {
+            Some(ObjectChange::Added) => (Action::ADD, None),
+            Some(ObjectChange::Updated(old)) => (Action::UPDATE, Some(old)),
+            None => return,
         };
-        Some((resource?, action))
+        if let Some(resource) = resource {
+            self.object_changed((resource, action), old, new, now);
+        }
     }
 
     pub(super) fn object_delete(&mut self, kind: ObjectKind, key: &ObjectKey, now: Nanos) {
-        if self.cluster.delete_object(kind, key) {
-            self.objects_gone(kind, now);
+        if let Some(gone) = self.cluster.delete_object(kind, key) {
+            self.object_gone(gone, now);
         }
     }
 
-    /// Takes away what the list did not name; one event stands for all of it.
+    /// Takes away what the list did not name.
     pub(super) fn object_list_end(&mut self, kind: ObjectKind, now: Nanos) {
-        if self.cluster.end_object_list(kind) > 0 {
-            self.objects_gone(kind, now);
+        for gone in self.cluster.end_object_list(kind) {
+            self.object_gone(gone, now);
         }
     }
 
-    fn objects_gone(&mut self, kind: ObjectKind, now: Nanos) {
-        if let Some(resource) = resource(kind) {
-            self.cluster_event(resource, Action::DELETE, now);
+    fn object_gone(&mut self, gone: Object, now: Nanos) {
+        if let Some(resource) = resource(gone.kind()) {
+            self.object_changed((resource, Action::DELETE), Some(gone), None, now);
         }
     }
 }

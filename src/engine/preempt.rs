@@ -1,10 +1,12 @@
 //! What preemption comes to: room is kept for the pod that others make way for, and pods of lower priority
 //! that are nominated there look for another place. The evictions themselves are `preempting`'s.
 
+use std::sync::Arc;
+
 use crate::cluster::{Cluster, Place};
 use crate::model::Pod;
 use crate::preemption::Outcome;
-use crate::queue::QueuedPod;
+use crate::queue::{QueuedPod, Reach};
 use crate::units::{Nanos, NodeId, PodId};
 
 use super::binding::Attempt;
@@ -89,9 +91,9 @@ impl Engine {
     ) {
         for id in self.cluster.nominated_to(node) {
             let lower = self.cluster.pod(*id).is_some_and(|entry| entry.priority < priority);
-            let Some(queued) = self.queue.get(*id).filter(|_| lower) else { continue };
-            if queued.pod.nominated_node.is_some() {
-                let (pod, nomination) = (pod_ref(&queued.pod), Nomination::Clear);
+            let Some(pod) = self.queue.pod(*id).filter(|_| lower) else { continue };
+            if pod.nominated_node.is_some() {
+                let (pod, nomination) = (pod_ref(&pod), Nomination::Clear);
                 out.push(Effect::Nominate { pod, nomination });
             }
         }
@@ -101,12 +103,9 @@ impl Engine {
     /// more important may have room there.
     ///
     /// Upstream: updatePodInSchedulingQueue, v1.37.
-    pub(super) fn nomination_gone(&mut self, priority: i32, now: Nanos) {
-        let event = crate::framework::ClusterEvent::new(
-            crate::framework::Resource::AssignedPod,
-            crate::framework::Action::DELETE,
-        );
-        self.queue.on_event_up_to(event, priority, &self.config.profiles, now);
+    pub(super) fn nomination_gone(&mut self, pod: Box<Pod>, now: Nanos) {
+        let reach = Reach::UpTo(pod.priority);
+        self.pod_left(Some(Arc::from(pod)), reach, now);
     }
 }
 

@@ -8,10 +8,11 @@ use std::collections::BTreeMap;
 
 use crate::cluster::Cluster;
 use crate::model::PodKey;
-use crate::queue::QueuedPod;
+use crate::queue::{QueuedPod, Rejected};
 use crate::units::{Nanos, PodId, Set};
 
 use super::binding::Stage;
+use super::changes::world;
 use super::{Effect, Engine, Eviction, EvictionOutcome, Nomination, PodRef, Report};
 
 /// The plugin that preempts, as pods are told.
@@ -112,7 +113,7 @@ impl Engine {
             began: self.config.probe.clock(),
         };
         self.preemptions.under_way.insert(uid.clone(), under_way);
-        self.queue.set_preempting(id, true);
+        self.cluster.set_preempting(&uid, true);
         for victim in stay {
             if let Asked::Request(_, victim) = self.ask_to_go(victim, &uid, now, out)
                 && let Some(under_way) = self.preemptions.under_way.get_mut(&uid)
@@ -183,7 +184,8 @@ impl Engine {
             Self::withdraw_announced(&attempt, out);
             let queued = attempt.queued;
             self.say_failed(&queued, "SchedulerError", message, Nomination::Clear, out);
-            self.queue.put_back(attempt.pod, queued, 0, &self.config.profiles, now);
+            let world = world(&self.config, &self.cluster, now);
+            self.queue.put_back(attempt.pod, queued, Rejected::by(0), world);
         }
         true
     }
@@ -254,17 +256,10 @@ impl Engine {
     pub(super) fn victim_goes(&mut self, uid: &str) {
         let wanted_by = self.preemptions.wanted_by.get(uid).map_or(&[][..], Vec::as_slice);
         for by in wanted_by {
-            if let Some(under_way) = self.preemptions.under_way.get(by)
-                && !self.preemptions.holds(by, &self.cluster)
-            {
-                self.queue.set_preempting(under_way.preemptor, false);
+            if !self.preemptions.holds(by, &self.cluster) {
+                self.cluster.set_preempting(by, false);
             }
         }
-    }
-
-    /// The pod that others make way for is gone, or placed: its number may be another's soon.
-    pub(super) fn preemptor_gone(&mut self, id: PodId) {
-        self.queue.set_preempting(id, false);
     }
 
     /// A preemption is over. With `look_again` the pod is to be tried at once: nothing else would wake it.
@@ -272,13 +267,11 @@ impl Engine {
         let Some(under_way) = self.preemptions.under_way.remove(by) else { return };
         let took = self.config.probe.clock().since(under_way.began);
         self.config.probe.preemption(under_way.failed, took);
+        self.cluster.set_preempting(by, false);
         let same = self.cluster.pod(under_way.preemptor).is_some_and(|pod| *pod.uid == *by);
-        if !same {
-            return;
-        }
-        self.queue.set_preempting(under_way.preemptor, false);
-        if look_again {
-            self.queue.force(under_way.preemptor, &self.config.profiles, now);
+        if look_again && same {
+            let world = world(&self.config, &self.cluster, now);
+            self.queue.force(under_way.preemptor, by, world);
         }
     }
 }

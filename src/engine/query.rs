@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use crate::cluster::View;
 use crate::framework::{
-    Code, EnqueueCx, ExtensionPoint, NoProbe, Profile, Stopwatch, explain, start_position,
+    Candidate, Code, ExtensionPoint, NoProbe, Profile, Stopwatch, explain, start_position,
 };
 use crate::model::{Pod, PodKey};
 use crate::preemption::Outcome;
@@ -77,7 +77,8 @@ impl Engine {
         let profile = &self.config.profiles[single.or_else(|| self.profile_of(pod))?];
         let mut answer = PodAnswer::default();
         for (_, entry) in profile.at(ExtensionPoint::PreEnqueue) {
-            if let Some(rejection) = entry.plugin.pre_enqueue(pod, EnqueueCx::default()) {
+            if let Some(rejection) = entry.plugin.pre_enqueue(Candidate::whole(pod), &self.cluster)
+            {
                 let (code, reasons) = (rejection.code, rejection.reasons);
                 answer.pre_enqueue = Some(NodeVerdict { plugin: entry.name, code, reasons });
                 return Some(answer);

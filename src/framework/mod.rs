@@ -6,6 +6,7 @@ mod diagnosis;
 mod evals;
 mod explain;
 mod extender;
+mod hint;
 mod lifecycle;
 mod node_set;
 mod nominated;
@@ -22,14 +23,13 @@ pub use diagnosis::{Diagnosis, Histogram, NO_NODES_AVAILABLE};
 pub use evals::{Evals, InvalidScore, PodRejection, Prepared, prepare};
 pub use explain::{NodeReport, explain};
 pub use extender::{Answer, Extender, ExtenderVerb, NodeVictims, Question};
+pub use hint::{Asks, Candidate, Change, Changed, Hint, Interest};
 pub use lifecycle::{
     ApiOperation, Bind, PERMIT_WAIT_MAX, Permit, Placement, PluginCall, PreBind, PreBound, Refusal,
     WaitingPods,
 };
 pub(crate) use plugin::default_normalise;
-pub use plugin::{
-    Cells, EnqueueCx, Eval, KeyOut, Parts, Plugin, PluginEval, PluginInfo, PrepareCx,
-};
+pub use plugin::{Cells, Eval, KeyOut, Parts, Plugin, PluginEval, PluginInfo, PrepareCx};
 pub use probe::{AttemptResult, DryRunOutcome, NoProbe, Probe, QueuePart, Span, Stopwatch};
 pub use profile::{EXTENDERS, PluginMask, Profile, ProfileError, ProfilePlugin};
 pub use profile_spec::{EnabledPlugin, ExtensionPoint, ProfileSpec};

@@ -6,8 +6,8 @@ use crate::units::NodeId;
 
 use super::evals::PodRejection;
 use super::{
-    Bind, ClusterEvent, Code, ExtensionPoint, Permit, Placement, PreBind, PreBound, Refusal,
-    Verdict, WaitingPods,
+    Bind, Candidate, Change, Code, ExtensionPoint, Hint, Interest, Permit, Placement, PreBind,
+    PreBound, Refusal, Verdict, WaitingPods,
 };
 
 /// What a plugin is called and what it does, for the static table.
@@ -30,7 +30,7 @@ pub struct PluginInfo {
 /// A plugin of a profile.
 pub trait Plugin: Send + Sync {
     /// PreEnqueue: why the pod may not even wait its turn. `None` lets it in.
-    fn pre_enqueue(&self, _pod: &Pod, _cx: EnqueueCx) -> Option<PodRejection> {
+    fn pre_enqueue(&self, _pod: Candidate<'_>, _cluster: &Cluster) -> Option<PodRejection> {
         None
     }
 
@@ -56,11 +56,19 @@ pub trait Plugin: Send + Sync {
         false
     }
 
-    /// The changes that can help a pod which this plugin rejected.
+    /// The changes that can help a pod which this plugin rejected: everything, if it does not say.
     ///
-    /// Upstream: EventsToRegister, without the queueing hints.
-    fn events(&self) -> &'static [ClusterEvent] {
-        &[]
+    /// Upstream: EventsToRegister, v1.37.
+    fn events(&self) -> &'static [Interest] {
+        Interest::EVERYTHING
+    }
+
+    /// Whether `change`, one of [`Plugin::events`] that asks, can help a pod which this plugin rejected. Where
+    /// it was asked for all pods alike, the answer must not depend on the name or UID of `pod`.
+    ///
+    /// Upstream: QueueingHintFn, v1.37.
+    fn hint(&self, _change: &Change, _pod: Candidate<'_>, _cluster: &Cluster) -> Hint {
+        Hint::Queue
     }
 
     /// PostFilter: how preemption is to look for a place, where this plugin wants it to.
@@ -109,13 +117,6 @@ pub trait Plugin: Send + Sync {
 
     /// PostBind: the pod is bound. May block; called outside of the engine.
     fn post_bind(&self, _pod: &Pod, _node: &str) {}
-}
-
-/// What a plugin may look at before a pod may wait its turn.
-#[derive(Clone, Copy, Debug, Default)]
-pub struct EnqueueCx {
-    /// Others are being asked to make way for the pod.
-    pub preempting: bool,
 }
 
 /// What a plugin may look at while it prepares.

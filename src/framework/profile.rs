@@ -2,7 +2,9 @@
 
 use std::sync::Arc;
 
-use super::{ClusterEvent, Code, ExtensionPoint, Plugin, PluginInfo, ProfileSpec, unprepared};
+use super::{
+    Asks, ClusterEvent, Code, ExtensionPoint, Interest, Plugin, PluginInfo, ProfileSpec, unprepared,
+};
 
 /// One scheduler name and its plugins.
 pub struct Profile {
@@ -16,6 +18,8 @@ pub struct Profile {
     pre_filter: Vec<u16>,
     /// Why no pod can be scored.
     unscored: Option<String>,
+    /// What each plugin wants to know of, by its position.
+    interests: Vec<(u16, Interest)>,
 }
 
 /// A plugin in a profile.
@@ -108,12 +112,17 @@ impl Profile {
         let position = |name: &str| plugins.iter().position(|entry| entry.name == name);
         let pre_filter =
             named.filter_map(|enabled| u16::try_from(position(&enabled.name)?).ok()).collect();
+        let interests = (0u16..).zip(&plugins).flat_map(|(at, entry)| {
+            entry.plugin.events().iter().map(move |interest| (at, *interest))
+        });
+        let interests = interests.collect();
         Ok(Self {
             name: spec.scheduler_name.clone(),
             percentage_of_nodes_to_score: spec.percentage_of_nodes_to_score,
             unscored: unprepared::score_error(spec, &plugins),
             plugins,
             pre_filter,
+            interests,
         })
     }
 
@@ -150,14 +159,22 @@ impl Profile {
         code != Code::Unschedulable && (own.is_none() || last < own)
     }
 
+    /// The plugins in `mask` that want to know of `event`, and what they have to be asked then.
+    pub fn interested(
+        &self,
+        mask: PluginMask,
+        event: ClusterEvent,
+    ) -> impl Iterator<Item = (u16, Asks)> {
+        let covers = move |(plugin, interest): &&(u16, Interest)| {
+            mask >> *plugin & 1 == 1 && interest.event.covers(event)
+        };
+        self.interests.iter().filter(covers).map(|(plugin, interest)| (*plugin, interest.asks))
+    }
+
     /// Whether one of the plugins in `rejectors` wants to know of `event`.
     #[must_use]
-    pub fn may_help(&self, rejectors: PluginMask, event: ClusterEvent) -> bool {
-        let any = rejectors & EXTENDERS != 0;
-        any || self.plugins.iter().enumerate().any(|(position, entry)| {
-            rejectors >> position & 1 == 1
-                && entry.plugin.events().iter().any(|registered| registered.covers(event))
-        })
+    pub fn is_interested(&self, rejectors: PluginMask, event: ClusterEvent) -> bool {
+        rejectors & EXTENDERS != 0 || self.interested(rejectors, event).next().is_some()
     }
 
     /// Names of the plugins in `mask`, sorted.

@@ -20,6 +20,9 @@ pub trait Named: Clone + fmt::Debug + PartialEq + Eq {
     /// Its name.
     fn name(&self) -> &str;
 
+    /// `object`, if it is of this kind.
+    fn of(object: &Object) -> Option<&Self>;
+
     /// What objects of this kind are looked up by besides their names, such as a storage class.
     fn group(&self) -> Option<&str> {
         None
@@ -102,6 +105,13 @@ macro_rules! kinds {
 
                 fn name(&self) -> &str {
                     &self.name
+                }
+
+                fn of(object: &Object) -> Option<&Self> {
+                    match object {
+                        Object::$model(object) => Some(object),
+                        _ => None,
+                    }
                 }
 
                 $(fn group(&self) -> Option<&str> {

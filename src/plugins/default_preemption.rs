@@ -1,8 +1,10 @@
 //! DefaultPreemption: has room made, where no node is feasible, by evicting pods of lower priority. The search
 //! for it is in `preemption`.
 
+use crate::cluster::Cluster;
 use crate::framework::{
-    Code, EnqueueCx, ExtensionPoint, Plugin, PluginEval, PluginInfo, PodRejection, PrepareCx,
+    Action, Candidate, Change, Code, ExtensionPoint, Hint, Interest, Plugin, PluginEval,
+    PluginInfo, PodRejection, PrepareCx, Resource,
 };
 use crate::model::{DefaultPreemptionArgs, Pod};
 
@@ -18,8 +20,8 @@ struct DefaultPreemption(DefaultPreemptionArgs);
 
 impl Plugin for DefaultPreemption {
     /// Upstream: DefaultPreemption.PreEnqueue with asynchronous preemption, v1.37.
-    fn pre_enqueue(&self, _pod: &Pod, cx: EnqueueCx) -> Option<PodRejection> {
-        cx.preempting.then(|| PodRejection {
+    fn pre_enqueue(&self, pod: Candidate<'_>, cluster: &Cluster) -> Option<PodRejection> {
+        cluster.is_preempting(pod.uid).then(|| PodRejection {
             code: Code::UnschedulableAndUnresolvable,
             reasons: vec!["waiting for the preemption for this pod to be finished".to_owned()],
         })
@@ -27,6 +29,16 @@ impl Plugin for DefaultPreemption {
 
     fn prepare(&self, _pod: &Pod, _cx: &PrepareCx<'_>) -> PluginEval {
         PluginEval::Skip
+    }
+
+    /// Upstream: a pod that it held may pass after some pods' deletion; when that is, the plugins say that
+    /// rejected it before.
+    fn events(&self) -> &'static [Interest] {
+        const { &[Interest::asks(Resource::AssignedPod, Action::DELETE)] }
+    }
+
+    fn hint(&self, _: &Change, _: Candidate<'_>, _: &Cluster) -> Hint {
+        Hint::Skip
     }
 
     fn preempts(&self) -> Option<DefaultPreemptionArgs> {

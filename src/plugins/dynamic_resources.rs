@@ -3,7 +3,7 @@
 //!
 //! Differs from upstream: there the score of a pod without claims is said to be zero on every node.
 
-use crate::framework::{Code, ExtensionPoint, Plugin, PluginEval, PluginInfo, PrepareCx};
+use crate::framework::{Code, ExtensionPoint, Interest, Plugin, PluginEval, PluginInfo, PrepareCx};
 use crate::model::{Pod, UnsupportedFeature};
 
 /// What a start line says is missing.
@@ -34,6 +34,11 @@ impl Plugin for DynamicResources {
             (PreFilter, Filter | Score | Reserve | PreBind) => Some("not found"),
             _ => None,
         }
+    }
+
+    /// Nothing helps a pod that is held.
+    fn events(&self) -> &'static [Interest] {
+        &[]
     }
 
     fn prepare(&self, pod: &Pod, _cx: &PrepareCx<'_>) -> PluginEval {

@@ -2,7 +2,7 @@
 
 use crate::cluster::View;
 use crate::framework::{
-    Action, Cells, ClusterEvent, Code, Eval, ExtensionPoint, KeyOut, Parts, Plugin, PluginEval,
+    Action, Cells, Code, Eval, ExtensionPoint, Interest, KeyOut, Parts, Plugin, PluginEval,
     PluginInfo, PrepareCx, Resource, Verdict, default_normalise,
 };
 use crate::model::{NodeAffinity as Affinity, NodeOperator, NodeSelectorTerm, Pod, PreferredTerm};
@@ -74,10 +74,10 @@ impl Plugin for NodeAffinity {
         PluginEval::Run(Box::new(self.eval(pod, cx)))
     }
 
-    fn events(&self) -> &'static [ClusterEvent] {
+    fn events(&self) -> &'static [Interest] {
         const {
             let node = Action::ADD.or(Action::UPDATE_NODE_LABEL);
-            &[ClusterEvent::new(Resource::Node, node)]
+            &[Interest::always(Resource::Node, node)]
         }
     }
 }

@@ -2,8 +2,8 @@
 
 use crate::cluster::View;
 use crate::framework::{
-    Action, ClusterEvent, Code, Eval, ExtensionPoint, Parts, Plugin, PluginEval, PluginInfo,
-    PrepareCx, Resource, Verdict,
+    Action, Code, Eval, ExtensionPoint, Interest, Parts, Plugin, PluginEval, PluginInfo, PrepareCx,
+    Resource, Verdict,
 };
 use crate::model::Pod;
 use crate::units::NodeId;
@@ -40,10 +40,10 @@ impl Plugin for NodeDeclaredFeatures {
     }
 
     /// What a pod needs follows from fields that never change, so no update of the pod itself helps.
-    fn events(&self) -> &'static [ClusterEvent] {
+    fn events(&self) -> &'static [Interest] {
         const {
             let action = Action::ADD.or(Action::UPDATE_NODE_DECLARED_FEATURE);
-            &[ClusterEvent::new(Resource::Node, action)]
+            &[Interest::always(Resource::Node, action)]
         }
     }
 }

@@ -2,8 +2,8 @@
 
 use crate::cluster::View;
 use crate::framework::{
-    Action, ClusterEvent, Code, Eval, ExtensionPoint, Parts, Plugin, PluginEval, PluginInfo,
-    PrepareCx, Resource, Verdict,
+    Action, Code, Eval, ExtensionPoint, Interest, Parts, Plugin, PluginEval, PluginInfo, PrepareCx,
+    Resource, Verdict,
 };
 use crate::model::Pod;
 use crate::units::NodeId;
@@ -27,8 +27,8 @@ impl Plugin for NodeName {
         PluginEval::Narrow(Some(Box::new(eval)), vec![name.clone()])
     }
 
-    fn events(&self) -> &'static [ClusterEvent] {
-        const { &[ClusterEvent::new(Resource::Node, Action::ADD)] }
+    fn events(&self) -> &'static [Interest] {
+        const { &[Interest::always(Resource::Node, Action::ADD)] }
     }
 }
 

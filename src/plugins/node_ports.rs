@@ -2,8 +2,8 @@
 
 use crate::cluster::View;
 use crate::framework::{
-    Action, ClusterEvent, Code, Eval, ExtensionPoint, Parts, Plugin, PluginEval, PluginInfo,
-    PrepareCx, Resource, Verdict,
+    Action, Code, Eval, ExtensionPoint, Interest, Parts, Plugin, PluginEval, PluginInfo, PrepareCx,
+    Resource, Verdict,
 };
 use crate::model::{HostPort, Pod};
 use crate::units::NodeId;
@@ -39,11 +39,11 @@ impl Plugin for NodePorts {
         PluginEval::Run(Box::new(NodePortsEval { position: cx.position, wanted }))
     }
 
-    fn events(&self) -> &'static [ClusterEvent] {
+    fn events(&self) -> &'static [Interest] {
         const {
             &[
-                ClusterEvent::new(Resource::AssignedPod, Action::DELETE),
-                ClusterEvent::new(Resource::Node, Action::ADD),
+                Interest::always(Resource::AssignedPod, Action::DELETE),
+                Interest::always(Resource::Node, Action::ADD),
             ]
         }
     }

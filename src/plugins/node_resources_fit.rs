@@ -3,8 +3,8 @@
 
 use crate::cluster::{Row, View};
 use crate::framework::{
-    Action, ClusterEvent, Code, Eval, ExtensionPoint, Parts, Plugin, PluginEval, PluginInfo,
-    PrepareCx, Resource, Verdict,
+    Action, Code, Eval, ExtensionPoint, Interest, Parts, Plugin, PluginEval, PluginInfo, PrepareCx,
+    Resource, Verdict,
 };
 use crate::model::{NodeResourcesFitArgs, Pod, ScoringStrategy};
 use crate::units::{NodeId, Resources, is_extended_resource};
@@ -91,14 +91,14 @@ impl Plugin for NodeResourcesFit {
         }))
     }
 
-    fn events(&self) -> &'static [ClusterEvent] {
+    fn events(&self) -> &'static [Interest] {
         const {
             let node = Action::ADD.or(Action::UPDATE_NODE_ALLOCATABLE);
             let assigned = Action::DELETE.or(Action::UPDATE_POD_SCALE_DOWN);
             &[
-                ClusterEvent::new(Resource::AssignedPod, assigned),
-                ClusterEvent::new(Resource::Node, node),
-                ClusterEvent::new(Resource::TargetPod, Action::UPDATE_POD_SCALE_DOWN),
+                Interest::always(Resource::AssignedPod, assigned),
+                Interest::always(Resource::Node, node),
+                Interest::always(Resource::TargetPod, Action::UPDATE_POD_SCALE_DOWN),
             ]
         }
     }

@@ -2,8 +2,8 @@
 
 use crate::cluster::{Row, View};
 use crate::framework::{
-    Action, ClusterEvent, Code, Eval, ExtensionPoint, Parts, Plugin, PluginEval, PluginInfo,
-    PrepareCx, Resource, Verdict,
+    Action, Code, Eval, ExtensionPoint, Interest, Parts, Plugin, PluginEval, PluginInfo, PrepareCx,
+    Resource, Verdict,
 };
 use crate::model::{Effect, Pod, Taint, UNSCHEDULABLE_TAINT_KEY};
 use crate::units::NodeId;
@@ -34,11 +34,11 @@ impl Plugin for NodeUnschedulable {
         PluginEval::Run(Box::new(NodeUnschedulableEval { position: cx.position }))
     }
 
-    fn events(&self) -> &'static [ClusterEvent] {
+    fn events(&self) -> &'static [Interest] {
         const {
             &[
-                ClusterEvent::new(Resource::Node, Action::ADD.or(Action::UPDATE_NODE_TAINT)),
-                ClusterEvent::new(Resource::TargetPod, Action::UPDATE_POD_TOLERATION),
+                Interest::always(Resource::Node, Action::ADD.or(Action::UPDATE_NODE_TAINT)),
+                Interest::always(Resource::TargetPod, Action::UPDATE_POD_TOLERATION),
             ]
         }
     }

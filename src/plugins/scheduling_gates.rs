@@ -1,7 +1,8 @@
 //! SchedulingGates: a pod with gates does not even wait its turn.
 
+use crate::cluster::Cluster;
 use crate::framework::{
-    Action, ClusterEvent, Code, EnqueueCx, ExtensionPoint, Plugin, PluginEval, PluginInfo,
+    Action, Candidate, Code, ExtensionPoint, Interest, Plugin, PluginEval, PluginInfo,
     PodRejection, PrepareCx, Resource,
 };
 use crate::model::Pod;
@@ -18,7 +19,8 @@ struct SchedulingGates;
 
 impl Plugin for SchedulingGates {
     /// Upstream: SchedulingGates.PreEnqueue, v1.37; the gates are printed as Go prints a slice.
-    fn pre_enqueue(&self, pod: &Pod, _cx: EnqueueCx) -> Option<PodRejection> {
+    fn pre_enqueue(&self, pod: Candidate<'_>, _cluster: &Cluster) -> Option<PodRejection> {
+        let pod = pod.pod;
         if pod.scheduling_gates.is_empty() {
             return None;
         }
@@ -33,7 +35,7 @@ impl Plugin for SchedulingGates {
         PluginEval::Skip
     }
 
-    fn events(&self) -> &'static [ClusterEvent] {
-        const { &[ClusterEvent::new(Resource::TargetPod, Action::UPDATE_POD_GATES_ELIMINATED)] }
+    fn events(&self) -> &'static [Interest] {
+        const { &[Interest::always(Resource::TargetPod, Action::UPDATE_POD_GATES_ELIMINATED)] }
     }
 }

@@ -2,7 +2,7 @@
 
 use crate::cluster::View;
 use crate::framework::{
-    Action, Cells, ClusterEvent, Code, Eval, ExtensionPoint, KeyOut, Parts, Plugin, PluginEval,
+    Action, Cells, Code, Eval, ExtensionPoint, Interest, KeyOut, Parts, Plugin, PluginEval,
     PluginInfo, PrepareCx, Resource, Verdict, default_normalise,
 };
 use crate::model::{Effect, Pod, Taint, Toleration};
@@ -50,11 +50,11 @@ impl Plugin for TaintToleration {
         PluginEval::Run(Box::new(TaintTolerationEval { position: cx.position, sets }))
     }
 
-    fn events(&self) -> &'static [ClusterEvent] {
+    fn events(&self) -> &'static [Interest] {
         const {
             &[
-                ClusterEvent::new(Resource::Node, Action::ADD.or(Action::UPDATE_NODE_TAINT)),
-                ClusterEvent::new(Resource::TargetPod, Action::UPDATE_POD_TOLERATION),
+                Interest::always(Resource::Node, Action::ADD.or(Action::UPDATE_NODE_TAINT)),
+                Interest::always(Resource::TargetPod, Action::UPDATE_POD_TOLERATION),
             ]
         }
     }

@@ -3,8 +3,8 @@
 
 use crate::cluster::{Cluster, View};
 use crate::framework::{
-    Action, ClusterEvent, Code, Eval, ExtensionPoint, Parts, Plugin, PluginEval, PluginInfo,
-    PrepareCx, Resource, Verdict,
+    Action, Code, Eval, ExtensionPoint, Interest, Parts, Plugin, PluginEval, PluginInfo, PrepareCx,
+    Resource, Verdict,
 };
 use crate::model::{AccessModes, Pod, PodVolume, VolumeSource};
 use crate::units::{NodeId, PodId};
@@ -59,12 +59,12 @@ impl Plugin for VolumeRestrictions {
         PluginEval::Run(Box::new(eval))
     }
 
-    fn events(&self) -> &'static [ClusterEvent] {
+    fn events(&self) -> &'static [Interest] {
         const {
             &[
-                ClusterEvent::new(Resource::AssignedPod, Action::DELETE),
-                ClusterEvent::new(Resource::Node, Action::ADD),
-                ClusterEvent::new(Resource::PersistentVolumeClaim, Action::ADD),
+                Interest::always(Resource::AssignedPod, Action::DELETE),
+                Interest::always(Resource::Node, Action::ADD),
+                Interest::always(Resource::PersistentVolumeClaim, Action::ADD),
             ]
         }
     }

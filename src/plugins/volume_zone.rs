@@ -2,8 +2,8 @@
 
 use crate::cluster::{Cluster, LabelColumn, View};
 use crate::framework::{
-    Action, ClusterEvent, Code, Eval, ExtensionPoint, Parts, Plugin, PluginEval, PluginInfo,
-    PrepareCx, Resource, SaysOfAll, Verdict,
+    Action, Code, Eval, ExtensionPoint, Interest, Parts, Plugin, PluginEval, PluginInfo, PrepareCx,
+    Resource, SaysOfAll, Verdict,
 };
 use crate::model::{BindingMode, PersistentVolume, PersistentVolumeClaim, Pod, VolumeSource};
 use crate::units::NodeId;
@@ -65,15 +65,15 @@ impl Plugin for VolumeZone {
         }
     }
 
-    fn events(&self) -> &'static [ClusterEvent] {
+    fn events(&self) -> &'static [Interest] {
         const {
             let node = Action::ADD.or(Action::UPDATE_NODE_LABEL);
             let object = Action::ADD.or(Action::UPDATE);
             &[
-                ClusterEvent::new(Resource::StorageClass, Action::ADD),
-                ClusterEvent::new(Resource::Node, node),
-                ClusterEvent::new(Resource::PersistentVolumeClaim, object),
-                ClusterEvent::new(Resource::PersistentVolume, object),
+                Interest::always(Resource::StorageClass, Action::ADD),
+                Interest::always(Resource::Node, node),
+                Interest::always(Resource::PersistentVolumeClaim, object),
+                Interest::always(Resource::PersistentVolume, object),
             ]
         }
     }

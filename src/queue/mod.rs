@@ -1,25 +1,40 @@
 //! Which pod is next, and when one that failed comes back: active, backoff, error backoff,
 //! unschedulable, gated. Driven by `engine`; holds the pods while they wait.
 //!
-//! Upstream: scheduling queue, v1.37. Attempts are judged in one step here, so that no event can come
-//! while a pod is being judged; but for those that ask an extender, which are told of what happens.
+//! A change of the cluster is looked at once for each set of plugins that rejected pods, then once for each
+//! shape of pods among those, and pod by pod only where a plugin reads a pod's own facts: nobody walks over
+//! all pods that wait.
+//!
+//! Upstream: scheduling queue, v1.37.
 
 mod backoff;
+mod changes;
+mod in_flight;
+mod places;
+mod shapes;
+mod strategy;
 #[cfg(test)]
 mod tests;
+mod waiting;
 
 use std::collections::{BTreeMap, BTreeSet};
-
 use std::sync::Arc;
 
-use crate::framework::{
-    ClusterEvent, Code, EnqueueCx, ExtensionPoint, PluginMask, Probe, Profile, QueuePart, Stopwatch,
-};
+use crate::framework::{Candidate, Probe, QueuePart};
 use crate::model::Pod;
 use crate::plugins::priority_sort::{SortKey, sort_key};
-use crate::units::{Map, Nanos, PodId, Set};
+use crate::units::{Map, Nanos, PodId};
+
+use in_flight::InFlight;
+use places::Group;
+use shapes::Shapes;
+use strategy::{Strategy, after_attempt};
+use waiting::{QueuePlace, Waiting};
 
 pub use backoff::{BACKOFF_INITIAL, BACKOFF_MAX, Backoff};
+pub use changes::Reach;
+pub use strategy::World;
+pub use waiting::{QueuedPod, Rejected};
 
 /// How long a pod may be unschedulable before it is tried again without an event.
 ///
@@ -37,40 +52,6 @@ const POP_FROM_BACKOFF: &str = "PopFromBackoffQ";
 const UNSCHEDULABLE_TIMEOUT: &str = "UnschedulableTimeout";
 const FORCE_ACTIVATE: &str = "ForceActivate";
 
-/// A pod that waits or is being tried.
-#[derive(Clone, Debug)]
-pub struct QueuedPod {
-    /// The pod, as last seen.
-    pub pod: Box<Pod>,
-    /// Index of its profile.
-    pub profile: usize,
-    /// How often it was taken.
-    pub attempts: u32,
-    /// When it could first be tried; gates do not count as waiting.
-    pub ready_since: Option<Nanos>,
-    /// When it was last put in.
-    inserted: Nanos,
-    unschedulable_count: u32,
-    consecutive_errors: u32,
-    /// The plugins that rejected it last; none after an error.
-    rejectors: PluginMask,
-    /// What has happened in the cluster while it was being tried, each kind of event once.
-    meanwhile: Vec<ClusterEvent>,
-    place: QueuePlace,
-}
-
-/// Where a waiting pod is.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum QueuePlace {
-    /// Not in the queue: being tried, or new.
-    Out,
-    Active(SortKey, u64),
-    Backoff(Nanos, SortKey, u64),
-    ErrorBackoff(Nanos, u64),
-    Unschedulable,
-    Gated,
-}
-
 /// How many pods wait where.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct QueueLengths {
@@ -86,46 +67,23 @@ pub struct QueueLengths {
 
 /// The queue.
 pub struct Queue {
-    pods: Map<PodId, QueuedPod>,
+    pods: Map<PodId, Waiting>,
     active: BTreeSet<(SortKey, u64, PodId)>,
     backoff: BTreeSet<(Nanos, SortKey, u64, PodId)>,
     error_backoff: BTreeSet<(Nanos, u64, PodId)>,
-    /// By profile and rejectors: an event is asked about once a group.
-    unschedulable: BTreeMap<(usize, PluginMask), BTreeSet<PodId>>,
-    gated: usize,
-    /// Pods that others are being asked to make way for.
-    preempting: Set<PodId>,
+    /// By who rejected them and by shape: a change is asked about once a group.
+    unschedulable: BTreeMap<Group, BTreeSet<PodId>>,
+    /// By profile and the position of the plugin that holds them.
+    gated: BTreeMap<(usize, u16), BTreeSet<PodId>>,
+    /// The unschedulable and the gated ones, the one first that has been so for the longest time.
+    stale: BTreeSet<(Nanos, PodId)>,
+    shapes: Shapes,
+    in_flight: InFlight,
     times: Backoff,
     next_flush: Nanos,
     /// Counts insertions: the last word among equals.
     sequence: u64,
     probe: Arc<dyn Probe>,
-}
-
-impl QueuedPod {
-    /// A pod that was never tried.
-    #[must_use]
-    pub fn new(pod: Box<Pod>, profile: usize) -> Self {
-        Self {
-            pod,
-            profile,
-            attempts: 0,
-            ready_since: None,
-            inserted: Nanos::default(),
-            unschedulable_count: 0,
-            consecutive_errors: 0,
-            rejectors: 0,
-            meanwhile: Vec::new(),
-            place: QueuePlace::Out,
-        }
-    }
-
-    /// Notes what happens while the pod is being tried.
-    pub fn note(&mut self, event: ClusterEvent) {
-        if !self.meanwhile.contains(&event) {
-            self.meanwhile.push(event);
-        }
-    }
 }
 
 impl Queue {
@@ -138,8 +96,10 @@ impl Queue {
             backoff: BTreeSet::new(),
             error_backoff: BTreeSet::new(),
             unschedulable: BTreeMap::new(),
-            gated: 0,
-            preempting: Set::default(),
+            gated: BTreeMap::new(),
+            stale: BTreeSet::new(),
+            shapes: Shapes::default(),
+            in_flight: InFlight::default(),
             times,
             next_flush: Nanos::default(),
             sequence: 0,
@@ -148,10 +108,10 @@ impl Queue {
     }
 
     /// Puts in a pod that was not there: ready to be tried, unless PreEnqueue holds it.
-    pub fn add(&mut self, id: PodId, mut queued: QueuedPod, profiles: &[Profile], now: Nanos) {
-        queued.inserted = now;
-        self.pods.insert(id, queued);
-        self.activate(id, profiles, POD_ADD, now);
+    pub fn add(&mut self, id: PodId, mut queued: QueuedPod, world: World<'_>) {
+        queued.record.inserted = world.now;
+        self.pods.insert(id, queued.into_waiting());
+        self.enter_active(id, POD_ADD, world);
     }
 
     /// Puts back a pod whose attempt failed: after an error into error backoff, after a rejection among
@@ -162,74 +122,43 @@ impl Queue {
         &mut self,
         id: PodId,
         mut queued: QueuedPod,
-        rejectors: PluginMask,
-        profiles: &[Profile],
-        now: Nanos,
+        rejected: Rejected,
+        world: World<'_>,
     ) {
-        let meanwhile = std::mem::take(&mut queued.meanwhile);
-        let profile = &profiles[queued.profile];
-        let help = meanwhile.into_iter().find(|event| profile.may_help(rejectors, *event));
-        queued.inserted = now;
-        queued.rejectors = rejectors;
-        if rejectors == 0 {
-            queued.consecutive_errors += 1;
+        debug_assert!(!self.pods.contains_key(&id), "put back twice");
+        let record = &mut queued.record;
+        record.inserted = world.now;
+        record.flushed_at = Nanos::default();
+        record.rejected = rejected;
+        record.gate = None;
+        queued.flushed = false;
+        if rejected.all() == 0 {
+            record.consecutive_errors += 1;
         } else {
-            queued.unschedulable_count += 1;
-            queued.consecutive_errors = 0;
+            record.unschedulable_count += 1;
+            record.consecutive_errors = 0;
         }
-        self.pods.insert(id, queued);
-        if rejectors == 0 {
-            let expiry = self.expiry(id);
-            self.place(id, QueuePlace::ErrorBackoff(expiry, self.sequence));
-            self.probe.incoming(QueuePart::Backoff, ATTEMPT_FAILURE);
-        } else if let Some(event) = help {
-            self.retry(id, profiles, event.label(), now);
-        } else {
+        let taken = queued.taken.take();
+        let candidate = Candidate::whole(&queued.pod);
+        let strategy = after_attempt(candidate, queued.profile, rejected, taken.as_ref(), world);
+        drop(taken);
+        self.pods.insert(id, queued.into_waiting());
+        if strategy == Strategy::Skip {
             self.place(id, QueuePlace::Unschedulable);
             self.probe.incoming(QueuePart::Unschedulable, ATTEMPT_FAILURE);
+        } else {
+            self.requeue(id, strategy, ATTEMPT_FAILURE, world);
         }
-    }
-
-    /// Replaces the object of a waiting pod, and tries it again if `events` can help it.
-    /// Says whether it was there.
-    pub fn update(
-        &mut self,
-        id: PodId,
-        pod: Box<Pod>,
-        events: &[ClusterEvent],
-        profiles: &[Profile],
-        now: Nanos,
-    ) -> bool {
-        let Some(queued) = self.pods.get_mut(&id) else { return false };
-        queued.pod = pod;
-        let (profile, rejectors) = (&profiles[queued.profile], queued.rejectors);
-        match queued.place {
-            QueuePlace::Unschedulable => {
-                if let Some(event) = events.iter().find(|e| profile.may_help(rejectors, **e)) {
-                    self.retry(id, profiles, event.label(), now);
-                }
-            }
-            QueuePlace::Gated | QueuePlace::Active(..) => {
-                let event = events.first().map_or("", |event| event.label());
-                self.activate(id, profiles, event, now);
-            }
-            QueuePlace::Backoff(expiry, ..) => {
-                let key = sort_key(queued.pod.priority, queued.inserted);
-                self.place(id, QueuePlace::Backoff(expiry, key, self.sequence));
-            }
-            QueuePlace::ErrorBackoff(..) | QueuePlace::Out => {}
-        }
-        true
     }
 
     /// Takes a pod out, wherever it is.
     pub fn remove(&mut self, id: PodId) -> Option<QueuedPod> {
         self.place(id, QueuePlace::Out);
-        self.pods.remove(&id)
+        Some(self.pods.remove(&id)?.into_queued(&mut self.shapes))
     }
 
     /// The next pod to be tried: from the active ones, else the one whose backoff ends first. Never one
-    /// that waits after an error.
+    /// that waits after an error. What happens from now on counts for it until [`QueuedPod::done`].
     ///
     /// Upstream: gate SchedulerPopFromBackoffQ, on by default.
     pub fn pop(&mut self, now: Nanos) -> Option<(PodId, QueuedPod)> {
@@ -243,6 +172,8 @@ impl Queue {
         let mut queued = self.remove(id)?;
         queued.attempts = queued.attempts.saturating_add(1);
         queued.ready_since.get_or_insert(now);
+        queued.record.rejected = Rejected::default();
+        queued.taken = Some(self.in_flight.here());
         Some((id, queued))
     }
 
@@ -252,75 +183,43 @@ impl Queue {
         !self.active.is_empty() || !self.backoff.is_empty()
     }
 
-    /// The cluster changed: unschedulable pods that this can help are tried again, after their backoff.
-    pub fn on_event(&mut self, event: ClusterEvent, profiles: &[Profile], now: Nanos) {
-        self.on_event_up_to(event, i32::MAX, profiles, now);
-    }
-
-    /// As [`Queue::on_event`], for pods of a priority of at most `priority`.
-    pub fn on_event_up_to(
-        &mut self,
-        event: ClusterEvent,
-        priority: i32,
-        profiles: &[Profile],
-        now: Nanos,
-    ) {
-        let helps = |(profile, rejectors): &(usize, PluginMask)| {
-            profiles[*profile].may_help(*rejectors, event)
-        };
-        let groups: Vec<_> = self.unschedulable.keys().copied().filter(helps).collect();
-        for group in groups {
-            for id in self.unschedulable.get(&group).cloned().unwrap_or_default() {
-                if self.pods[&id].pod.priority > priority {
-                    continue;
-                }
-                self.retry(id, profiles, event.label(), now);
-            }
-        }
-    }
-
-    /// Others are being asked to make way for a pod, or not any more.
-    pub fn set_preempting(&mut self, id: PodId, preempting: bool) {
-        if preempting {
-            self.preempting.insert(id);
-        } else {
-            self.preempting.remove(&id);
-        }
-    }
-
-    /// Makes a pod ready that waits, whatever it waits for.
-    ///
-    /// Upstream: Activate, v1.37.
-    pub fn force(&mut self, id: PodId, profiles: &[Profile], now: Nanos) {
-        let place = self.pods.get(&id).map(|queued| queued.place);
-        if !matches!(place, None | Some(QueuePlace::Out | QueuePlace::Active(..))) {
-            self.activate(id, profiles, FORCE_ACTIVATE, now);
-        }
-    }
-
     /// Ends backoffs that are over, and every 30 s tries again what was unschedulable for 5 minutes.
-    pub fn tick(&mut self, profiles: &[Profile], now: Nanos) {
-        let second = now.truncate_to_second();
+    pub fn tick(&mut self, world: World<'_>) {
+        let second = world.now.truncate_to_second();
         while let Some((expiry, .., id)) = self.backoff.first().copied() {
             if expiry >= second {
                 break;
             }
-            self.activate(id, profiles, BACKOFF_COMPLETE, now);
+            self.backoff_is_over(id, world.now);
         }
         while let Some((expiry, _, id)) = self.error_backoff.first().copied() {
             if expiry >= second {
                 break;
             }
-            self.activate(id, profiles, BACKOFF_COMPLETE, now);
+            self.backoff_is_over(id, world.now);
         }
-        if now >= self.next_flush {
-            self.next_flush = now + FLUSH_INTERVAL;
-            let stale = |id: &PodId| now.since(self.pods[id].inserted) > UNSCHEDULABLE_MAX;
-            let left: Vec<_> =
-                self.unschedulable.values().flatten().copied().filter(stale).collect();
-            for id in left {
-                self.retry(id, profiles, UNSCHEDULABLE_TIMEOUT, now);
+        if world.now >= self.next_flush {
+            self.next_flush = world.now + FLUSH_INTERVAL;
+            self.flush(world);
+        }
+    }
+
+    /// Tries again what was unschedulable for too long.
+    ///
+    /// Upstream: flushUnschedulableEntitiesLeftover, v1.37.
+    fn flush(&mut self, world: World<'_>) {
+        let stale = self.stale.iter();
+        let stale = stale.take_while(|(since, _)| world.now.since(*since) > UNSCHEDULABLE_MAX);
+        let stale: Vec<_> = stale.map(|(_, id)| *id).collect();
+        for id in stale {
+            let Some(place) = self.pods.get(&id).map(|waiting| waiting.place) else { continue };
+            self.place(id, QueuePlace::Out);
+            if let Some(waiting) = self.pods.get_mut(&id) {
+                waiting.flushed = true;
+                waiting.record.flushed_at = world.now;
             }
+            self.place(id, place);
+            self.requeue(id, Strategy::AfterBackoff, UNSCHEDULABLE_TIMEOUT, world);
         }
     }
 
@@ -329,114 +228,25 @@ impl Queue {
     pub fn next_deadline(&self) -> Option<Nanos> {
         let backoff = self.backoff.first().map(|(expiry, ..)| *expiry + Nanos::SECOND);
         let error = self.error_backoff.first().map(|(expiry, ..)| *expiry + Nanos::SECOND);
-        let flush = (!self.unschedulable.is_empty()).then_some(self.next_flush);
+        let flush = (!self.stale.is_empty()).then_some(self.next_flush);
         [backoff, error, flush].into_iter().flatten().min()
     }
 
     /// How many pods wait where.
     #[must_use]
     pub fn lengths(&self) -> QueueLengths {
+        let gated = self.gated.values().map(BTreeSet::len).sum();
         QueueLengths {
             active: self.active.len(),
             backoff: self.backoff.len() + self.error_backoff.len(),
-            unschedulable: self.unschedulable.values().map(BTreeSet::len).sum(),
-            gated: self.gated,
+            unschedulable: self.stale.len() - gated,
+            gated,
         }
     }
 
-    /// A waiting pod.
+    /// A waiting pod, as last seen.
     #[must_use]
-    pub fn get(&self, id: PodId) -> Option<&QueuedPod> {
-        self.pods.get(&id)
-    }
-
-    /// Puts an unschedulable pod into backoff, or among the active ones if that is over.
-    fn retry(&mut self, id: PodId, profiles: &[Profile], event: &'static str, now: Nanos) {
-        let expiry = self.expiry(id);
-        let queued = &self.pods[&id];
-        let waited = queued.unschedulable_count > 0 || queued.consecutive_errors > 0;
-        if waited && !self.times.is_off() && expiry >= now.truncate_to_second() {
-            let key = sort_key(queued.pod.priority, queued.inserted);
-            self.place(id, QueuePlace::Backoff(expiry, key, self.sequence));
-            self.probe.incoming(QueuePart::Backoff, event);
-        } else {
-            self.activate(id, profiles, event, now);
-        }
-    }
-
-    /// Puts a pod among the active ones, or among the gated if a PreEnqueue plugin holds it.
-    fn activate(&mut self, id: PodId, profiles: &[Profile], event: &'static str, now: Nanos) {
-        let queued = &self.pods[&id];
-        let mut watch = Stopwatch::start(&*self.probe, queued.profile);
-        let mut plugins = profiles[queued.profile].at(ExtensionPoint::PreEnqueue);
-        let cx = EnqueueCx { preempting: self.preempting.contains(&id) };
-        let held = plugins.find_map(|(_, entry)| entry.plugin.pre_enqueue(&queued.pod, cx));
-        let status = held.as_ref().map_or(Code::Success, |rejection| rejection.code);
-        watch.spent(ExtensionPoint::PreEnqueue, status.as_str());
-        let (before, key) = (queued.place, sort_key(queued.pod.priority, queued.inserted));
-        let place = match held {
-            Some(_) => QueuePlace::Gated,
-            None => QueuePlace::Active(key, self.sequence),
-        };
-        match (before, place) {
-            // It stays where it is.
-            (QueuePlace::Active(..), QueuePlace::Active(..))
-            | (QueuePlace::Gated, QueuePlace::Gated) => {}
-            (_, QueuePlace::Gated) => self.probe.incoming(QueuePart::Unschedulable, event),
-            _ => self.probe.incoming(QueuePart::Active, event),
-        }
-        self.place(id, place);
-        if let (QueuePlace::Active(..), Some(queued)) = (place, self.pods.get_mut(&id)) {
-            queued.ready_since.get_or_insert(now);
-        }
-    }
-
-    fn expiry(&self, id: PodId) -> Nanos {
-        let queued = &self.pods[&id];
-        let count = match queued.consecutive_errors {
-            0 => queued.unschedulable_count,
-            errors => errors,
-        };
-        (queued.inserted + self.times.duration(count)).truncate_to_second()
-    }
-
-    /// Moves a pod from where it is to `place`.
-    fn place(&mut self, id: PodId, place: QueuePlace) {
-        let Some(queued) = self.pods.get_mut(&id) else { return };
-        let group = (queued.profile, queued.rejectors);
-        match std::mem::replace(&mut queued.place, place) {
-            QueuePlace::Out => {}
-            QueuePlace::Active(key, at) => drop(self.active.remove(&(key, at, id))),
-            QueuePlace::Backoff(expiry, key, at) => {
-                self.backoff.remove(&(expiry, key, at, id));
-            }
-            QueuePlace::ErrorBackoff(expiry, at) => {
-                self.error_backoff.remove(&(expiry, at, id));
-            }
-            QueuePlace::Unschedulable => {
-                if let Some(pods) = self.unschedulable.get_mut(&group) {
-                    pods.remove(&id);
-                    if pods.is_empty() {
-                        self.unschedulable.remove(&group);
-                    }
-                }
-            }
-            QueuePlace::Gated => self.gated -= 1,
-        }
-        self.sequence += 1;
-        match place {
-            QueuePlace::Out => {}
-            QueuePlace::Active(key, at) => drop(self.active.insert((key, at, id))),
-            QueuePlace::Backoff(expiry, key, at) => {
-                self.backoff.insert((expiry, key, at, id));
-            }
-            QueuePlace::ErrorBackoff(expiry, at) => {
-                self.error_backoff.insert((expiry, at, id));
-            }
-            QueuePlace::Unschedulable => {
-                self.unschedulable.entry(group).or_default().insert(id);
-            }
-            QueuePlace::Gated => self.gated += 1,
-        }
+    pub fn pod(&self, id: PodId) -> Option<Box<Pod>> {
+        Some(self.pods.get(&id)?.whole(&self.shapes))
     }
 }

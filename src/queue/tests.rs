@@ -1,11 +1,17 @@
 //! The queue against a simple model: every pod is in exactly one place, and who is next is who should be.
 
+use std::sync::Arc;
+
 use proptest::prelude::*;
 
-use super::*;
-use crate::framework::{Action, NoProbe, ProfileSpec, Resource};
-use crate::model::PodKey;
+use super::{BTreeSet, Backoff, Queue, QueuePlace, QueuedPod, Reach, Rejected, World, sort_key};
+use crate::cluster::Cluster;
+use crate::framework::{
+    Action, Change, Changed, ClusterEvent, NoProbe, Profile, ProfileSpec, Resource,
+};
+use crate::model::{Pod, PodKey};
 use crate::plugins::PLUGINS;
+use crate::units::{Nanos, PodId};
 
 const NODE_ADD: ClusterEvent = ClusterEvent::new(Resource::Node, Action::ADD);
 
@@ -16,10 +22,14 @@ fn profiles() -> Vec<Profile> {
     ]
 }
 
-/// The mask of one plugin.
-fn plugin(name: &str) -> PluginMask {
+/// That one plugin rejected a pod.
+fn plugin(name: &str) -> Rejected {
     let position = profiles()[0].plugins.iter().position(|entry| entry.name == name);
-    1 << position.expect("it is a plugin")
+    Rejected::by(1 << position.expect("it is a plugin"))
+}
+
+fn change(event: ClusterEvent) -> Change {
+    Change::new(event, Changed::Unknown)
 }
 
 fn pod(number: u32, priority: i32) -> QueuedPod {
@@ -52,6 +62,8 @@ fn step() -> impl Strategy<Value = Step> {
 fn check(queue: &Queue) {
     let lengths = queue.lengths();
     let placed = lengths.active + lengths.backoff + lengths.unschedulable + lengths.gated;
+    let grouped: usize = queue.unschedulable.values().map(BTreeSet::len).sum();
+    assert_eq!(lengths.unschedulable, grouped);
     assert_eq!(placed, queue.pods.len(), "every pod is in exactly one place");
     for (.., id) in &queue.active {
         assert!(matches!(queue.pods[id].place, QueuePlace::Active(..)));
@@ -60,7 +72,7 @@ fn check(queue: &Queue) {
         assert!(!ids.is_empty(), "no empty group stays");
         for id in ids {
             assert_eq!(queue.pods[id].place, QueuePlace::Unschedulable);
-            assert_eq!((queue.pods[id].profile, queue.pods[id].rejectors), *group);
+            assert_eq!(queue.pods[id].group(), *group);
         }
     }
 }
@@ -70,15 +82,16 @@ proptest! {
     fn every_pod_is_in_one_place_and_the_right_one_is_next(
         steps in prop::collection::vec(step(), 1..150),
     ) {
-        let profiles = profiles();
+        let (profiles, cluster) = (profiles(), Cluster::new(1));
         let mut queue = Queue::new(Backoff::default(), Arc::new(NoProbe));
         let mut now = Nanos::from_secs(100);
         let mut tried: Vec<(PodId, QueuedPod)> = Vec::new();
         let mut next_id = 0;
+        let world = |now| World { profiles: &profiles, cluster: &cluster, now };
         for step in steps {
             match step {
                 Step::Add { priority } => {
-                    queue.add(PodId(next_id), pod(next_id, priority), &profiles, now);
+                    queue.add(PodId(next_id), pod(next_id, priority), world(now));
                     next_id += 1;
                 }
                 Step::Pop => {
@@ -87,14 +100,14 @@ proptest! {
                     prop_assert_eq!(popped.is_some(), best.is_some() || !queue.backoff.is_empty()
                         || popped.is_some());
                     if let (Some((_, queued)), Some(best)) = (&popped, best) {
-                        prop_assert_eq!(sort_key(queued.pod.priority, queued.inserted), best);
+                        prop_assert_eq!(sort_key(queued.pod.priority, queued.record.inserted), best);
                     }
                     tried.extend(popped);
                 }
                 Step::Fail { rejected } => {
                     if let Some((id, queued)) = tried.pop() {
-                        let rejectors = if rejected { plugin("NodeResourcesFit") } else { 0 };
-                        queue.put_back(id, queued, rejectors, &profiles, now);
+                        let by = if rejected { plugin("NodePorts") } else { Rejected::default() };
+                        queue.put_back(id, queued, by, world(now));
                     }
                 }
                 Step::Remove(which) => {
@@ -103,12 +116,12 @@ proptest! {
                     prop_assert_eq!(queue.remove(id).is_some(), known);
                 }
                 Step::NodeAdd => {
-                    queue.on_event(NODE_ADD, &profiles, now);
+                    queue.on_change(change(NODE_ADD), Reach::All, world(now));
                     prop_assert_eq!(queue.lengths().unschedulable, 0, "a node can help them all");
                 }
                 Step::Wait(millis) => {
                     now = now + Nanos(millis * Nanos::MILLISECOND.0);
-                    queue.tick(&profiles, now);
+                    queue.tick(world(now));
                     let over = |expiry: Nanos| expiry < now.truncate_to_second();
                     prop_assert!(!queue.backoff.iter().any(|(expiry, ..)| over(*expiry)));
                     prop_assert!(!queue.error_backoff.iter().any(|(expiry, ..)| over(*expiry)));
@@ -125,7 +138,7 @@ proptest! {
 
 #[test]
 fn an_event_reaches_only_pods_whose_rejectors_registered_for_it() {
-    let profiles = profiles();
+    let (profiles, cluster) = (profiles(), Cluster::new(1));
     let now = Nanos::from_secs(100);
     let taint = ClusterEvent::new(Resource::Node, Action::UPDATE_NODE_TAINT);
     let rows = [
@@ -137,23 +150,26 @@ fn an_event_reaches_only_pods_whose_rejectors_registered_for_it() {
     ];
     for (name, event, helps) in rows {
         let mut queue = Queue::new(Backoff::default(), Arc::new(NoProbe));
-        queue.add(PodId(0), pod(0, 0), &profiles, now);
+        let world = World { profiles: &profiles, cluster: &cluster, now };
+        queue.add(PodId(0), pod(0, 0), world);
         let (id, queued) = queue.pop(now).unwrap();
-        queue.put_back(id, queued, plugin(name), &profiles, now);
+        queue.put_back(id, queued, plugin(name), world);
         assert_eq!(queue.lengths().unschedulable, 1);
-        queue.on_event(event, &profiles, now);
+        assert_eq!(queue.wants(event, world), helps, "{name}");
+        queue.on_change(change(event), Reach::All, world);
         assert_eq!(queue.lengths().backoff, usize::from(helps), "{name}");
     }
 }
 
 #[test]
 fn without_backoff_a_pod_is_ready_at_once() {
-    let profiles = profiles();
+    let (profiles, cluster) = (profiles(), Cluster::new(1));
     let now = Nanos::from_secs(100);
     let mut queue = Queue::new(Backoff { max: Nanos(0), ..Backoff::default() }, Arc::new(NoProbe));
-    queue.add(PodId(0), pod(0, 0), &profiles, now);
+    let world = World { profiles: &profiles, cluster: &cluster, now };
+    queue.add(PodId(0), pod(0, 0), world);
     let (id, queued) = queue.pop(now).unwrap();
-    queue.put_back(id, queued, plugin("NodeResourcesFit"), &profiles, now);
-    queue.on_event(NODE_ADD, &profiles, now);
+    queue.put_back(id, queued, plugin("NodePorts"), world);
+    queue.on_change(change(NODE_ADD), Reach::All, world);
     assert_eq!(queue.lengths().active, 1);
 }

@@ -19,12 +19,21 @@ use crate::model::{
 use super::Cluster;
 
 /// What became of an object.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum ObjectChange {
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum ObjectChange<T = Object> {
     /// It was not there before.
     Added,
-    /// Something that is kept of it is different.
-    Updated,
+    /// Something that is kept of it is different from this.
+    Updated(T),
+}
+
+impl<T> ObjectChange<T> {
+    fn map<U>(self, into: impl FnOnce(T) -> U) -> ObjectChange<U> {
+        match self {
+            Self::Added => ObjectChange::Added,
+            Self::Updated(old) => ObjectChange::Updated(into(old)),
+        }
+    }
 }
 
 /// The stores, with the kind of each.
@@ -39,12 +48,18 @@ macro_rules! stores {
 
         impl Objects {
             fn upsert(&mut self, object: Object) -> Option<ObjectChange> {
-                match object { $(Object::$model(object) => self.$field.upsert(object),)+ }
+                match object {
+                    $(Object::$model(object) => {
+                        self.$field.upsert(object).map(|change| change.map(Object::$model))
+                    })+
+                }
             }
 
-            fn delete(&mut self, kind: ObjectKind, key: &ObjectKey) -> bool {
+            fn delete(&mut self, kind: ObjectKind, key: &ObjectKey) -> Option<Object> {
                 match kind {
-                    $(ObjectKind::$model => self.$field.delete(&key.namespace, &key.name),)+
+                    $(ObjectKind::$model => {
+                        self.$field.delete(&key.namespace, &key.name).map(Object::$model)
+                    })+
                 }
             }
 
@@ -52,8 +67,12 @@ macro_rules! stores {
                 match kind { $(ObjectKind::$model => self.$field.begin_list(),)+ }
             }
 
-            fn end_list(&mut self, kind: ObjectKind) -> usize {
-                match kind { $(ObjectKind::$model => self.$field.end_list(),)+ }
+            fn end_list(&mut self, kind: ObjectKind) -> Vec<Object> {
+                match kind {
+                    $(ObjectKind::$model => {
+                        self.$field.end_list().into_iter().map(Object::$model).collect()
+                    })+
+                }
             }
 
             /// How often an object of `kind` came, changed or went.
@@ -110,8 +129,8 @@ impl Cluster {
         self.objects.upsert(object)
     }
 
-    /// Forgets an object; says whether it was there.
-    pub fn delete_object(&mut self, kind: ObjectKind, key: &ObjectKey) -> bool {
+    /// Forgets an object; gives it back, if it was there.
+    pub fn delete_object(&mut self, kind: ObjectKind, key: &ObjectKey) -> Option<Object> {
         self.objects.assumed.gone(kind, key);
         self.objects.delete(kind, key)
     }
@@ -121,8 +140,8 @@ impl Cluster {
         self.objects.begin_list(kind);
     }
 
-    /// The list is complete: forgets the objects that it did not name, and says how many those are.
-    pub fn end_object_list(&mut self, kind: ObjectKind) -> usize {
+    /// The list is complete: forgets the objects that it did not name, and gives them back.
+    pub fn end_object_list(&mut self, kind: ObjectKind) -> Vec<Object> {
         let gone = self.objects.end_list(kind);
         let Objects { volumes, claims, assumed, .. } = &mut self.objects;
         assumed.list_ended(

@@ -85,7 +85,7 @@ impl<T: Named> Store<T> {
         keys.filter_map(|key| self.find(&key.namespace, &key.name))
     }
 
-    pub(super) fn upsert(&mut self, object: T) -> Option<ObjectChange> {
+    pub(super) fn upsert(&mut self, object: T) -> Option<ObjectChange<T>> {
         let seen = self.list;
         let before = self
             .namespaces
@@ -102,7 +102,7 @@ impl<T: Named> Store<T> {
                 self.join_group(&object);
             }
             self.epoch += 1;
-            return Some(ObjectChange::Updated);
+            return Some(ObjectChange::Updated(old));
         }
         self.join_group(&object);
         let names = self.namespaces.entry(object.namespace().into()).or_default();
@@ -112,31 +112,28 @@ impl<T: Named> Store<T> {
         Some(ObjectChange::Added)
     }
 
-    pub(super) fn delete(&mut self, namespace: &str, name: &str) -> bool {
-        let Some(names) = self.namespaces.get_mut(namespace) else { return false };
-        let Some(gone) = names.remove(name) else { return false };
+    pub(super) fn delete(&mut self, namespace: &str, name: &str) -> Option<T> {
+        let names = self.namespaces.get_mut(namespace)?;
+        let gone = names.remove(name)?;
         if names.is_empty() {
             self.namespaces.remove(namespace);
         }
         self.leave_group(&gone.object);
         self.count -= 1;
         self.epoch += 1;
-        true
+        Some(gone.object)
     }
 
     pub(super) fn begin_list(&mut self) {
         self.list += 1;
     }
 
-    /// Forgets what the list did not name; says how many those were.
-    pub(super) fn end_list(&mut self) -> usize {
+    /// Forgets what the list did not name, and gives it back.
+    pub(super) fn end_list(&mut self) -> Vec<T> {
         let all = self.namespaces.values().flat_map(BTreeMap::values);
         let unseen = all.filter(|kept| kept.seen != self.list);
         let unseen: Vec<_> = unseen.map(|kept| ObjectKey::of(&kept.object)).collect();
-        for key in &unseen {
-            self.delete(&key.namespace, &key.name);
-        }
-        unseen.len()
+        unseen.iter().filter_map(|key| self.delete(&key.namespace, &key.name)).collect()
     }
 
     fn find(&self, namespace: &str, name: &str) -> Option<&T> {

@@ -74,12 +74,12 @@ fn apply(
             let change = cluster.upsert_object(object.clone().into());
             let want = match truth.insert(key(*which), object.clone()) {
                 None => Some(ObjectChange::Added),
-                Some(old) => (old != object).then_some(ObjectChange::Updated),
+                Some(old) => (old != object).then_some(ObjectChange::Updated(old.into())),
             };
             assert_eq!(change, want);
         }
         Step::Delete(which) => {
-            let was_there = truth.remove(&key(*which)).is_some();
+            let was_there = truth.remove(&key(*which)).map(Object::from);
             assert_eq!(cluster.delete_object(KIND, &key(*which)), was_there);
         }
         Step::List { named, ends } => {
@@ -91,10 +91,11 @@ fn apply(
                 }
             }
             if *ends {
-                for which in (0..12).filter(|which| !names(*which)) {
-                    truth.remove(&key(which));
-                }
-                assert_eq!(cluster.end_object_list(KIND), before.len() - truth.len());
+                let unnamed =
+                    before.keys().filter(|at| !(0..12).any(|n| names(n) && key(n) == **at));
+                let gone: Vec<_> = unnamed.filter_map(|key| truth.remove(key)).collect();
+                let gone: Vec<_> = gone.into_iter().map(Object::from).collect();
+                assert_eq!(cluster.end_object_list(KIND), gone);
             }
         }
     }
@@ -136,7 +137,8 @@ fn objects_are_found_by_their_group_and_kinds_are_apart() {
         all.map(|attachment| attachment.name.to_string()).collect::<Vec<_>>()
     };
     assert_eq!(on(&cluster, "n1"), ["a", "b"]);
-    assert_eq!(cluster.upsert_object(attachment("a", "n2")), Some(ObjectChange::Updated));
+    let updated = Some(ObjectChange::Updated(attachment("a", "n1")));
+    assert_eq!(cluster.upsert_object(attachment("a", "n2")), updated);
     assert_eq!((on(&cluster, "n1").len(), on(&cluster, "n2")), (1, vec!["a".into(), "c".into()]));
     assert!(cluster.objects().attachments.named("a").is_some());
     for kind in ObjectKind::ALL {
@@ -144,6 +146,7 @@ fn objects_are_found_by_their_group_and_kinds_are_apart() {
         assert_eq!(cluster.objects().epoch(kind), epochs, "{kind:?}");
     }
     let key = ObjectKey { name: "a".into(), ..ObjectKey::default() };
-    assert!(!cluster.delete_object(ObjectKind::CsiNode, &key));
-    assert!(cluster.delete_object(ObjectKind::VolumeAttachment, &key));
+    assert_eq!(cluster.delete_object(ObjectKind::CsiNode, &key), None);
+    let gone = cluster.delete_object(ObjectKind::VolumeAttachment, &key);
+    assert_eq!(gone, Some(attachment("a", "n2")));
 }

@@ -1,8 +1,7 @@
 //! Objects that are kept by name: in the cluster, as events, and in the wait for the first lists.
 
 use crate::engine::{Event, Kind};
-use crate::framework::{Action, Resource};
-use crate::model::{Object, ObjectKey, ObjectKind, PersistentVolume, Service, StorageClass};
+use crate::model::{ObjectKey, ObjectKind, StorageClass};
 
 use super::super::objects::resource;
 use super::kit::{Kit, node, pod};
@@ -65,18 +64,7 @@ fn key(name: &str) -> ObjectKey {
 }
 
 #[test]
-fn changes_are_events_where_upstream_has_them() {
-    let mut kit = Kit::with_nodes([node("n1")]);
-    let volume = |class: &str| {
-        let (name, class) = ("v".into(), class.into());
-        Object::from(PersistentVolume { name, class, ..PersistentVolume::default() })
-    };
-    let mut change = |object: Object| kit.engine.object_change(object);
-    assert_eq!(change(volume("a")), Some((Resource::PersistentVolume, Action::ADD)));
-    assert_eq!(change(volume("a")), None);
-    assert_eq!(change(volume("b")), Some((Resource::PersistentVolume, Action::UPDATE)));
-    let service = Service { namespace: "d".into(), name: "s".into(), ..Service::default() };
-    assert_eq!(change(service.into()), None);
+fn kinds_are_events_where_upstream_has_them() {
     let silent = ObjectKind::ALL.into_iter().filter(|kind| resource(*kind).is_none());
     let names: Vec<_> = silent.map(ObjectKind::name).collect();
     let want =

@@ -13,7 +13,7 @@ mod tests;
 
 use crate::cluster::View;
 use crate::framework::{
-    Action, Cells, ClusterEvent, Code, Eval, ExtensionPoint, KeyOut, Parts, Plugin, PluginEval,
+    Action, Cells, Code, Eval, ExtensionPoint, Interest, KeyOut, Parts, Plugin, PluginEval,
     PluginInfo, PrepareCx, Resource, Verdict,
 };
 use crate::model::{InterPodAffinityArgs, Pod};
@@ -80,13 +80,13 @@ impl Plugin for InterPodAffinity {
         if eval.filters || eval.scores { PluginEval::Run(Box::new(eval)) } else { PluginEval::Skip }
     }
 
-    fn events(&self) -> &'static [ClusterEvent] {
+    fn events(&self) -> &'static [Interest] {
         const {
             let pod = Action::ADD.or(Action::UPDATE_POD_LABEL).or(Action::DELETE);
             &[
-                ClusterEvent::new(Resource::AssignedPod, pod),
-                ClusterEvent::new(Resource::TargetPod, Action::UPDATE_POD_LABEL),
-                ClusterEvent::new(Resource::Node, Action::ADD.or(Action::UPDATE_NODE_LABEL)),
+                Interest::always(Resource::AssignedPod, pod),
+                Interest::always(Resource::TargetPod, Action::UPDATE_POD_LABEL),
+                Interest::always(Resource::Node, Action::ADD.or(Action::UPDATE_NODE_LABEL)),
             ]
         }
     }

@@ -5,7 +5,7 @@ mod attached;
 mod eval;
 
 use crate::framework::{
-    Action, ClusterEvent, ExtensionPoint, Plugin, PluginEval, PluginInfo, PrepareCx, Resource,
+    Action, ExtensionPoint, Interest, Plugin, PluginEval, PluginInfo, PrepareCx, Resource,
 };
 use crate::model::Pod;
 
@@ -43,13 +43,13 @@ impl Plugin for NodeVolumeLimits {
         }))
     }
 
-    fn events(&self) -> &'static [ClusterEvent] {
+    fn events(&self) -> &'static [Interest] {
         const {
             &[
-                ClusterEvent::new(Resource::CsiNode, Action::ADD.or(Action::UPDATE)),
-                ClusterEvent::new(Resource::AssignedPod, Action::DELETE),
-                ClusterEvent::new(Resource::PersistentVolumeClaim, Action::ADD),
-                ClusterEvent::new(Resource::VolumeAttachment, Action::DELETE),
+                Interest::always(Resource::CsiNode, Action::ADD.or(Action::UPDATE)),
+                Interest::always(Resource::AssignedPod, Action::DELETE),
+                Interest::always(Resource::PersistentVolumeClaim, Action::ADD),
+                Interest::always(Resource::VolumeAttachment, Action::DELETE),
             ]
         }
     }

@@ -15,8 +15,8 @@ mod tests;
 
 use crate::cluster::{Cluster, View};
 use crate::framework::{
-    Action, Cells, ClusterEvent, Eval, ExtensionPoint, KeyOut, Parts, Plugin, PluginEval,
-    PluginInfo, PrepareCx, Resource, Verdict,
+    Action, Cells, Eval, ExtensionPoint, Interest, KeyOut, Parts, Plugin, PluginEval, PluginInfo,
+    PrepareCx, Resource, Verdict,
 };
 use crate::model::{
     DefaultSpread, FeatureGates, PluginArgs, Pod, SpreadConstraint, WhenUnsatisfiable,
@@ -127,7 +127,7 @@ impl Plugin for PodTopologySpread {
         }))
     }
 
-    fn events(&self) -> &'static [ClusterEvent] {
+    fn events(&self) -> &'static [Interest] {
         const {
             let pod = Action::ADD.or(Action::UPDATE_POD_LABEL).or(Action::DELETE);
             let target = Action::UPDATE_POD_TOLERATION.or(Action::UPDATE_POD_LABEL);
@@ -136,9 +136,9 @@ impl Plugin for PodTopologySpread {
                 .or(Action::UPDATE_NODE_LABEL)
                 .or(Action::UPDATE_NODE_TAINT);
             &[
-                ClusterEvent::new(Resource::AssignedPod, pod),
-                ClusterEvent::new(Resource::TargetPod, target),
-                ClusterEvent::new(Resource::Node, node),
+                Interest::always(Resource::AssignedPod, pod),
+                Interest::always(Resource::TargetPod, target),
+                Interest::always(Resource::Node, node),
             ]
         }
     }

@@ -17,7 +17,7 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use crate::cluster::Cluster;
 use crate::framework::{
-    Action, ClusterEvent, Code, ExtensionPoint, Placement, Plugin, PluginEval, PluginInfo, PreBind,
+    Action, Code, ExtensionPoint, Interest, Placement, Plugin, PluginEval, PluginInfo, PreBind,
     PreBound, PrepareCx, Refusal, Resource,
 };
 use crate::model::{Pod, VolumeBindingArgs};
@@ -98,18 +98,18 @@ impl Plugin for VolumeBinding {
         }
     }
 
-    fn events(&self) -> &'static [ClusterEvent] {
+    fn events(&self) -> &'static [Interest] {
         const {
             let change = Action::ADD.or(Action::UPDATE);
             let node = Action::ADD.or(Action::UPDATE_NODE_LABEL);
             &[
-                ClusterEvent::new(Resource::StorageClass, change),
-                ClusterEvent::new(Resource::PersistentVolumeClaim, change),
-                ClusterEvent::new(Resource::PersistentVolume, change),
-                ClusterEvent::new(Resource::Node, node),
-                ClusterEvent::new(Resource::CsiNode, change),
-                ClusterEvent::new(Resource::CsiDriver, Action::UPDATE),
-                ClusterEvent::new(Resource::CsiStorageCapacity, change),
+                Interest::always(Resource::StorageClass, change),
+                Interest::always(Resource::PersistentVolumeClaim, change),
+                Interest::always(Resource::PersistentVolume, change),
+                Interest::always(Resource::Node, node),
+                Interest::always(Resource::CsiNode, change),
+                Interest::always(Resource::CsiDriver, Action::UPDATE),
+                Interest::always(Resource::CsiStorageCapacity, change),
             ]
         }
     }

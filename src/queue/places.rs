@@ -1,0 +1,211 @@
+//! Moving pods between the parts of the queue, with PreEnqueue at the doors of two of them.
+
+use crate::framework::{Code, ExtensionPoint, QueuePart, Stopwatch};
+
+use super::shapes::ShapeId;
+use super::{
+    BACKOFF_COMPLETE, Nanos, PodId, Queue, QueuePlace, Rejected, Strategy, Waiting, World, sort_key,
+};
+
+/// What unschedulable pods of one group have in common: the answer to most questions.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) struct Group {
+    pub(super) profile: usize,
+    pub(super) rejected: Rejected,
+    pub(super) shape: ShapeId,
+}
+
+impl Waiting {
+    pub(super) fn group(&self) -> Group {
+        let (profile, rejected) = (self.profile, self.record.rejected);
+        Group { profile, rejected, shape: self.shape() }
+    }
+
+    /// Since when it counts as waiting for too long.
+    fn stale_since(&self) -> Nanos {
+        self.record.inserted.max(self.record.flushed_at)
+    }
+
+    fn gate(&self) -> (usize, u16) {
+        (self.profile, self.record.gate.unwrap_or_default())
+    }
+}
+
+impl Queue {
+    /// Puts a pod into backoff, or among the active ones if that is over or not to be waited for.
+    ///
+    /// Upstream: requeueEntityWithQueueingStrategy, v1.37.
+    pub(super) fn requeue(
+        &mut self,
+        id: PodId,
+        strategy: Strategy,
+        event: &'static str,
+        world: World<'_>,
+    ) {
+        let Some(waiting) = self.pods.get(&id) else { return };
+        let second = world.now.truncate_to_second();
+        let backs_off = self.expiry(waiting).is_some_and(|expiry| expiry >= second);
+        if strategy == Strategy::AfterBackoff && backs_off {
+            self.enter_backoff(id, event, world);
+        } else {
+            self.enter_active(id, event, world);
+        }
+    }
+
+    /// Puts a pod among the active ones, or among the gated if a PreEnqueue plugin holds it.
+    pub(super) fn enter_active(&mut self, id: PodId, event: &'static str, world: World<'_>) {
+        if self.is_held(id, event, world) {
+            return;
+        }
+        self.activate(id, event, world.now);
+    }
+
+    /// Puts a pod into backoff, or among the gated if a PreEnqueue plugin holds it: it may be taken from
+    /// there.
+    fn enter_backoff(&mut self, id: PodId, event: &'static str, world: World<'_>) {
+        if self.is_held(id, event, world) {
+            return;
+        }
+        let Some(waiting) = self.pods.get(&id) else { return };
+        let expiry = self.expiry(waiting).unwrap_or_default();
+        let place = if waiting.record.rejected.all() == 0 {
+            QueuePlace::ErrorBackoff(expiry, self.sequence)
+        } else {
+            let key = sort_key(waiting.priority(&self.shapes), waiting.record.inserted);
+            QueuePlace::Backoff(expiry, key, self.sequence)
+        };
+        self.place(id, place);
+        self.probe.incoming(QueuePart::Backoff, event);
+    }
+
+    /// A backoff is over. Its pod went past PreEnqueue before.
+    pub(super) fn backoff_is_over(&mut self, id: PodId, now: Nanos) {
+        self.activate(id, BACKOFF_COMPLETE, now);
+    }
+
+    /// Puts a pod among the active ones.
+    pub(super) fn activate(&mut self, id: PodId, event: &'static str, now: Nanos) {
+        let Some(waiting) = self.pods.get_mut(&id) else { return };
+        waiting.ready_since.get_or_insert(now);
+        let key = sort_key(waiting.priority(&self.shapes), waiting.record.inserted);
+        self.place(id, QueuePlace::Active(key, self.sequence));
+        self.probe.incoming(QueuePart::Active, event);
+    }
+
+    /// Whether a PreEnqueue plugin holds the pod: then it is put among the gated, and that plugin is one of
+    /// those that rejected it. The one that held it last is asked first.
+    ///
+    /// Upstream: runPreEnqueuePluginsForPod, v1.37.
+    fn is_held(&mut self, id: PodId, event: &'static str, world: World<'_>) -> bool {
+        let Some(waiting) = self.pods.get(&id) else { return true };
+        let Some(candidate) = waiting.candidate(&self.shapes) else { return true };
+        let profile = &world.profiles[waiting.profile];
+        let mut watch = Stopwatch::start(&*self.probe, waiting.profile);
+        let last = waiting.record.gate;
+        let plugins = || profile.at(ExtensionPoint::PreEnqueue);
+        let first = plugins().filter(|(at, _)| Some(*at) == last);
+        let others = plugins().filter(|(at, _)| Some(*at) != last);
+        let held = first.chain(others).find_map(|(at, entry)| {
+            let rejection = entry.plugin.pre_enqueue(candidate, world.cluster)?;
+            Some((at, rejection.code))
+        });
+        let status = held.map_or(Code::Success, |(_, code)| code);
+        watch.spent(ExtensionPoint::PreEnqueue, status.as_str());
+        let Some((gate, _)) = held else {
+            self.set_gate(id, None);
+            return false;
+        };
+        let was_here = matches!(waiting.place, QueuePlace::Gated | QueuePlace::Unschedulable);
+        self.set_gate(id, Some(gate));
+        if !was_here {
+            self.probe.incoming(QueuePart::Unschedulable, event);
+        }
+        true
+    }
+
+    /// Notes who holds the pod, and puts it among the gated where somebody does.
+    fn set_gate(&mut self, id: PodId, gate: Option<u16>) {
+        let Some(waiting) = self.pods.get(&id) else { return };
+        if waiting.record.gate == gate && (gate.is_none() || waiting.place == QueuePlace::Gated) {
+            return;
+        }
+        // Who rejected it says in which group it is.
+        self.place(id, QueuePlace::Out);
+        let Some(waiting) = self.pods.get_mut(&id) else { return };
+        waiting.record.gate = gate;
+        if let Some(gate) = gate {
+            waiting.record.rejected.by |= 1 << gate;
+            waiting.flushed = false;
+            self.place(id, QueuePlace::Gated);
+        }
+    }
+
+    /// When the backoff of a pod ends; `None` where it has none.
+    ///
+    /// Upstream: getBackoffTime and calculateBackoffDuration, v1.37.
+    fn expiry(&self, waiting: &Waiting) -> Option<Nanos> {
+        let record = &waiting.record;
+        let count = match record.consecutive_errors {
+            0 => record.unschedulable_count,
+            errors => errors,
+        };
+        let backs_off = count > 0 && !self.times.is_off();
+        backs_off.then(|| (record.inserted + self.times.duration(count)).truncate_to_second())
+    }
+
+    /// Moves a pod from where it is to `place`.
+    pub(super) fn place(&mut self, id: PodId, place: QueuePlace) {
+        let Some(waiting) = self.pods.get_mut(&id) else { return };
+        match std::mem::replace(&mut waiting.place, place) {
+            QueuePlace::Out => {}
+            QueuePlace::Active(key, at) => drop(self.active.remove(&(key, at, id))),
+            QueuePlace::Backoff(expiry, key, at) => {
+                self.backoff.remove(&(expiry, key, at, id));
+            }
+            QueuePlace::ErrorBackoff(expiry, at) => {
+                self.error_backoff.remove(&(expiry, at, id));
+            }
+            QueuePlace::Unschedulable => {
+                self.stale.remove(&(waiting.stale_since(), id));
+                let group = waiting.group();
+                if let Some(pods) = self.unschedulable.get_mut(&group) {
+                    pods.remove(&id);
+                    if pods.is_empty() {
+                        self.unschedulable.remove(&group);
+                    }
+                }
+            }
+            QueuePlace::Gated => {
+                self.stale.remove(&(waiting.stale_since(), id));
+                let gate = waiting.gate();
+                if let Some(pods) = self.gated.get_mut(&gate) {
+                    pods.remove(&id);
+                    if pods.is_empty() {
+                        self.gated.remove(&gate);
+                    }
+                }
+            }
+        }
+        self.sequence += 1;
+        match place {
+            QueuePlace::Out => {}
+            QueuePlace::Active(key, at) => drop(self.active.insert((key, at, id))),
+            QueuePlace::Backoff(expiry, key, at) => {
+                self.backoff.insert((expiry, key, at, id));
+            }
+            QueuePlace::ErrorBackoff(expiry, at) => {
+                self.error_backoff.insert((expiry, at, id));
+            }
+            QueuePlace::Unschedulable => {
+                waiting.share(&mut self.shapes);
+                self.stale.insert((waiting.stale_since(), id));
+                self.unschedulable.entry(waiting.group()).or_default().insert(id);
+            }
+            QueuePlace::Gated => {
+                waiting.share(&mut self.shapes);
+                self.stale.insert((waiting.stale_since(), id));
+                self.gated.entry(waiting.gate()).or_default().insert(id);
+            }
+        }
+    }
+}
