@@ -245,5 +245,8 @@ fn scheduler(source: ApiSource, configuration: Configuration, seed: u64) -> runt
         dry_run: false,
         decisions: Box::new(Decisions(None)),
         addresses: Taken::default(),
+        guard: None,
+        pages: None,
+        disabled_metrics: Vec::new(),
     }
 }
