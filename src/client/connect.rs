@@ -127,7 +127,7 @@ fn load(source: &Source) -> Result<Access, ConnectError> {
 /// Upstream: BuildConfigFromFlags in client-go, v1.37.
 fn at(address: &str, kubeconfig: Option<&Path>) -> Result<Access, ConnectError> {
     let wrong = |reason: &str| ConnectError::Address {
-        address: without_user(address).into_owned(),
+        address: without_user(address),
         reason: reason.to_owned(),
     };
     let url =
@@ -157,7 +157,7 @@ impl Source {
         match self {
             Source::Kubeconfig(path) => ConnectError::Kubeconfig { path: path.clone(), reason },
             Source::Address { address, .. } => {
-                ConnectError::Address { address: without_user(address).into_owned(), reason }
+                ConnectError::Address { address: without_user(address), reason }
             }
             Source::InCluster => ConnectError::InCluster { reason },
         }

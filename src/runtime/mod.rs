@@ -98,9 +98,8 @@ pub async fn run(mut options: Options, mut stop: StopSignals) -> anyhow::Result<
     let clock = clock();
     let progress = Arc::new(Progress::default());
     let metrics = Arc::new(Metrics::new(&names(&options)));
-    let disabled = take(&mut options.disabled_metrics);
-    let health = progress.endpoints(&clock, printed(&metrics, disabled)).router();
-    let endpoints = serve(&mut options, health).await?;
+    let printed = printed(&metrics, take(&mut options.disabled_metrics));
+    let endpoints = serve(&mut options, progress.endpoints(&clock, printed).router()).await?;
     let (extenders, raw) = extenders(&options)?;
     let (client, server) = client::connect(&options.source).await?;
     announce(&options, &server);

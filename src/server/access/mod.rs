@@ -42,6 +42,7 @@ use request_header::{HeaderNames, RequestHeader};
 use token::Tokens;
 
 pub use permission::PathError;
+pub use request_header::HeaderNames as ProxyHeaders;
 /// Who asks.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct User {
@@ -281,5 +282,3 @@ fn anonymous() -> User {
         ..User::default()
     }
 }
-
-pub use request_header::HeaderNames as ProxyHeaders;
