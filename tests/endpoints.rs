@@ -58,7 +58,7 @@ async fn without_an_api_server_it_is_alive_and_not_ready() {
     for path in ["/livez", "/healthz", "/livez/ping", "/livez/engine", "/readyz/shutdown"] {
         assert_eq!(endpoint.get(path).await, Some(answer(200, "ok")), "{path}");
     }
-    let failed = "[+]ping ok\n[+]engine ok\n[+]shutdown ok\n[-]sched-handler-sync failed: reason \
+    let failed = "[+]engine ok\n[+]shutdown ok\n[-]sched-handler-sync failed: reason \
                   withheld\nreadyz check failed\n";
     assert_eq!(endpoint.get("/readyz").await, Some(answer(500, failed)));
     let kinds: Vec<_> = Kind::all().map(Kind::plural).collect();
@@ -85,7 +85,7 @@ async fn ready_with_the_watches_and_not_while_it_stops() {
     let (berth, endpoint) = start_secure(&proxy.kubeconfig(), "s", &PLAIN).await;
     let ready = async |path: &str| endpoint.get(path).await.filter(|(status, _)| *status == 200);
     berth.wait_for("readiness", async || ready("/readyz").await).await;
-    let passed = "[+]ping ok\n[+]engine ok\n[+]shutdown ok\n[+]sched-handler-sync ok\nreadyz check \
+    let passed = "[+]engine ok\n[+]shutdown ok\n[+]sched-handler-sync ok\nreadyz check \
                   passed\n";
     assert_eq!(endpoint.get("/readyz?verbose").await, Some(answer(200, passed)));
     assert_eq!(plain_of(&berth).await.get("/readyz").await, Some(answer(200, "ok")));
@@ -95,7 +95,7 @@ async fn ready_with_the_watches_and_not_while_it_stops() {
     let asked = async || proxy.asked_for("held").into_iter().next();
     berth.wait_for("a Binding", asked).await;
     berth.ask_to_stop();
-    let failed = "[+]ping ok\n[+]engine ok\n[-]shutdown failed: reason withheld\n\
+    let failed = "[+]engine ok\n[-]shutdown failed: reason withheld\n\
                   [+]sched-handler-sync ok\nreadyz check failed\n";
     let stopping =
         async || (endpoint.get("/readyz").await == Some(answer(500, failed))).then_some(());

@@ -6,14 +6,21 @@ use std::net::{IpAddr, SocketAddr};
 use std::path::PathBuf;
 
 use clap::builder::{OsStringValueParser, TypedValueParser as _};
-use clap::{Args, CommandFactory as _, Parser, Subcommand, ValueEnum};
+use clap::{Args, CommandFactory as _, FromArgMatches as _, Parser, Subcommand, ValueEnum};
 
 use super::actors::{ControllersArgs, KubeletsArgs};
+use super::component_args::ComponentArgs;
 use super::go_flags::{normalize, parse_bool, parse_finite, parse_integer};
+use super::leader_args::LeaderElectionOptions;
 use super::playground::PlaygroundArgs;
+use super::secure_args::{AuthenticationArgs, AuthorizationArgs, SecureServingArgs};
+use super::upstream_args::UpstreamArgs;
 use super::version::VERSION;
 use crate::config::{GateErrors, Gates};
 use crate::telemetry::LogFormat;
+
+/// What the value of a boolean is called in the help.
+const BOOL: &str = "BOOL";
 
 /// The whole command line.
 #[derive(Clone, Debug, PartialEq, Parser)]
@@ -58,6 +65,10 @@ pub enum Command {
 /// The flags of `berth run`, spelled as kube-scheduler's where it has them.
 #[derive(Clone, Debug, Default, PartialEq, Args)]
 pub struct RunArgs {
+    /// The flags of kube-scheduler that have no field. First, since it looks at the others, too.
+    #[command(flatten)]
+    pub upstream: UpstreamArgs,
+
     /// Configuration to read (kubescheduler.config.k8s.io/v1, YAML or JSON).
     #[arg(long, value_name = "FILE", allow_hyphen_values = true, value_parser = path())]
     pub config: Option<PathBuf>,
@@ -93,17 +104,6 @@ pub struct RunArgs {
     )]
     pub dry_run: Option<bool>,
 
-    /// Leader election, which is not there yet: true is only warned about.
-    #[arg(
-        long,
-        value_name = "BOOL",
-        num_args = 0..=1,
-        require_equals = true,
-        default_missing_value = "true",
-        value_parser = parse_bool
-    )]
-    pub leader_elect: Option<bool>,
-
     /// Requests a second to the API server; negative is no limit. Ignored with --config [default: 50].
     #[arg(long, value_name = "QPS", allow_hyphen_values = true, value_parser = parse_finite)]
     pub kube_api_qps: Option<f64>,
@@ -112,27 +112,42 @@ pub struct RunArgs {
     #[arg(long, value_name = "N", allow_hyphen_values = true, value_parser = parse_integer::<i32>)]
     pub kube_api_burst: Option<i32>,
 
-    /// Port of /healthz, /livez, /readyz and /metrics over HTTPS; 0 is none [default: 10259].
-    #[arg(long, value_name = "PORT", allow_hyphen_values = true, value_parser = parse_integer::<u16>)]
-    pub secure_port: Option<u16>,
-
-    /// Address of the secure port [default: 0.0.0.0].
-    #[arg(long, value_name = "IP", allow_hyphen_values = true, value_parser = parse_ip)]
-    pub bind_address: Option<IpAddr>,
-
-    /// Certificate of the secure port, PEM, with those that lead to its authority behind it. It is read
-    /// again when it changes [default: made in memory at the start].
-    #[arg(long, value_name = "FILE", allow_hyphen_values = true, value_parser = path())]
-    pub tls_cert_file: Option<PathBuf>,
-
-    /// Private key of that certificate, PEM.
-    #[arg(long, value_name = "FILE", allow_hyphen_values = true, value_parser = path())]
-    pub tls_private_key_file: Option<PathBuf>,
-
-    /// Serve the same over plain HTTP, too, for instance at 127.0.0.1:10251. For a laptop, or behind a
-    /// sidecar that speaks TLS.
+    /// Serve health and metrics over plain HTTP, too, for instance at 127.0.0.1:10251, without asking who
+    /// it is for. For a laptop, or behind a sidecar that speaks TLS.
     #[arg(long, value_name = "IP:PORT", allow_hyphen_values = true, value_parser = parse_address)]
     pub http_address: Option<SocketAddr>,
+
+    /// Write the configuration with its defaults and the flags into this file, and quit.
+    #[arg(long, value_name = "FILE", value_parser = path())]
+    pub write_config_to: Option<PathBuf>,
+
+    /// The address of the API server; overrides that of the kubeconfig.
+    #[arg(long, value_name = "URL")]
+    pub master: Option<String>,
+
+    /// Serve /debug/flags/v, which changes how much is logged. Ignored with --config [default: true].
+    #[arg(long, value_name = "BOOL", value_parser = parse_bool)]
+    pub profiling: Option<bool>,
+
+    /// The secure port.
+    #[command(flatten)]
+    pub secure: SecureServingArgs,
+
+    /// Who asks there.
+    #[command(flatten)]
+    pub authentication: AuthenticationArgs,
+
+    /// What they may ask for.
+    #[command(flatten)]
+    pub authorization: AuthorizationArgs,
+
+    /// Leader election.
+    #[command(flatten)]
+    pub leader: LeaderElectionOptions,
+
+    /// The versions and the metrics.
+    #[command(flatten)]
+    pub component: ComponentArgs,
 
     /// The feature gates.
     #[command(flatten)]
@@ -308,10 +323,29 @@ pub fn try_parse_from(
     arguments: impl IntoIterator<Item = impl Into<OsString>>,
 ) -> Result<Cli, clap::Error> {
     let arguments = arguments.into_iter().map(Into::into);
-    Cli::try_parse_from(normalize(&Cli::command(), arguments))
+    let command = command();
+    let matches = command.clone().try_get_matches_from(normalize(&command, arguments))?;
+    Cli::from_arg_matches(&matches)
 }
 
-fn parse_ip(text: &str) -> Result<IpAddr, &'static str> {
+/// The command line, with what pflag does and clap does not for the flags of `berth run`: a boolean takes a
+/// value only after an equals sign, and is true without one; other values may begin with a dash.
+fn command() -> clap::Command {
+    Cli::command().mut_subcommand("run", |run| {
+        run.mut_args(|arg| {
+            if !arg.get_action().takes_values() {
+                return arg;
+            }
+            let name = |name: &clap::builder::Str| name.as_str() == BOOL;
+            if arg.get_value_names().is_some_and(|names| names.iter().any(name)) {
+                return arg.num_args(0..=1).require_equals(true).default_missing_value("true");
+            }
+            arg.allow_hyphen_values(true)
+        })
+    })
+}
+
+pub(super) fn parse_ip(text: &str) -> Result<IpAddr, &'static str> {
     text.parse().map_err(|_| "must be an IP address, such as 0.0.0.0 or ::")
 }
 

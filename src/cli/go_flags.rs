@@ -6,8 +6,11 @@
 //! may have a base prefix, and the last of several wins (that is a setting of clap's in `args`).
 
 use std::ffi::{OsStr, OsString};
+use std::time::Duration;
 
 use clap::{Arg, Command};
+
+use crate::config;
 
 /// Rewrites a command line, program name first, into what clap reads the same way: `--a_b=c` becomes
 /// `--a-b=c`, and `--a b` becomes `--a=b` for a flag that takes a value. What `command` does not know
@@ -120,6 +123,12 @@ pub(super) fn parse_integer<T: TryFrom<i128>>(text: &str) -> Result<T, String> {
         .ok()
         .and_then(|magnitude| T::try_from(sign * magnitude).ok())
         .ok_or_else(|| "is out of range".to_owned())
+}
+
+/// Go's `time.ParseDuration` without what is below zero.
+pub(super) fn parse_duration(text: &str) -> Result<Duration, String> {
+    config::parse_duration(text)
+        .ok_or_else(|| "must be a duration of zero or more, such as 1m30s".to_owned())
 }
 
 /// Go's `strconv.ParseFloat` without what is not finite.

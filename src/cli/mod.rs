@@ -6,19 +6,27 @@
 pub mod actors;
 pub mod apiserver;
 pub mod args;
+pub mod component_args;
 pub mod config;
 pub mod decision_log;
 pub mod evaluate;
+pub mod leader_args;
 pub mod options;
 pub mod playground;
 pub mod run;
+pub mod secure_args;
+pub mod upstream_args;
 pub mod version;
 
 mod evaluate_answers;
 mod evaluate_table;
+mod flag_table;
 mod go_flags;
 mod scenario;
+mod secure;
 
+#[cfg(test)]
+mod flag_tests;
 #[cfg(test)]
 mod tests;
 

@@ -1,25 +1,25 @@
 //! What the flags of `berth run`, the configuration file and the surroundings mean together. Called by
 //! `run`; everything that can be refused before anything is started is refused here.
 
+use std::collections::BTreeMap;
 use std::ffi::OsString;
-use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::path::{Path, PathBuf};
-use std::time::{SystemTime, UNIX_EPOCH};
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use super::args::RunArgs;
+use super::go_flags::parse_bool;
+use super::leader_args::LeaderElectionOptions;
 use super::registry;
-use crate::config::{self, ConfigErrors, Configuration, GateErrors, RateLimit};
+use crate::config::{
+    self, ConfigErrors, Configuration, GateErrors, LeaderElectionOverrides, Overrides, RateLimit,
+};
 use crate::model::FeatureGates;
-use crate::server::addresses::{Addresses, CertificateFiles, Secure};
+use crate::runtime::Guard;
+use crate::server::addresses::Addresses;
 use crate::units::mix;
 
 /// Where a pod finds the token of its service account.
 const TOKEN_FILE: &str = "/var/run/secrets/kubernetes.io/serviceaccount/token";
-
-/// Where HTTPS is served unless a flag says otherwise. Upstream: `--bind-address` and `--secure-port` of
-/// kube-scheduler, v1.37.
-const BIND_ADDRESS: IpAddr = IpAddr::V4(Ipv4Addr::UNSPECIFIED);
-const SECURE_PORT: u16 = 10259;
 
 /// What is read from outside the command line, apart from files that it names.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -57,8 +57,24 @@ pub struct RunOptions {
     pub dry_run: bool,
     /// The decision log, if one is to be written.
     pub decision_log: Option<PathBuf>,
+    /// The address of the API server, where that of the kubeconfig is not to be taken.
+    pub master: Option<String>,
     /// Where health and metrics are served.
     pub addresses: Addresses,
+    /// Who may ask at the secure port.
+    pub guard: Guard,
+    /// What flags say of leader election; it wins over the configuration.
+    pub leader_election: LeaderElectionOptions,
+    /// The whole configuration as YAML, with its defaults and the flags.
+    pub written: String,
+    /// Where to write that; then nothing is started.
+    pub write_config_to: Option<PathBuf>,
+    /// How much is logged can be changed at the secure port.
+    pub profiling: bool,
+    /// Metrics that are left out.
+    pub disabled_metrics: Vec<String>,
+    /// Every flag of kube-scheduler with its value.
+    pub flags: BTreeMap<String, String>,
     /// Lines to be logged as warnings: flags and parts of the file that have no effect.
     pub warnings: Vec<String>,
 }
@@ -76,11 +92,11 @@ pub enum OptionsError {
     #[error("{flag}: {value}: {message}")]
     Flag {
         /// Its name, with the dashes.
-        flag: &'static str,
+        flag: String,
         /// The value given.
         value: String,
         /// What is wrong with it.
-        message: &'static str,
+        message: String,
     },
     /// There is nothing to connect to.
     #[error(
@@ -95,37 +111,95 @@ impl RunArgs {
     /// Works out what to do, reading the `--config` file.
     pub fn resolve(&self, surroundings: Surroundings) -> Result<RunOptions, OptionsError> {
         self.check()?;
+        self.component.check()?;
         let gates = self.gates.read()?;
         let mut warnings = gates.warnings;
-        let mut configuration = match given(self.config.as_ref()) {
-            Some(file) => {
-                self.warn_of_ignored(&mut warnings);
-                let configuration = config::load(file, registry(), gates.features)?;
-                self.warn_of_file(file, &configuration, &mut warnings);
-                configuration
-            }
-            None => self.without_file(gates.features),
+        self.upstream.check(&mut warnings)?;
+        let file = given(self.config.as_ref());
+        let mut configuration = if let Some(file) = file {
+            self.warn_of_ignored(&mut warnings);
+            let configuration = config::load(file, registry(), gates.features)?;
+            self.warn_of_file(file, &configuration, &mut warnings);
+            configuration
+        } else {
+            self.without_file(gates.features)
         };
-        if self.leader_elect == Some(true) {
+        if self.leader.leader_elect == Some(true) {
             warnings.push(format!("--leader-elect: {}", config::LEADER_ELECTION_UNSUPPORTED));
         }
         self.name_the_profile(&mut configuration)?;
         self.choose_cluster(&mut configuration, surroundings.in_cluster, &mut warnings)?;
+        let overrides = self.overrides(&configuration);
+        let written = config::render_with(
+            file.map(PathBuf::as_path),
+            &overrides,
+            registry(),
+            gates.features,
+        )?;
         Ok(RunOptions {
+            profiling: configuration_profiling(&written),
             configuration,
             gates: gates.features,
             seed: self.seed.unwrap_or_else(|| mix(0, surroundings.now_nanos)),
             dry_run: self.dry_run == Some(true),
             decision_log: given(self.decision_log.as_ref()).cloned(),
-            addresses: self.addresses(&mut warnings)?,
+            master: self.master.clone().filter(|master| !master.is_empty()),
+            addresses: self.addresses(surroundings.in_cluster, &mut warnings)?,
+            guard: self.guard(surroundings.in_cluster),
+            leader_election: self.leader.clone(),
+            written,
+            write_config_to: given(self.write_config_to.as_ref()).cloned(),
+            disabled_metrics: self.component.disabled(),
+            flags: self.upstream.all(),
             warnings,
         })
     }
 
+    /// What the flags change in the configuration that is shown or written.
+    fn overrides(&self, found: &Configuration) -> Overrides {
+        let leader = &self.leader;
+        let nanos = |duration: Option<Duration>| {
+            duration.map(|duration| i64::try_from(duration.as_nanos()).unwrap_or(i64::MAX))
+        };
+        let leader_election = LeaderElectionOverrides {
+            leader_elect: leader.leader_elect,
+            lease_duration: nanos(leader.leader_elect_lease_duration),
+            renew_deadline: nanos(leader.leader_elect_renew_deadline),
+            retry_period: nanos(leader.leader_elect_retry_period),
+            resource_lock: leader.leader_elect_resource_lock.clone(),
+            resource_name: leader.leader_elect_resource_name.clone(),
+            resource_namespace: leader.leader_elect_resource_namespace.clone(),
+        };
+        let kubeconfig = found.client.kubeconfig.as_ref();
+        let common = Overrides {
+            kubeconfig: kubeconfig.map(|path| path.display().to_string()),
+            leader_election,
+            ..Overrides::default()
+        };
+        if given(self.config.as_ref()).is_some() {
+            return Overrides { scheduler_name: self.scheduler_name.clone(), ..common };
+        }
+        let [profile, ..] = found.profiles.as_slice() else { return common };
+        Overrides {
+            scheduler_name: Some(profile.scheduler_name.as_ref().to_owned()),
+            content_type: self.upstream.given("kube-api-content-type").map(str::to_owned),
+            qps: self.kube_api_qps,
+            burst: self.kube_api_burst,
+            profiling: self.profiling,
+            contention_profiling: self
+                .upstream
+                .given("contention-profiling")
+                .and_then(|text| parse_bool(text).ok()),
+            ..common
+        }
+    }
+
     /// Refuses values of the right type that mean nothing.
     fn check(&self) -> Result<(), OptionsError> {
-        let refused =
-            |flag, value: String, message| Err(OptionsError::Flag { flag, value, message });
+        let refused = |flag: &str, value: String, message: &str| {
+            let (flag, message) = (flag.to_owned(), message.to_owned());
+            Err(OptionsError::Flag { flag, value, message })
+        };
         if self.scheduler_name.as_deref() == Some("") {
             return refused("--scheduler-name", "\"\"".to_owned(), "must not be empty");
         }
@@ -135,37 +209,6 @@ impl RunArgs {
             }
             _ => Ok(()),
         }
-    }
-
-    /// Where to serve, and with which certificate.
-    fn addresses(&self, warnings: &mut Vec<String>) -> Result<Addresses, OptionsError> {
-        let [certificate, key] =
-            [&self.tls_cert_file, &self.tls_private_key_file].map(|path| given(path.as_ref()));
-        let certificate = match (certificate.cloned(), key.cloned()) {
-            (None, None) => None,
-            (Some(certificate), Some(key)) => Some(CertificateFiles { certificate, key }),
-            (Some(certificate), None) => {
-                return Err(OptionsError::Flag {
-                    flag: "--tls-cert-file",
-                    value: certificate.display().to_string(),
-                    message: "--tls-private-key-file is needed with it",
-                });
-            }
-            (None, Some(key)) => {
-                return Err(OptionsError::Flag {
-                    flag: "--tls-private-key-file",
-                    value: key.display().to_string(),
-                    message: "--tls-cert-file is needed with it",
-                });
-            }
-        };
-        let port = self.secure_port.unwrap_or(SECURE_PORT);
-        if port == 0 && certificate.is_some() {
-            warnings.push("--tls-cert-file is ignored because --secure-port is 0".to_owned());
-        }
-        let address = SocketAddr::new(self.bind_address.unwrap_or(BIND_ADDRESS), port);
-        let secure = (port != 0).then_some(Secure { address, certificate });
-        Ok(Addresses { secure, plain: self.http_address })
     }
 
     /// The configuration that the flags alone make.
@@ -180,6 +223,7 @@ impl RunArgs {
         let flags = [
             ("--kube-api-qps", self.kube_api_qps.is_some()),
             ("--kube-api-burst", self.kube_api_burst.is_some()),
+            ("--profiling", self.profiling.is_some()),
         ];
         for (flag, _) in flags.into_iter().filter(|(_, given)| *given) {
             warnings.push(format!("{flag} is ignored because --config is given"));
@@ -189,7 +233,8 @@ impl RunArgs {
     /// What the file says without effect. The flag for leader election wins over the file's block.
     fn warn_of_file(&self, file: &Path, found: &Configuration, warnings: &mut Vec<String>) {
         let settled = |warning: &str| {
-            self.leader_elect.is_some() && warning.ends_with(config::LEADER_ELECTION_UNSUPPORTED)
+            self.leader.leader_elect.is_some()
+                && warning.ends_with(config::LEADER_ELECTION_UNSUPPORTED)
         };
         let of_file = found.warnings.iter().filter(|warning| !settled(warning));
         warnings.extend(of_file.map(|warning| format!("{}: {warning}", file.display())));
@@ -202,9 +247,10 @@ impl RunArgs {
             (Some(name), [profile]) => profile.scheduler_name = name.as_str().into(),
             (Some(name), _) => {
                 return Err(OptionsError::Flag {
-                    flag: "--scheduler-name",
+                    flag: "--scheduler-name".to_owned(),
                     value: format!("\"{name}\""),
-                    message: "the --config file has several profiles, each with a name of its own",
+                    message: "the --config file has several profiles, each with a name of its own"
+                        .to_owned(),
                 });
             }
         }
@@ -226,15 +272,20 @@ impl RunArgs {
             )),
             (Some(_), _) => {}
             (None, Some(flag)) => configuration.client.kubeconfig = Some(flag.clone()),
-            (None, None) if in_cluster => {}
+            (None, None) if in_cluster || self.master.is_some() => {}
             (None, None) => return Err(OptionsError::NoCluster),
         }
         Ok(())
     }
 }
 
+/// What a configuration that was written with its defaults says of profiling.
+fn configuration_profiling(written: &str) -> bool {
+    written.lines().any(|line| line == "enableProfiling: true")
+}
+
 /// A path that is empty was not given.
-fn given(path: Option<&PathBuf>) -> Option<&PathBuf> {
+pub(super) fn given(path: Option<&PathBuf>) -> Option<&PathBuf> {
     path.filter(|path| !path.as_os_str().is_empty())
 }
 
@@ -243,6 +294,8 @@ mod tests {
     use super::super::args::{Command, try_parse_from};
     use super::super::write_refusal;
     use super::*;
+    use crate::server::addresses::{Certificate, CertificateFiles, Secure};
+    use crate::server::tls_settings::TlsSettings;
 
     fn run(line: &str) -> RunArgs {
         let words = ["berth"].into_iter().chain(line.split_whitespace());
@@ -297,18 +350,26 @@ mod tests {
     fn where_health_and_metrics_are_served() {
         let at = |line: &str| resolved(&format!("run --kubeconfig k {line}"), OUTSIDE).addresses;
         let secure = |address: &str, certificate| {
-            Some(Secure { address: address.parse().unwrap(), certificate })
+            Some(Secure {
+                address: address.parse().unwrap(),
+                certificate,
+                tls: TlsSettings::default(),
+                streams_max: None,
+                port_sharing: false,
+            })
         };
-        assert_eq!(at(""), Addresses { secure: secure("0.0.0.0:10259", None), plain: None });
+        let made = || Certificate::InMemory;
+        assert_eq!(at(""), Addresses { secure: secure("0.0.0.0:10259", made()), plain: None });
         assert_eq!(at("--secure-port 0"), Addresses::default());
-        assert_eq!(at("--bind-address :: --secure-port 9").secure, secure("[::]:9", None));
+        assert_eq!(at("--bind-address :: --secure-port 9").secure, secure("[::]:9", made()));
         let line = "--tls-cert-file= --tls-private-key-file= --http-address [::1]:80";
         let plain = Some("[::1]:80".parse().unwrap());
-        assert_eq!(at(line), Addresses { secure: secure("0.0.0.0:10259", None), plain });
+        assert_eq!(at(line), Addresses { secure: secure("0.0.0.0:10259", made()), plain });
 
         let files = CertificateFiles { certificate: "c".into(), key: "p".into() };
+        let files = Certificate::Files(files);
         let line = "--tls-cert-file c --tls-private-key-file p";
-        assert_eq!(at(line).secure, secure("0.0.0.0:10259", Some(files)));
+        assert_eq!(at(line).secure, secure("0.0.0.0:10259", files));
         let options = resolved(&format!("run --secure-port=0 {line}"), IN_CLUSTER);
         assert_eq!(options.warnings, ["--tls-cert-file is ignored because --secure-port is 0"]);
         for (line, said) in [

@@ -252,5 +252,8 @@ fn scheduler(
         dry_run: false,
         decisions: Box::new(Decisions(None)),
         addresses: Taken::default(),
+        guard: None,
+        pages: None,
+        disabled_metrics: Vec::new(),
     }
 }

@@ -1,26 +1,35 @@
 //! `berth run`: the scheduler against an API server, until it is told to stop.
 
+use std::fs;
+use std::io::{self, Write as _};
+use std::path::Path;
 use std::process::ExitCode;
+use std::sync::Arc;
 
-use tracing::{error, warn};
+use tracing::{error, info, warn};
 
 use crate::client::{RateLimit, Source};
 use crate::engine::Decision;
 use crate::queue::Backoff;
 use crate::runtime::{self, DecisionSink, Options, StopSignals};
 use crate::server::addresses::Taken;
+use crate::server::pages::{Pages, SetVerbosity};
 use crate::telemetry;
 
 use super::args::RunArgs;
 use super::decision_log::DecisionLog;
 use super::options::{RunOptions, Surroundings};
 use super::registry;
-use super::{EXIT_USAGE, failed, refuse};
+use super::version::{KUBERNETES_VERSION, VERSION};
+use super::{EXIT_USAGE, failed, refuse, written};
 
 /// Runs the scheduler. The exit code is 0 after an ordered stop, 2 where it could not start for a reason
 /// that lies in what it was given, 1 for anything else.
 #[must_use]
 pub fn execute(args: &RunArgs) -> ExitCode {
+    if args.upstream.asks_for_version() {
+        return written(writeln!(io::stdout(), "berth {VERSION}").map(|()| true));
+    }
     if let Err(error) = telemetry::init(args.log.logging_format, args.log.verbosity) {
         return refuse(&error);
     }
@@ -28,7 +37,18 @@ pub fn execute(args: &RunArgs) -> ExitCode {
         Ok(options) => options,
         Err(error) => return refuse(&error),
     };
-    let addresses = match options.addresses.take(&runtime::hostname()) {
+    if let Some(path) = &options.write_config_to {
+        return write_config(path, &options.written);
+    }
+    let runtime = match tokio::runtime::Builder::new_current_thread().enable_all().build() {
+        Ok(runtime) => runtime,
+        Err(error) => return failed(&format!("no runtime could be started: {error}")),
+    };
+    let addresses = {
+        let _entered = runtime.enter();
+        options.addresses.take(&runtime::hostname())
+    };
+    let addresses = match addresses {
         Ok(addresses) => addresses,
         Err(error) => return refuse(&error),
     };
@@ -39,10 +59,6 @@ pub fn execute(args: &RunArgs) -> ExitCode {
     for warning in &options.warnings {
         warn!("{warning}");
     }
-    let runtime = match tokio::runtime::Builder::new_current_thread().enable_all().build() {
-        Ok(runtime) => runtime,
-        Err(error) => return failed(&format!("no runtime could be started: {error}")),
-    };
     let outcome = runtime.block_on(async {
         let stop = StopSignals::of_process()?;
         runtime::run(runtime_options(options, log, addresses), stop).await
@@ -53,7 +69,8 @@ pub fn execute(args: &RunArgs) -> ExitCode {
         Ok(()) => ExitCode::SUCCESS,
         Err(error)
             if error.is::<crate::client::ConnectError>()
-                || error.is::<crate::client::ExtenderError>() =>
+                || error.is::<crate::client::ExtenderError>()
+                || error.is::<crate::server::access::AccessError>() =>
         {
             failed(&error);
             ExitCode::from(EXIT_USAGE)
@@ -63,12 +80,14 @@ pub fn execute(args: &RunArgs) -> ExitCode {
 }
 
 fn runtime_options(options: RunOptions, log: Option<DecisionLog>, addresses: Taken) -> Options {
+    let pages = pages(&options);
     let configuration = options.configuration;
     let rate = configuration.client.rate;
     Options {
-        source: match configuration.client.kubeconfig {
-            Some(path) => Source::Kubeconfig(path),
-            None => Source::InCluster,
+        source: match (configuration.client.kubeconfig, options.master) {
+            (kubeconfig, Some(address)) => Source::Address { address, kubeconfig },
+            (Some(path), None) => Source::Kubeconfig(path),
+            (None, None) => Source::InCluster,
         },
         profiles: configuration.profiles,
         extenders: configuration.extenders,
@@ -83,6 +102,35 @@ fn runtime_options(options: RunOptions, log: Option<DecisionLog>, addresses: Tak
         dry_run: options.dry_run,
         decisions: Box::new(Decisions(log)),
         addresses,
+        guard: Some(options.guard),
+        pages: Some(pages),
+        disabled_metrics: options.disabled_metrics,
+    }
+}
+
+/// What is shown at the secure port of how berth was started.
+fn pages(options: &RunOptions) -> Pages {
+    let set_verbosity: SetVerbosity =
+        Arc::new(|level| telemetry::set_verbosity(level).map_err(|error| error.to_string()));
+    Pages {
+        configuration: serde_saphyr::from_str(&options.written).unwrap_or_default(),
+        flags: options.flags.clone(),
+        version: env!("CARGO_PKG_VERSION"),
+        kubernetes: KUBERNETES_VERSION.trim_start_matches('v'),
+        language: concat!("none, Rust ", env!("CARGO_PKG_RUST_VERSION")),
+        started: jiff::Timestamp::now(),
+        set_verbosity: options.profiling.then_some(set_verbosity),
+    }
+}
+
+/// Writes the configuration, and does nothing else.
+fn write_config(path: &Path, text: &str) -> ExitCode {
+    match fs::write(path, text) {
+        Ok(()) => {
+            info!("{}: the configuration is written", path.display());
+            ExitCode::SUCCESS
+        }
+        Err(error) => failed(&format!("--write-config-to: {}: {error}", path.display())),
     }
 }
 

@@ -8,6 +8,9 @@ use super::args::{
     ConfigArgs, ConfigCommand, EvaluateArgs, GateArgs, LogArgs, OutputFormat, RunArgs,
     try_parse_from,
 };
+use super::leader_args::LeaderElectionOptions;
+use super::secure_args::SecureServingArgs;
+use super::upstream_args::UpstreamArgs;
 use super::*;
 use crate::telemetry::LogFormat;
 
@@ -43,18 +46,27 @@ fn every_flag_is_read() {
         seed: Some(7),
         decision_log: Some("d".into()),
         dry_run: None,
-        leader_elect: Some(false),
+        leader: LeaderElectionOptions {
+            leader_elect: Some(false),
+            ..LeaderElectionOptions::default()
+        },
         kube_api_qps: Some(1.5),
         kube_api_burst: Some(3),
-        secure_port: Some(0),
-        bind_address: Some(Ipv6Addr::LOCALHOST.into()),
-        tls_cert_file: Some("c".into()),
-        tls_private_key_file: Some("p".into()),
+        secure: SecureServingArgs {
+            secure_port: Some(0),
+            bind_address: Some(Ipv6Addr::LOCALHOST.into()),
+            tls_cert_file: Some("c".into()),
+            tls_private_key_file: Some("p".into()),
+            ..SecureServingArgs::default()
+        },
         http_address: Some((Ipv4Addr::LOCALHOST, 80).into()),
         gates: GateArgs { feature_gates: vec!["A=true,B=false".into(), "C=1".into()] },
         log: LogArgs { verbosity: 2, logging_format: LogFormat::Json },
+        ..RunArgs::default()
     };
-    assert_eq!(run(line), expected);
+    let read = run(line);
+    assert_eq!(read.upstream.all()["tls-cert-file"], "c");
+    assert_eq!(RunArgs { upstream: UpstreamArgs::default(), ..read }, expected);
     assert_eq!(run("run"), RunArgs::default());
 }
 
@@ -97,14 +109,14 @@ fn a_flag_takes_the_next_word_whatever_it_looks_like() {
 #[test]
 fn the_last_of_several_wins() {
     assert_eq!(run("run --seed 1 --seed=2").seed, Some(2));
-    assert_eq!(run("run --leader-elect --leader-elect=false").leader_elect, Some(false));
+    assert_eq!(run("run --leader-elect --leader-elect=false").leader.leader_elect, Some(false));
 }
 
 #[test]
 fn a_boolean_takes_its_value_only_after_an_equals_sign() {
-    assert_eq!(run("run --leader-elect").leader_elect, Some(true));
-    assert_eq!(run("run --leader-elect=T").leader_elect, Some(true));
-    assert_eq!(run("run --leader_elect=0").leader_elect, Some(false));
+    assert_eq!(run("run --leader-elect").leader.leader_elect, Some(true));
+    assert_eq!(run("run --leader-elect=T").leader.leader_elect, Some(true));
+    assert_eq!(run("run --leader_elect=0").leader.leader_elect, Some(false));
     assert_eq!(run("run --leader-elect --seed 3").seed, Some(3));
     assert_eq!(refused("run --leader-elect false").kind(), ErrorKind::UnknownArgument);
 }

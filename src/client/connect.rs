@@ -1,7 +1,7 @@
 //! Makes the connection to the API server, from a kubeconfig or from inside a cluster. Called once at
 //! start; every error names the file and what is wrong with it.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use http::{HeaderValue, header};
@@ -10,7 +10,7 @@ use kube::{Client, Config};
 use super::api::chain;
 use super::credential::Origin;
 use super::kubeconfig::{self, Access};
-use super::proxy::Proxy;
+use super::proxy::{Proxy, without_user};
 use super::renew::{Renewing, Route};
 
 /// Where the address and the credentials come from.
@@ -18,6 +18,13 @@ use super::renew::{Renewing, Route};
 pub enum Source {
     /// A kubeconfig file, with its current context.
     Kubeconfig(PathBuf),
+    /// This address, with everything else from a kubeconfig file, or with no credentials at all.
+    Address {
+        /// A URL; without a scheme it is HTTP.
+        address: String,
+        /// The file.
+        kubeconfig: Option<PathBuf>,
+    },
     /// The service account of the pod that berth runs in.
     InCluster,
 }
@@ -31,6 +38,14 @@ pub enum ConnectError {
     Kubeconfig {
         /// The file.
         path: PathBuf,
+        /// What is wrong with it.
+        reason: String,
+    },
+    /// The address cannot be used.
+    #[error("--master: {address:?}: {reason}")]
+    Address {
+        /// The address.
+        address: String,
         /// What is wrong with it.
         reason: String,
     },
@@ -98,6 +113,7 @@ fn load(source: &Source) -> Result<Access, ConnectError> {
         Source::Kubeconfig(path) => {
             kubeconfig::read(path).map_err(|reason| source.error(reason))?
         }
+        Source::Address { address, kubeconfig } => at(address, kubeconfig.as_deref())?,
         Source::InCluster => in_cluster().map_err(|reason| source.error(reason))?,
     };
     let config = &mut access.config;
@@ -105,6 +121,27 @@ fn load(source: &Source) -> Result<Access, ConnectError> {
     // the first one was accepted. What is retried, and how often, is decided here.
     config.default_retry = false;
     config.headers.push((header::USER_AGENT, HeaderValue::from_static(user_agent())));
+    Ok(access)
+}
+
+/// Upstream: BuildConfigFromFlags in client-go, v1.37.
+fn at(address: &str, kubeconfig: Option<&Path>) -> Result<Access, ConnectError> {
+    let wrong = |reason: &str| ConnectError::Address {
+        address: without_user(address),
+        reason: reason.to_owned(),
+    };
+    let url =
+        if address.contains("://") { address.to_owned() } else { format!("http://{address}") };
+    let url: http::Uri = url.parse().map_err(|_| wrong("is not an address"))?;
+    if !matches!(url.scheme_str(), Some("http" | "https")) {
+        return Err(wrong("does not begin with https:// or http://"));
+    }
+    let Some(path) = kubeconfig else {
+        return Ok(Access { config: Config::new(url), proxy: None, origin: None });
+    };
+    let source = Source::Kubeconfig(path.to_owned());
+    let mut access = kubeconfig::read(path).map_err(|reason| source.error(reason))?;
+    access.config.cluster_url = url;
     Ok(access)
 }
 
@@ -119,6 +156,9 @@ impl Source {
     fn error(&self, reason: String) -> ConnectError {
         match self {
             Source::Kubeconfig(path) => ConnectError::Kubeconfig { path: path.clone(), reason },
+            Source::Address { address, .. } => {
+                ConnectError::Address { address: without_user(address), reason }
+            }
             Source::InCluster => ConnectError::InCluster { reason },
         }
     }

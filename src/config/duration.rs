@@ -25,7 +25,8 @@ pub fn parse_duration(text: &str) -> Option<Duration> {
 }
 
 /// `text` in nanoseconds; `None` where Go's `time.ParseDuration` refuses it.
-pub(super) fn parse_go_duration(text: &str) -> Option<i64> {
+#[must_use]
+pub fn parse_go_duration(text: &str) -> Option<i64> {
     let (sign, mut rest) = match text.as_bytes().first()? {
         b'-' => (-1, &text[1..]),
         b'+' => (1, &text[1..]),
@@ -46,7 +47,8 @@ pub(super) fn parse_go_duration(text: &str) -> Option<i64> {
 }
 
 /// `nanos` as Go prints it, such as `10m0s`, `1.5s` or `-2ms`.
-pub(super) fn go_duration(nanos: i64) -> String {
+#[must_use]
+pub fn go_duration(nanos: i64) -> String {
     let sign = if nanos < 0 { "-" } else { "" };
     let total = nanos.unsigned_abs();
     let decimal = |unit: u64, name: &str| {

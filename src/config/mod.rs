@@ -19,6 +19,7 @@ mod gates;
 mod merge;
 mod names;
 mod own_args;
+mod overrides;
 mod profile;
 mod reader;
 mod render;
@@ -31,10 +32,11 @@ mod tests;
 
 use std::path::{Path, PathBuf};
 
-pub use duration::parse_duration;
+pub use duration::{go_duration, parse_duration, parse_go_duration};
 pub use error::{ConfigError, ConfigErrors};
 pub use extenders::{Extender, ExtenderTls, ManagedResource, Pem};
 pub use gates::{GateErrors, Gates};
+pub use overrides::{LeaderElectionOverrides, Overrides};
 
 use crate::framework::{PluginInfo, ProfileSpec};
 use crate::model::FeatureGates;
@@ -180,6 +182,25 @@ pub fn render_file(
     let (text, source_name) = read_file(path)?;
     let checked = interpret(&to_value(&text, &source_name)?, &source_name, registry, gates)?;
     Ok(render::render(&checked.file, registry))
+}
+
+/// The file at `path`, or what is used without one, as YAML with every default written out and changed by
+/// the flags.
+pub fn render_with(
+    path: Option<&Path>,
+    overrides: &Overrides,
+    registry: &[PluginInfo],
+    gates: FeatureGates,
+) -> Result<String, ConfigErrors> {
+    let mut file = File::default();
+    if let Some(path) = path {
+        let (text, source_name) = read_file(path)?;
+        file = interpret(&to_value(&text, &source_name)?, &source_name, registry, gates)?.file;
+    } else {
+        defaults::fill(&mut file, registry, gates);
+    }
+    overrides.apply(&mut file);
+    Ok(render::render(&file, registry))
 }
 
 fn read_file(path: &Path) -> Result<(String, String), ConfigErrors> {

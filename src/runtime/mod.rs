@@ -11,6 +11,7 @@ use std::mem::take;
 use std::sync::Arc;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
+use axum::Router;
 use tokio::runtime::Handle;
 use tokio::sync::{mpsc, oneshot};
 use tokio::task::JoinSet;
@@ -23,9 +24,11 @@ use crate::engine::{Engine, EngineConfig, Event, Kind};
 use crate::framework::{PluginInfo, Profile, ProfileSpec};
 use crate::model::FeatureGates;
 use crate::queue::Backoff;
-use crate::server::addresses::Taken;
+use crate::server::access::{Access, AccessOptions};
+use crate::server::addresses::{Served, Taken};
 use crate::server::endpoints;
-use crate::telemetry::{Metrics, SchedulerMetrics};
+use crate::server::pages::Pages;
+use crate::telemetry::{Metrics, SchedulerMetrics, without};
 use crate::units::Nanos;
 
 use client_metrics::ClientMetrics;
@@ -75,6 +78,23 @@ pub struct Options {
     pub decisions: Box<dyn DecisionSink>,
     /// Where health and metrics are served.
     pub addresses: Taken,
+    /// Who may ask at the secure port; `None` where there is none.
+    pub guard: Option<Guard>,
+    /// What is shown there of how berth was started.
+    pub pages: Option<Pages>,
+    /// Metrics that are left out, by their whole names.
+    pub disabled_metrics: Vec<String>,
+}
+
+/// Who may ask at the secure port.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Guard {
+    /// How users are known.
+    pub options: AccessOptions,
+    /// The cluster that knows users; `None` where there is none.
+    pub authentication: Option<Source>,
+    /// The cluster that knows what they may do; `None` where there is none.
+    pub authorization: Option<Source>,
 }
 
 /// Schedules until a stop is asked for, then ends in order.
@@ -82,8 +102,8 @@ pub async fn run(mut options: Options, mut stop: StopSignals) -> anyhow::Result<
     let clock = clock();
     let progress = Arc::new(Progress::default());
     let metrics = Arc::new(Metrics::new(&names(&options)));
-    let answers = progress.endpoints(&clock, printed(&metrics)).router();
-    let endpoints = take(&mut options.addresses).serve(&answers)?;
+    let printed = printed(&metrics, take(&mut options.disabled_metrics));
+    let endpoints = serve(&mut options, progress.endpoints(&clock, printed).router()).await?;
     let (extenders, raw) = extenders(&options)?;
     let (client, server) = client::connect(&options.source).await?;
     announce(&options, &server);
@@ -187,11 +207,34 @@ fn names(options: &Options) -> Vec<&str> {
     options.profiles.iter().map(|profile| &*profile.scheduler_name).collect()
 }
 
+/// Serves `health`, and at the secure port the pages, too.
+async fn serve(options: &mut Options, health: Router) -> anyhow::Result<Served> {
+    let secure = guarded(options, health.clone()).await?;
+    Ok(take(&mut options.addresses).serve(secure, health)?)
+}
+
+/// What is served at the secure port: `health` and the pages, for those who may ask.
+async fn guarded(options: &mut Options, health: Router) -> anyhow::Result<Router> {
+    let Some(guard) = options.guard.take().filter(|_| options.addresses.is_secure()) else {
+        return Ok(health);
+    };
+    let pages = options.pages.take().map(Pages::router).unwrap_or_default();
+    let authentication = client_of(guard.authentication.as_ref()).await?;
+    let authorization = client_of(guard.authorization.as_ref()).await?;
+    let access = Access::start(guard.options, authentication, authorization).await?;
+    Ok(access.guard(health.merge(pages)))
+}
+
+async fn client_of(source: Option<&Source>) -> Result<Option<kube::Client>, client::ConnectError> {
+    let Some(source) = source else { return Ok(None) };
+    Ok(Some(client::connect(source).await?.0))
+}
+
 /// The metrics as `server` wants them.
-fn printed(metrics: &Arc<Metrics>) -> endpoints::Metrics {
+fn printed(metrics: &Arc<Metrics>, disabled: Vec<String>) -> endpoints::Metrics {
     let metrics = Arc::clone(metrics);
     // Writing into memory does not fail.
-    Arc::new(move || metrics.text().unwrap_or_default())
+    Arc::new(move || without(metrics.text().unwrap_or_default(), &disabled))
 }
 
 /// Says what is started.

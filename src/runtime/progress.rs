@@ -64,18 +64,15 @@ impl Progress {
         };
         let (progress, clock) = (Arc::clone(self), Arc::clone(clock));
         let engine = Check::new("engine", move || progress.engine(clock()));
-        let alive = vec![Check::ping(), engine];
-        let ready = [
-            // Upstream: kube-scheduler's checks of /readyz, by name and in its words, v1.37.
+        // Differs from upstream: the check `engine`, beside kube-scheduler's checks by name and in its words,
+        // v1.37.
+        let alive = vec![Check::ping(), engine.clone()];
+        let ready = vec![
+            engine,
             check("shutdown", Self::shutdown),
             check("sched-handler-sync", Self::sync),
         ];
-        Endpoints {
-            healthz: alive.clone(),
-            livez: alive.clone(),
-            readyz: alive.into_iter().chain(ready).collect(),
-            metrics,
-        }
+        Endpoints { healthz: alive.clone(), livez: alive, readyz: ready, metrics }
     }
 
     fn engine(&self, now: Nanos) -> Result<(), String> {

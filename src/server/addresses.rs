@@ -3,6 +3,7 @@
 
 use std::io;
 use std::net::SocketAddr;
+use std::num::NonZeroU32;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
@@ -12,6 +13,7 @@ use tokio_rustls::rustls::ServerConfig;
 
 use super::listener::{Limits, Listener, Serving};
 use super::tls::{self, TlsError};
+use super::tls_settings::TlsSettings;
 
 /// What the endpoints take from their clients: a few probes and scrapers. Should every connection ask for
 /// the metrics in every stream and read none, that is some 50 MB.
@@ -38,8 +40,26 @@ pub struct Addresses {
 pub struct Secure {
     /// The address.
     pub address: SocketAddr,
-    /// The certificate to show; without one, it is made in memory.
-    pub certificate: Option<CertificateFiles>,
+    /// The certificate to show.
+    pub certificate: Certificate,
+    /// Which TLS is spoken there.
+    pub tls: TlsSettings,
+    /// Requests at once in an HTTP/2 connection; `None` is berth's own limit.
+    pub streams_max: Option<NonZeroU32>,
+    /// Whether others of this user may take the same address.
+    pub port_sharing: bool,
+}
+
+/// Where a certificate comes from.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub enum Certificate {
+    /// It is made at the start and kept in memory.
+    #[default]
+    InMemory,
+    /// It is made unless it is in this folder, and kept there.
+    Folder(PathBuf),
+    /// It is in these files.
+    Files(CertificateFiles),
 }
 
 /// PEM files.
@@ -78,42 +98,64 @@ pub enum AddressError {
 /// Addresses that are taken, and where nothing is accepted yet.
 #[derive(Debug, Default)]
 pub struct Taken {
-    secure: Option<(Listener, Arc<ServerConfig>)>,
+    secure: Option<(Listener, Arc<ServerConfig>, Limits)>,
     plain: Option<Listener>,
 }
 
 impl Addresses {
-    /// Takes the addresses and reads or makes the certificate. `hostname` is this host's name.
+    /// Takes the addresses and reads or makes the certificate. `hostname` is this host's name. An address that
+    /// is shared takes a tokio runtime around.
     pub fn take(&self, hostname: &str) -> Result<Taken, AddressError> {
         let secure = self.secure.as_ref().map(|secure| {
             let config = match &secure.certificate {
-                Some(files) => tls::from_files(&files.certificate, &files.key)?,
-                None => tls::self_signed(hostname)?.config,
+                Certificate::Files(CertificateFiles { certificate, key }) => {
+                    tls::from_files_with(certificate, key, &secure.tls)?
+                }
+                Certificate::Folder(folder) => tls::from_folder(folder, hostname, &secure.tls)?,
+                Certificate::InMemory => tls::self_signed_with(hostname, &secure.tls)?.config,
             };
-            Ok::<_, AddressError>((take(secure.address, "--secure-port, or 0 for none")?, config))
+            let listener = if secure.port_sharing {
+                Listener::bind_shared(secure.address)
+            } else {
+                Listener::bind(secure.address)
+            };
+            let listener = taken(listener, secure.address, "--secure-port, or 0 for none")?;
+            let streams_max = secure.streams_max.map_or(LIMITS.streams_max, NonZeroU32::get);
+            Ok::<_, AddressError>((listener, config, Limits { streams_max, ..LIMITS }))
         });
-        let plain = self.plain.map(|address| take(address, "--http-address"));
+        let plain =
+            self.plain.map(|address| taken(Listener::bind(address), address, "--http-address"));
         Ok(Taken { secure: secure.transpose()?, plain: plain.transpose()? })
     }
 }
 
-fn take(address: SocketAddr, hint: &'static str) -> Result<Listener, AddressError> {
-    Listener::bind(address).map_err(|error| match error.kind() {
+fn taken(
+    listener: io::Result<Listener>,
+    address: SocketAddr,
+    hint: &'static str,
+) -> Result<Listener, AddressError> {
+    listener.map_err(|error| match error.kind() {
         io::ErrorKind::AddrInUse => AddressError::InUse { address, hint },
         _ => AddressError::Listen { address, error },
     })
 }
 
 impl Taken {
-    /// Serves `service` at every address, in tasks of the current tokio runtime.
-    pub fn serve(self, service: &Router) -> io::Result<Served> {
-        let secure = self.secure.map(|(listener, config)| {
+    /// Something is to be served over HTTPS.
+    #[must_use]
+    pub fn is_secure(&self) -> bool {
+        self.secure.is_some()
+    }
+
+    /// Serves `secure` over HTTPS and `plain` over HTTP, in tasks of the current tokio runtime.
+    pub fn serve(self, secure: Router, plain: Router) -> io::Result<Served> {
+        let secure = self.secure.map(|(listener, config, limits)| {
             tracing::info!("https://{} serves health and metrics", listener.address());
-            listener.serve(Some(config), service.clone(), LIMITS)
+            listener.serve(Some(config), secure, limits)
         });
         let plain = self.plain.map(|listener| {
             tracing::info!("http://{} serves health and metrics", listener.address());
-            listener.serve(None, service.clone(), LIMITS)
+            listener.serve(None, plain, LIMITS)
         });
         Ok(Served { secure: secure.transpose()?, plain: plain.transpose()? })
     }

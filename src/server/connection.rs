@@ -24,6 +24,7 @@ use tokio_rustls::server::TlsStream;
 use tower::ServiceExt as _;
 
 use super::listener::Limits;
+use super::peer::PeerCertificates;
 
 /// How long a TLS handshake and the headers of the first request may take together. A healthy client is
 /// done in a second, also across an ocean.
@@ -59,7 +60,7 @@ impl Attendant {
         // Answers are small and written at once; a failure only makes them slower.
         drop(stream.set_nodelay(true));
         let Some(tls) = self.tls.take() else {
-            return self.serve(stream, &activity).await;
+            return self.serve(stream, None, &activity).await;
         };
         let stream = tokio::select! {
             biased;
@@ -67,16 +68,22 @@ impl Attendant {
             stream = timeout(FIRST_STEPS_MAX, handshake(&tls, stream)) => stream,
         };
         if let Ok(Some(stream)) = stream {
-            self.serve(stream, &activity).await;
+            let peer = PeerCertificates::of(stream.get_ref().1);
+            self.serve(stream, peer, &activity).await;
         }
     }
 
-    async fn serve<S>(mut self, stream: S, activity: &Arc<Activity>)
+    async fn serve<S>(mut self, stream: S, peer: Option<PeerCertificates>, activity: &Arc<Activity>)
     where
         S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
     {
         let protocol = protocol(&self.limits);
-        let service = service_fn(|request| answer(self.service.clone(), request, activity.begin()));
+        let service = service_fn(|mut request: Request<Incoming>| {
+            if let Some(peer) = &peer {
+                request.extensions_mut().insert(peer.clone());
+            }
+            answer(self.service.clone(), request, activity.begin())
+        });
         let mut connection = pin!(protocol.serve_connection(TokioIo::new(stream), service));
         let mut stopping = false;
         loop {

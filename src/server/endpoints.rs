@@ -1,8 +1,7 @@
-//! The paths of `berth run`: `/healthz`, `/livez`, `/readyz` with a path for each check, and `/metrics`.
-//! Built by `runtime`.
+//! The paths of `berth run` for probes and scrapers: `/healthz`, `/livez`, `/readyz` with a path for each
+//! check, `/metrics` and `/metrics/slis`. Built by `runtime`.
 //!
-//! Differs from upstream: no credentials are asked for, neither for the paths of single checks nor for the
-//! metrics, since nothing that is said there is secret; only GET and HEAD are answered.
+//! Differs from upstream: metrics are never reset.
 
 use std::sync::Arc;
 
@@ -11,12 +10,18 @@ use axum::body::Body;
 use axum::response::Response;
 use axum::routing::get;
 use http::header::{CACHE_CONTROL, CONTENT_TYPE, X_CONTENT_TYPE_OPTIONS};
-use http::{HeaderValue, StatusCode};
+use http::{HeaderValue, Method, StatusCode};
 
-use super::health::{Check, routes};
+use super::health::{Check, Record, routes};
 
 /// What the metrics are written in: OpenMetrics.
 pub const METRICS_CONTENT_TYPE: &str = "application/openmetrics-text; version=1.0.0; charset=utf-8";
+
+/// What the metrics of checks are written in.
+const SLIS_CONTENT_TYPE: &str = "text/plain; version=0.0.4; charset=utf-8; escaping=underscores";
+
+/// What is said to a DELETE, with which kube-scheduler counts anew.
+const NOT_RESET: &str = "berth counts from its start on; its metrics cannot be reset\n";
 
 /// Gives all metrics in OpenMetrics text, as they are at that moment. Must not wait.
 pub type Metrics = Arc<dyn Fn() -> String + Send + Sync>;
@@ -38,14 +43,27 @@ impl Endpoints {
     /// The service that answers.
     pub fn router(self) -> Router {
         let metrics = self.metrics;
-        routes("healthz", &self.healthz)
-            .merge(routes("livez", &self.livez))
-            .merge(routes("readyz", &self.readyz))
-            .route("/metrics", get(move || async move { plain(METRICS_CONTENT_TYPE, metrics()) }))
+        let metrics = move |method: Method| async move {
+            if method == Method::DELETE {
+                return text(StatusCode::NOT_IMPLEMENTED, NOT_RESET.to_owned());
+            }
+            plain(METRICS_CONTENT_TYPE, metrics())
+        };
+        let record = Arc::new(Record::default());
+        let of_checks = Arc::clone(&record);
+        let of_checks = move |method: Method| async move {
+            if method == Method::DELETE {
+                of_checks.reset();
+                return text(StatusCode::OK, "metrics reset\n".to_owned());
+            }
+            plain(SLIS_CONTENT_TYPE, of_checks.text())
+        };
+        routes("healthz", &self.healthz, &record)
+            .merge(routes("livez", &self.livez, &record))
+            .merge(routes("readyz", &self.readyz, &record))
+            .route("/metrics", get(metrics.clone()).fallback(metrics))
+            .route("/metrics/slis", get(of_checks.clone()).fallback(of_checks))
             .fallback(|| async { text(StatusCode::NOT_FOUND, "404 page not found\n".into()) })
-            .method_not_allowed_fallback(|| async {
-                text(StatusCode::METHOD_NOT_ALLOWED, "Method Not Allowed\n".into())
-            })
     }
 }
 
@@ -57,7 +75,7 @@ pub(super) fn text(status: StatusCode, body: String) -> Response {
 }
 
 /// Upstream: the filter chain of kube-scheduler sets the same Cache-Control, v1.37.
-fn plain(content_type: &'static str, body: String) -> Response {
+pub(super) fn plain(content_type: &'static str, body: String) -> Response {
     let mut response = Response::new(Body::from(body));
     for (name, value) in [
         (CONTENT_TYPE, content_type),

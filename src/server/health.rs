@@ -3,9 +3,9 @@
 //!
 //! Upstream: k8s.io/apiserver pkg/server/healthz, v1.37.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write as _;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 
 use axum::Router;
 use axum::extract::Query;
@@ -39,24 +39,97 @@ impl Check {
     }
 }
 
+/// How often each check was asked among all of its path, and what came of it. As many entries as there are
+/// checks.
+///
+/// Upstream: component-base/metrics/prometheus/slis, v1.37.
+#[derive(Debug, Default)]
+pub(super) struct Record(Mutex<BTreeMap<(&'static str, &'static str), Counts>>);
+
+/// Of one check at one path.
+#[derive(Clone, Copy, Debug, Default)]
+struct Counts {
+    failed: u64,
+    passed: u64,
+    passed_last: bool,
+}
+
+impl Record {
+    fn add(&self, check: &'static str, path: &'static str, passed: bool) {
+        let mut counts = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let counts = counts.entry((check, path)).or_default();
+        if passed {
+            counts.passed += 1;
+        } else {
+            counts.failed += 1;
+        }
+        counts.passed_last = passed;
+    }
+
+    /// Forgets everything.
+    pub(super) fn reset(&self) {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).clear();
+    }
+
+    /// As metrics, in the text format of Prometheus.
+    pub(super) fn text(&self) -> String {
+        let counts = self.0.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        if counts.is_empty() {
+            return String::new();
+        }
+        let mut text = String::from(
+            "# HELP kubernetes_healthcheck [STABLE] This metric records the result of a single \
+             healthcheck.\n# TYPE kubernetes_healthcheck gauge\n",
+        );
+        // Writing to a string cannot fail.
+        for ((name, path), counts) in &counts {
+            let labels = format!("{{name={name:?},type={path:?}}}");
+            let passed = u8::from(counts.passed_last);
+            let _ = writeln!(text, "kubernetes_healthcheck{labels} {passed}");
+        }
+        text.push_str(
+            "# HELP kubernetes_healthchecks_total [STABLE] This metric records the results of all \
+             healthcheck.\n# TYPE kubernetes_healthchecks_total counter\n",
+        );
+        for ((name, path), counts) in &counts {
+            for (status, count) in [("error", counts.failed), ("success", counts.passed)] {
+                if count > 0 {
+                    let labels = format!("{{name={name:?},status={status:?},type={path:?}}}");
+                    let _ = writeln!(text, "kubernetes_healthchecks_total{labels} {count}");
+                }
+            }
+        }
+        text
+    }
+}
+
 /// The parameters of a request, as often as they are given.
 type Parameters = Query<Vec<(String, String)>>;
 
-/// `/name` with all checks, and a path beneath it for each.
-pub(super) fn routes(name: &'static str, checks: &[Check]) -> Router {
+/// `/name` with all checks, and a path beneath it for each. What comes of them goes to `record`.
+pub(super) fn routes(name: &'static str, checks: &[Check], record: &Arc<Record>) -> Router {
     let all: Arc<[Check]> = checks.into();
     let path = format!("/{name}");
-    let of_all =
-        get(move |Query(parameters): Parameters| async move { answer(name, &all, &parameters) });
+    let record = Arc::clone(record);
+    let of_all = move |Query(parameters): Parameters| async move {
+        answer(name, &all, &parameters, &record)
+    };
+    let of_all = get(of_all.clone()).fallback(of_all);
     checks.iter().fold(Router::new().route(&path, of_all), |router, check| {
         let path = format!("/{name}/{}", check.name);
         let check = check.clone();
-        router.route(&path, get(move || async move { answer_one(&check) }))
+        let of_one = move || async move { answer_one(&check) };
+        router.route(&path, get(of_one.clone()).fallback(of_one))
     })
 }
 
 /// What all checks come to. A failure does not say why: that is for the path of its check and the log.
-fn answer(name: &str, checks: &[Check], parameters: &[(String, String)]) -> Response {
+fn answer(
+    name: &'static str,
+    checks: &[Check],
+    parameters: &[(String, String)],
+    record: &Record,
+) -> Response {
     let excluded = parameters.iter().filter(|(name, _)| name == "exclude");
     let excluded: BTreeSet<&str> = excluded.map(|(_, value)| value.as_str()).collect();
     let mut lines = String::new();
@@ -64,11 +137,16 @@ fn answer(name: &str, checks: &[Check], parameters: &[(String, String)]) -> Resp
     for Check { name: check, ask } in checks {
         let line = if excluded.contains(check) {
             format!("[+]{check} excluded: ok")
-        } else if let Err(reason) = ask() {
-            failed.push(format!("{check}: {reason}"));
-            format!("[-]{check} failed: reason withheld")
         } else {
-            format!("[+]{check} ok")
+            let outcome = ask();
+            record.add(check, name, outcome.is_ok());
+            match outcome {
+                Ok(()) => format!("[+]{check} ok"),
+                Err(reason) => {
+                    failed.push(format!("{check}: {reason}"));
+                    format!("[-]{check} failed: reason withheld")
+                }
+            }
         };
         lines.push_str(&line);
         lines.push('\n');

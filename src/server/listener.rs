@@ -7,7 +7,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use axum::Router;
-use tokio::net::{TcpListener, TcpStream};
+use tokio::net::{TcpListener, TcpSocket, TcpStream};
 use tokio::sync::watch;
 use tokio::task::{AbortHandle, Id, JoinError, JoinHandle, JoinSet};
 use tokio::time::Instant;
@@ -20,6 +20,9 @@ use crate::units::Map;
 
 /// How long nothing is accepted after an error that will not go away at once, such as too many open files.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(200);
+
+/// Connections that wait to be accepted, at most, at an address that is shared.
+const BACKLOG: u32 = 1024;
 
 /// How often the same trouble of a listener is said again.
 const SAID_AGAIN_AFTER: Duration = Duration::from_mins(1);
@@ -54,6 +57,18 @@ impl Listener {
     pub fn bind(address: SocketAddr) -> io::Result<Self> {
         let socket = std::net::TcpListener::bind(address)?;
         socket.set_nonblocking(true)?;
+        let address = socket.local_addr()?;
+        Ok(Self { socket, address })
+    }
+
+    /// Takes `address` so that others of this user may take it, too (SO_REUSEPORT). Needs a tokio runtime
+    /// around.
+    pub fn bind_shared(address: SocketAddr) -> io::Result<Self> {
+        let socket = if address.is_ipv4() { TcpSocket::new_v4() } else { TcpSocket::new_v6() }?;
+        socket.set_reuseaddr(true)?;
+        socket.set_reuseport(true)?;
+        socket.bind(address)?;
+        let socket = socket.listen(BACKLOG)?.into_std()?;
         let address = socket.local_addr()?;
         Ok(Self { socket, address })
     }

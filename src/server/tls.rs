@@ -1,9 +1,9 @@
 //! The certificate that a server shows: of files, which are read again when they change, or made in memory
-//! at the start. Called by `runtime` before anything is served.
+//! at the start, and kept in a folder where one is given. Called by `cli` before anything is served.
 
-use std::fs::{self, Metadata};
-use std::io;
-use std::os::unix::fs::MetadataExt as _;
+use std::fs::{self, Metadata, OpenOptions};
+use std::io::{self, Write as _};
+use std::os::unix::fs::{MetadataExt as _, OpenOptionsExt as _};
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant, SystemTime};
@@ -17,11 +17,19 @@ use tokio_rustls::rustls::sign::CertifiedKey;
 use tokio_rustls::rustls::{self, InconsistentKeys, ServerConfig};
 use tracing::{info, warn};
 
+use super::peer::AnyPeer;
+use super::tls_settings::TlsSettings;
+
 /// How often the files are looked at, at most.
-const LOOK_AGAIN_AFTER: Duration = Duration::from_secs(2);
+pub(super) const LOOK_AGAIN_AFTER: Duration = Duration::from_secs(2);
 
 /// Bytes of a certificate or key file at most. A long chain has some ten thousand.
 const FILE_BYTES_MAX: u64 = 1 << 20;
+
+/// What a certificate and a key are called that are kept in a folder.
+///
+/// Upstream: the PairName of kube-scheduler's secure serving is `kube-scheduler`, v1.37.
+const PAIR: [&str; 2] = ["berth.crt", "berth.key"];
 
 /// What is spoken inside, best first.
 const PROTOCOLS: [&[u8]; 2] = [b"h2", b"http/1.1"];
@@ -69,6 +77,14 @@ pub enum TlsError {
         /// What is wrong with it.
         error: rustls::Error,
     },
+    /// An authority cannot be used.
+    #[error("{}: {message}", path.display())]
+    Authority {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong with it.
+        message: String,
+    },
     /// The two files do not belong together.
     #[error("{}: is not the private key of the certificate in {}", key.display(), certificate.display())]
     Mismatch {
@@ -76,6 +92,14 @@ pub enum TlsError {
         certificate: PathBuf,
         /// The key's file.
         key: PathBuf,
+    },
+    /// A certificate that was made cannot be kept.
+    #[error("{}: the certificate that was made cannot be written: {error}", path.display())]
+    Write {
+        /// The file or folder.
+        path: PathBuf,
+        /// What the system says.
+        error: io::Error,
     },
     /// No certificate could be made.
     #[error("no certificate could be made: {0}")]
@@ -98,6 +122,63 @@ pub struct SelfSigned {
 ///
 /// Upstream: kube-scheduler without `--cert-dir`, v1.37.
 pub fn self_signed(hostname: &str) -> Result<SelfSigned, TlsError> {
+    self_signed_with(hostname, &TlsSettings::default())
+}
+
+/// [`self_signed`], with these settings.
+pub(super) fn self_signed_with(
+    hostname: &str,
+    settings: &TlsSettings,
+) -> Result<SelfSigned, TlsError> {
+    let made = make(hostname)?;
+    let key = PrivatePkcs8KeyDer::from(made.key.serialize_der());
+    let provider = ring::default_provider();
+    let chain = vec![made.certificate.der().clone()];
+    let certified = CertifiedKey::from_der(chain, key.into(), &provider)?;
+    let config = config(provider, Arc::new(Fixed(Arc::new(certified))), settings)?;
+    Ok(SelfSigned { config, certificate_pem: made.certificate.pem() })
+}
+
+/// The certificate that is kept in `folder`; one that is made, where there is none.
+///
+/// Upstream: MaybeDefaultWithSelfSignedCerts, v1.37.
+pub(super) fn from_folder(
+    folder: &Path,
+    hostname: &str,
+    settings: &TlsSettings,
+) -> Result<Arc<ServerConfig>, TlsError> {
+    let [certificate, key] = PAIR.map(|name| folder.join(name));
+    if !(certificate.exists() && key.exists()) {
+        let failed = |path: &Path| {
+            let path = path.to_owned();
+            move |error| TlsError::Write { path, error }
+        };
+        let made = make(hostname)?;
+        fs::create_dir_all(folder).map_err(failed(folder))?;
+        fs::write(&certificate, made.certificate.pem()).map_err(failed(&certificate))?;
+        write_secret(&key, &made.key.serialize_pem()).map_err(failed(&key))?;
+        info!("{}: a certificate was made and is kept there", certificate.display());
+    }
+    from_files_with(&certificate, &key, settings)
+}
+
+/// Writes a file that only this user can read.
+fn write_secret(path: &Path, text: &str) -> io::Result<()> {
+    match fs::remove_file(path) {
+        Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
+        Ok(()) | Err(_) => {}
+    }
+    let mut file = OpenOptions::new().write(true).create_new(true).mode(0o600).open(path)?;
+    file.write_all(text.as_bytes())
+}
+
+/// A certificate that is its own authority, and its key.
+struct Made {
+    certificate: rcgen::Certificate,
+    key: KeyPair,
+}
+
+fn make(hostname: &str) -> Result<Made, TlsError> {
     let names = ["localhost", "127.0.0.1", "::1"].map(str::to_owned);
     let mut params = CertificateParams::new(names)?;
     // A host may have a name that no certificate can have.
@@ -108,30 +189,43 @@ pub fn self_signed(hostname: &str) -> Result<SelfSigned, TlsError> {
     params.extended_key_usages.push(ExtendedKeyUsagePurpose::ServerAuth);
     let key = KeyPair::generate()?;
     let certificate = params.self_signed(&key)?;
-    let key = PrivatePkcs8KeyDer::from(key.serialize_der());
-    let provider = ring::default_provider();
-    let certified = CertifiedKey::from_der(vec![certificate.der().clone()], key.into(), &provider)?;
-    let config = config(provider, Arc::new(Fixed(Arc::new(certified))))?;
-    Ok(SelfSigned { config, certificate_pem: certificate.pem() })
+    Ok(Made { certificate, key })
 }
 
 /// Reads a certificate, with those that lead to its authority behind it, and its private key. Both files
 /// are PEM, and are read again when they change.
 pub fn from_files(certificate: &Path, key: &Path) -> Result<Arc<ServerConfig>, TlsError> {
+    from_files_with(certificate, key, &TlsSettings::default())
+}
+
+/// [`from_files`], with these settings.
+pub(super) fn from_files_with(
+    certificate: &Path,
+    key: &Path,
+    settings: &TlsSettings,
+) -> Result<Arc<ServerConfig>, TlsError> {
     let provider = ring::default_provider();
     let watched = Watched::open(certificate, key, provider.clone())?;
-    config(provider, Arc::new(watched))
+    config(provider, Arc::new(watched), settings)
 }
 
 fn config(
-    provider: CryptoProvider,
+    mut provider: CryptoProvider,
     certificates: Arc<dyn ResolvesServerCert>,
+    settings: &TlsSettings,
 ) -> Result<Arc<ServerConfig>, TlsError> {
-    let mut config = ServerConfig::builder_with_provider(Arc::new(provider))
-        .with_safe_default_protocol_versions()?
-        .with_no_client_auth()
-        .with_cert_resolver(certificates);
-    config.alpn_protocols = PROTOCOLS.map(<[u8]>::to_vec).into();
+    settings.narrow(&mut provider);
+    let algorithms = provider.signature_verification_algorithms;
+    let builder = ServerConfig::builder_with_provider(Arc::new(provider))
+        .with_protocol_versions(settings.versions())?;
+    let builder = if settings.asks_clients {
+        builder.with_client_cert_verifier(Arc::new(AnyPeer(algorithms)))
+    } else {
+        builder.with_no_client_auth()
+    };
+    let mut config = builder.with_cert_resolver(certificates);
+    let spoken = PROTOCOLS.into_iter().filter(|name| !settings.only_http1 || *name != b"h2");
+    config.alpn_protocols = spoken.map(<[u8]>::to_vec).collect();
     Ok(Arc::new(config))
 }
 
@@ -154,21 +248,28 @@ struct Files {
 
 /// What tells whether a file has changed. A mounted Secret is a link to another file afterwards.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-struct Stamp {
+pub(super) struct Stamp {
     modified: Option<SystemTime>,
     bytes: u64,
     inode: u64,
 }
 
-impl Files {
+impl Stamp {
     /// `None` for a file that cannot be looked at.
-    fn stamps(&self) -> [Option<Stamp>; 2] {
-        let stamp = |found: Metadata| Stamp {
+    pub(super) fn of(path: &Path) -> Option<Self> {
+        let stamp = |found: Metadata| Self {
             modified: found.modified().ok(),
             bytes: found.len(),
             inode: found.ino(),
         };
-        [&self.certificate, &self.key].map(|path| fs::metadata(path).ok().map(stamp))
+        fs::metadata(path).ok().map(stamp)
+    }
+}
+
+impl Files {
+    /// `None` for a file that cannot be looked at.
+    fn stamps(&self) -> [Option<Stamp>; 2] {
+        [&self.certificate, &self.key].map(|path| Stamp::of(path))
     }
 
     fn load(&self, provider: &CryptoProvider) -> Result<CertifiedKey, TlsError> {
@@ -198,7 +299,8 @@ impl Files {
     }
 }
 
-fn read(path: &Path) -> Result<Vec<u8>, TlsError> {
+/// Reads a file of certificates or keys.
+pub(super) fn read(path: &Path) -> Result<Vec<u8>, TlsError> {
     let failed = |error| TlsError::Read { path: path.to_owned(), error };
     let bytes = fs::metadata(path).map_err(failed)?.len();
     if bytes > FILE_BYTES_MAX {
@@ -207,7 +309,7 @@ fn read(path: &Path) -> Result<Vec<u8>, TlsError> {
     fs::read(path).map_err(failed)
 }
 
-fn not_pem(path: &Path, missing: &'static str, error: pem::Error) -> TlsError {
+pub(super) fn not_pem(path: &Path, missing: &'static str, error: pem::Error) -> TlsError {
     let path = path.to_owned();
     match error {
         pem::Error::NoItemsFound => TlsError::Missing { path, missing },

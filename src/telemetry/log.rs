@@ -1,13 +1,15 @@
 //! The log: text or JSON on standard error. Set up once, by `cli`; everybody else uses `tracing`.
 
 use std::io::{self, IsTerminal as _};
+use std::sync::OnceLock;
 
 use clap::ValueEnum;
 use tracing::Subscriber;
 use tracing_subscriber::filter::EnvFilter;
 use tracing_subscriber::fmt::MakeWriter;
-use tracing_subscriber::layer::SubscriberExt as _;
+use tracing_subscriber::layer::{Layer, SubscriberExt as _};
 use tracing_subscriber::util::SubscriberInitExt as _;
+use tracing_subscriber::{Registry, reload};
 
 /// The environment variable that overrides the verbosity, in `tracing`'s filter language.
 const FILTER_VARIABLE: &str = "RUST_LOG";
@@ -36,7 +38,16 @@ pub enum TelemetryError {
     /// It was set up before.
     #[error("the log is set up already")]
     Twice,
+    /// It was never set up.
+    #[error("there is no log")]
+    Never,
 }
+
+/// Changes what is logged.
+type Change = Box<dyn Fn(EnvFilter) -> Result<(), TelemetryError> + Send + Sync>;
+
+/// How to change what the log of this process has in it.
+static CHANGE: OnceLock<Change> = OnceLock::new();
 
 /// Sends what is logged from here on to standard error. `verbosity` is kube-scheduler's `-v`: from 2
 /// on berth says debug lines too, from 5 on all it has; other libraries speak only to warn.
@@ -44,7 +55,17 @@ pub fn init(format: LogFormat, verbosity: i32) -> Result<(), TelemetryError> {
     let wish = std::env::var_os(FILTER_VARIABLE).unwrap_or_default();
     let filter = filter(verbosity, &wish.to_string_lossy())?;
     let colours = io::stderr().is_terminal() && std::env::var_os("NO_COLOR").is_none();
-    subscriber(format, filter, colours, io::stderr).try_init().map_err(|_| TelemetryError::Twice)
+    let (filter, handle) = reload::Layer::new(filter);
+    let logged = subscriber(format, filter, colours, io::stderr).try_init();
+    logged.map_err(|_| TelemetryError::Twice)?;
+    let change = move |filter| handle.reload(filter).map_err(|_| TelemetryError::Never);
+    CHANGE.set(Box::new(change)).map_err(|_| TelemetryError::Twice)
+}
+
+/// Logs from here on as `-v` with this number does, whatever `RUST_LOG` says.
+pub fn set_verbosity(verbosity: i32) -> Result<(), TelemetryError> {
+    let change = CHANGE.get().ok_or(TelemetryError::Never)?;
+    change(filter(verbosity, "")?)
 }
 
 /// What is logged: `wish`, unless that is empty.
@@ -66,13 +87,14 @@ fn filter(verbosity: i32, wish: &str) -> Result<EnvFilter, TelemetryError> {
 }
 
 /// A log of this look that ends in `writer`.
-fn subscriber<W>(
+fn subscriber<F, W>(
     format: LogFormat,
-    filter: EnvFilter,
+    filter: F,
     colours: bool,
     writer: W,
 ) -> Box<dyn Subscriber + Send + Sync>
 where
+    F: Layer<Registry> + Send + Sync,
     W: for<'a> MakeWriter<'a> + Send + Sync + 'static,
 {
     // Internal errors would go to standard error by a macro that panics when that is closed.

@@ -2,7 +2,7 @@
 
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use http::header::{ALLOW, CACHE_CONTROL, CONTENT_TYPE, X_CONTENT_TYPE_OPTIONS};
+use http::header::{CACHE_CONTROL, CONTENT_TYPE, X_CONTENT_TYPE_OPTIONS};
 use http::{HeaderMap, Request, StatusCode};
 use http_body_util::BodyExt as _;
 use tower::ServiceExt as _;
@@ -84,15 +84,45 @@ async fn paths_and_methods_that_are_not_there() {
         assert_eq!((status.as_u16(), body.as_str()), (404, "404 page not found\n"), "{path}");
         assert_eq!(headers[CONTENT_TYPE], "text/plain; charset=utf-8");
     }
+    // As upstream, which looks at no method here.
     for path in ["/healthz", "/livez/ping", "/metrics"] {
-        for method in ["POST", "PUT", "DELETE", "PATCH", "OPTIONS", "WHATEVER"] {
-            let (status, headers, _) = ask(&router, method, path).await;
-            assert_eq!(status, StatusCode::METHOD_NOT_ALLOWED, "{method} {path}");
-            assert_eq!(headers[ALLOW], "GET,HEAD");
+        for method in ["POST", "PUT", "PATCH", "OPTIONS", "WHATEVER"] {
+            let (status, _, body) = ask(&router, method, path).await;
+            assert_eq!(status, StatusCode::OK, "{method} {path}");
+            assert_eq!(body, ask(&router, "GET", path).await.2, "{method} {path}");
         }
         let (status, _, body) = ask(&router, "HEAD", path).await;
         assert_eq!((status, body.as_str()), (StatusCode::OK, ""), "{path}");
     }
+    assert_eq!(ask(&router, "DELETE", "/metrics").await.0, StatusCode::NOT_IMPLEMENTED);
+}
+
+#[tokio::test]
+async fn checks_are_counted() {
+    let well = Arc::new(AtomicBool::new(true));
+    let router = endpoints(&well);
+    assert_eq!(ask(&router, "GET", "/metrics/slis").await.2, "");
+    for path in ["/livez", "/livez", "/healthz", "/livez/engine", "/livez?exclude=ping"] {
+        ask(&router, "GET", path).await;
+    }
+    well.store(false, Ordering::Relaxed);
+    ask(&router, "GET", "/livez?exclude=ping").await;
+    let expected = "\
+# HELP kubernetes_healthcheck [STABLE] This metric records the result of a single healthcheck.
+# TYPE kubernetes_healthcheck gauge
+kubernetes_healthcheck{name=\"engine\",type=\"livez\"} 0
+kubernetes_healthcheck{name=\"ping\",type=\"healthz\"} 1
+kubernetes_healthcheck{name=\"ping\",type=\"livez\"} 1
+# HELP kubernetes_healthchecks_total [STABLE] This metric records the results of all healthcheck.
+# TYPE kubernetes_healthchecks_total counter
+kubernetes_healthchecks_total{name=\"engine\",status=\"error\",type=\"livez\"} 1
+kubernetes_healthchecks_total{name=\"engine\",status=\"success\",type=\"livez\"} 3
+kubernetes_healthchecks_total{name=\"ping\",status=\"success\",type=\"healthz\"} 1
+kubernetes_healthchecks_total{name=\"ping\",status=\"success\",type=\"livez\"} 2
+";
+    assert_eq!(ask(&router, "GET", "/metrics/slis").await.2, expected);
+    assert_eq!(ask(&router, "DELETE", "/metrics/slis").await.2, "metrics reset\n");
+    assert_eq!(ask(&router, "GET", "/metrics/slis").await.2, "");
 }
 
 #[tokio::test]
