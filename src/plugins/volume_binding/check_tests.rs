@@ -1,7 +1,8 @@
-//! Facts of upstream's own unit tests: what was reserved, what the API server has by now, whether it is bound.
+//! Facts of upstream's own unit tests: what was reserved, what the API server has by now, and whether it is
+//! bound.
 //!
-//! Upstream: `TestCheckBindings` and `TestCheckBindingsWithCSIMigration` of binder_test.go, v1.37, without the
-//! cases of lists that are nil.
+//! Upstream: `TestCheckBindings` and `TestCheckBindingsWithCSIMigration` of binder_test.go, v1.37, without
+//! the cases of lists that are nil.
 
 use crate::cluster::Cluster;
 use crate::framework::Placement;
@@ -183,13 +184,16 @@ fn check(rows: Vec<Row>) {
     }
 }
 
+/// The claim waited for a volume and is bound, rather than given one; the zone of the node; the plugins that
+/// its CSINode says have moved; the plugin of the volume is one that can; what is said.
+type Moved = (bool, &'static str, Option<&'static str>, bool, Result<bool, &'static str>);
+
 /// A disk of an in-tree plugin has a zone in its labels, which counts where a CSI driver serves it.
 #[test]
 fn disks_of_plugins_that_moved() {
     let elsewhere =
         Err("pv \"v\" node affinity doesn't match node \"n\": no matching NodeSelectorTerms");
-    // The claim is bound, and waited for a volume; the zone of the node; the CSINode's plugins; what is said.
-    let rows: [(bool, &str, Option<&str>, bool, Result<bool, &str>); 6] = [
+    let rows: [Moved; 6] = [
         (true, "us-east-1", Some("kubernetes.io/gce-pd"), true, BOUND),
         (false, "us-east-1", Some("kubernetes.io/gce-pd"), true, WAIT),
         (false, "us-east-1", None, true, WAIT),
