@@ -103,7 +103,8 @@ fn expected(row: &Value) -> BTreeSet<String> {
             let (start, message) = line.split_at_checked(at)?;
             let other = lines.iter_mut().find(|other| other.starts_with(start))?;
             let about_labels = message.contains("part") && other.contains("part");
-            about_labels.then(|| other.push_str(&format!("; {message}")))
+            about_labels
+                .then(|| [";", " ", message].into_iter().for_each(|text| other.push_str(text)))
         });
         if same.is_none() {
             lines.push(line);

@@ -78,6 +78,12 @@ fn volume_binding() -> Result<()> {
     same_as_recorded("volumebinding")
 }
 
+/// Every plugin without PreFilter, Filter, PreScore, Score or some of them: mostly upstream's errors.
+#[test]
+fn disabled_points() -> Result<()> {
+    same_as_recorded("disabledpoints")
+}
+
 #[test]
 fn every_file_of_vectors_has_a_test() -> Result<()> {
     let mut files = BTreeSet::new();
@@ -86,6 +92,7 @@ fn every_file_of_vectors_has_a_test() -> Result<()> {
     }
     let tested = [
         "config",
+        "disabledpoints",
         "images",
         "mixed",
         "nodeaffinity",

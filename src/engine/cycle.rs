@@ -208,6 +208,9 @@ fn post_filter(
     watch: &mut Stopwatch<'_>,
 ) -> Outcome {
     let Judging { profile, cluster, pod, nominated, start } = *judging;
+    if profile.post_filter_lacks() {
+        return Outcome::Ineligible;
+    }
     let mut plugins = profile.at(ExtensionPoint::PostFilter);
     let Some(args) = plugins.find_map(|(_, entry)| entry.plugin.preempts()) else {
         return Outcome::NoPlace;

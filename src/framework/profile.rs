@@ -171,6 +171,16 @@ impl Profile {
         self.interests.iter().filter(covers).map(|(plugin, interest)| (*plugin, interest.asks))
     }
 
+    /// Whether PostFilter comes to nothing for every pod, since the profile leaves out the PreFilter of a plugin
+    /// that then fails.
+    #[must_use]
+    pub fn post_filter_lacks(&self) -> bool {
+        let mut asked = self.at(ExtensionPoint::PostFilter).map(|(_, entry)| entry);
+        asked.any(|entry| {
+            entry.name == FAILS_UNASKED && !entry.points.contains(&ExtensionPoint::PreFilter)
+        })
+    }
+
     /// Whether one of the plugins in `rejectors` wants to know of `event`.
     #[must_use]
     pub fn is_interested(&self, rejectors: PluginMask, event: ClusterEvent) -> bool {
