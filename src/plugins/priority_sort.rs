@@ -32,3 +32,23 @@ impl Plugin for PrioritySort {
         PluginEval::Skip
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Upstream: TestLess, v1.37.
+    #[test]
+    fn the_higher_priority_comes_first_and_of_equals_the_earlier_one() {
+        let key = |(priority, inserted)| sort_key(priority, Nanos(inserted));
+        let rows = [
+            ("p1.priority less than p2.priority", (10, 0), (100, 0), false),
+            ("p1.priority greater than p2.priority", (100, 0), (10, 0), true),
+            ("p1 is added earlier than p2", (100, 1), (100, 2), true),
+            ("p2 is added earlier than p1", (100, 2), (100, 1), false),
+        ];
+        for (name, p1, p2, want) in rows {
+            assert_eq!(key(p1) < key(p2), want, "{name}");
+        }
+    }
+}

@@ -201,4 +201,37 @@ mod tests {
         }
         assert_eq!(by_shape(&[(0, 0), (100, 100)], 9, 4), 100, "more than there is");
     }
+    /// Upstream: TestBrokenLinearFunction, v1.37, without the utilisation below 0, which no pod makes; above
+    /// 100 the shape is taken at 100.
+    #[test]
+    fn the_points_of_upstreams_broken_linear_functions() {
+        type Points = &'static [(i64, i64)];
+        let rows: [(Points, Points); 3] = [
+            (
+                &[(10, 1), (90, 9)],
+                &[
+                    (0, 1),
+                    (9, 1),
+                    (10, 1),
+                    (15, 1),
+                    (19, 1),
+                    (20, 2),
+                    (89, 8),
+                    (90, 9),
+                    (99, 9),
+                    (110, 9),
+                ],
+            ),
+            (
+                &[(0, 2), (40, 10), (100, 0)],
+                &[(0, 2), (20, 6), (30, 8), (40, 10), (70, 5), (100, 0), (110, 0)],
+            ),
+            (&[(0, 2), (40, 2), (100, 2)], &[(0, 2), (20, 2), (30, 2), (40, 2), (70, 2), (110, 2)]),
+        ];
+        for (shape, wanted) in rows {
+            for (used, want) in wanted {
+                assert_eq!(by_shape(shape, *used, 100), *want, "{used} % of {shape:?}");
+            }
+        }
+    }
 }

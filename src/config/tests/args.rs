@@ -122,6 +122,11 @@ fn node_resources_fit_args_are_checked_where_the_plugin_is_enabled() {
                  (0, 100]",
             ),
             (
+                "scoringStrategy: {type: MostAllocated, resources: [{name: a, weight: -1}]}",
+                "scoringStrategy.resources[0].weight: -1: resource weight of a not in valid range \
+                 (0, 100]",
+            ),
+            (
                 "scoringStrategy: {type: LeastAllocated, requestedToCapacityRatio: {}}",
                 "scoringStrategy.requestedToCapacityRatio: must be nil when type is not \
                  RequestedToCapacityRatio",
