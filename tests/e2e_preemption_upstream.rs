@@ -29,27 +29,8 @@ async fn victims_are_those_that_their_budget_allows() {
     for name in ["a", "b", "c", "d"] {
         scene.add_node(name, "1").await;
     }
-    for (app, key, value, allowed) in
-        [("guarded", "minAvailable", 2, 0), ("spare", "maxUnavailable", 1, 1)]
-    {
-        scene
-            .rest
-            .create(&kept("policy/v1", "poddisruptionbudgets"), &{
-                let selector = json!({"matchLabels": {"app": app}});
-                json!({
-                    "apiVersion": "policy/v1", "kind": "PodDisruptionBudget",
-                    "metadata": {"name": app}, "spec": {key: value, "selector": selector},
-                })
-            })
-            .await;
-        scene.rest.create(&kept("apps/v1", "replicasets"), &set_of_two(&scene, app)).await;
-        let path = format!("{}/{app}", kept("policy/v1", "poddisruptionbudgets"));
-        let counted = async || {
-            let status = scene.rest.get(&path).await?["status"].clone();
-            (status["currentHealthy"] == 2 && status["disruptionsAllowed"] == allowed).then_some(())
-        };
-        scene.berth.wait_for(&format!("two healthy pods of {app}"), counted).await;
-    }
+    create_counted(&scene, "guarded", ("minAvailable", 2), 0).await;
+    create_counted(&scene, "spare", ("maxUnavailable", 1), 1).await;
     // Nobody ends the victim before it is looked at.
     drop(running);
 
@@ -94,6 +75,24 @@ async fn victims_are_those_that_their_budget_allows() {
     let guarded = guarded.iter().filter(|pod| pod["metadata"]["labels"]["app"] == "guarded");
     assert_eq!(guarded.filter(|pod| node_of(pod).is_some()).count(), 2, "they are spared");
     scene.end().await;
+}
+
+/// Creates a set of two pods with a budget, and waits until both run and so many may be disrupted.
+async fn create_counted(scene: &Scene, app: &str, (rule, number): (&str, u32), allowed: u32) {
+    let budgets = kept("policy/v1", "poddisruptionbudgets");
+    let selector = json!({"matchLabels": {"app": app}});
+    let budget = json!({
+        "apiVersion": "policy/v1", "kind": "PodDisruptionBudget",
+        "metadata": {"name": app}, "spec": {rule: number, "selector": selector},
+    });
+    scene.rest.create(&budgets, &budget).await;
+    scene.rest.create(&kept("apps/v1", "replicasets"), &set_of_two(scene, app)).await;
+    let path = format!("{budgets}/{app}");
+    let counted = async || {
+        let status = scene.rest.get(&path).await?["status"].clone();
+        (status["currentHealthy"] == 2 && status["disruptionsAllowed"] == allowed).then_some(())
+    };
+    scene.berth.wait_for(&format!("two healthy pods of {app}"), counted).await;
 }
 
 /// Where objects of this scene are.

@@ -494,9 +494,9 @@ async fn one_that_is_binding_is_waited_for_at_a_stop() {
     // What follows from the answer is written, too.
     let events = bench.rest.events(NAMESPACE).await;
     let scheduled = events.iter().find(|event| event["reason"] == "Scheduled");
-    let note = scheduled.map(|event| event["note"].clone()).unwrap_or_default();
+    let said = scheduled.map(|event| event["note"].clone()).unwrap_or_default();
     let node = node.as_str().unwrap_or_default();
-    assert_eq!(note, format!("Successfully assigned {NAMESPACE}/p to {node}"), "{log}");
+    assert_eq!(said, format!("Successfully assigned {NAMESPACE}/p to {node}"), "{log}");
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

@@ -104,6 +104,8 @@ fn what_is_read() {
     assert_eq!(several.unwrap().features, off);
     let compare = FeatureGates { taint_toleration_comparison_operators: true, ..default };
     assert_eq!(features("TaintTolerationComparisonOperators=true"), compare);
+    let expectation = FeatureGates { nominated_node_name_for_expectation: false, ..default };
+    assert_eq!(features("NominatedNodeNameForExpectation=false"), expectation);
     let keys = FeatureGates { match_label_keys_in_pod_topology_spread: false, ..default };
     let flag = "MatchLabelKeysInPodTopologySpread=false,\
                 MatchLabelKeysInPodTopologySpreadSelectorMerge=false";
@@ -153,5 +155,5 @@ fn the_tables_agree() {
     }
     let count =
         |wanted: Handling| HANDLED.iter().filter(|(_, handling)| *handling == wanted).count();
-    assert_eq!(count(Handling::Honoured), 4);
+    assert_eq!(count(Handling::Honoured), 5);
 }
