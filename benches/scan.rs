@@ -5,11 +5,13 @@
 use berth::cluster::{Cluster, View};
 use berth::framework::{Prepared, Profile, ProfileSpec, Table, prepare};
 use berth::model::{
-    AffinityTerm, Image, LabelOperator, LabelRequirement, LabelSelector, Labels, Node, Pod, PodKey,
-    Service, SpreadConstraint, Taint, WeightedTerm, WhenUnsatisfiable,
+    AccessModes, AffinityTerm, BindingMode, Image, LabelOperator, LabelRequirement, LabelSelector,
+    Labels, Node, NodeOperator, NodeRequirement, NodeSelectorTerm, PersistentVolume,
+    PersistentVolumeClaim, Pod, PodKey, PodVolume, Service, SpreadConstraint, StorageClass, Taint,
+    VolumeSource, WeightedTerm, WhenUnsatisfiable,
 };
 use berth::plugins::PLUGINS;
-use berth::units::NodeId;
+use berth::units::{NodeId, Quantity};
 use criterion::{BenchmarkId, Criterion, criterion_group, criterion_main};
 
 const HOST: &str = "kubernetes.io/hostname";
@@ -181,6 +183,72 @@ fn spread(criterion: &mut Criterion) {
     group.finish();
 }
 
+/// 5,000 nodes, each with a volume of the class `local` that only it can use, and a claim for one.
+fn volume_cluster() -> Cluster {
+    let mut cluster = Cluster::new(1);
+    for at in 0..5000 {
+        let name = format!("node-{at:05}");
+        let labels = Labels::from_iter([(HOST, name.clone())]);
+        let mut node = Node { name: name.as_str().into(), labels, ..Node::default() };
+        node.allocatable.milli_cpu = 4000;
+        node.allocatable.memory = 32 << 30;
+        node.allocatable_pods = 110;
+        cluster.upsert_node(&node, 0);
+        let requirement = NodeRequirement {
+            key: HOST.into(),
+            operator: Some(NodeOperator::In),
+            values: vec![name.into()],
+        };
+        let term = NodeSelectorTerm { expressions: vec![requirement], fields: vec![] };
+        let volume = PersistentVolume {
+            name: format!("local-{at:05}").into(),
+            class: "local".into(),
+            capacity: Quantity::from_units((100 + at % 50) << 30),
+            access_modes: AccessModes::READ_WRITE_ONCE,
+            node_affinity: Some(vec![term]),
+            available: true,
+            ..PersistentVolume::default()
+        };
+        cluster.upsert_object(volume.into());
+    }
+    let class = StorageClass {
+        name: "local".into(),
+        provisioner: "kubernetes.io/no-provisioner".into(),
+        binding_mode: BindingMode::WaitForFirstConsumer,
+        allowed_topologies: None,
+    };
+    cluster.upsert_object(class.into());
+    let claim = PersistentVolumeClaim {
+        namespace: "default".into(),
+        name: "data".into(),
+        class: "local".into(),
+        request: Some(Quantity::from_units(50 << 30)),
+        access_modes: AccessModes::READ_WRITE_ONCE,
+        ..PersistentVolumeClaim::default()
+    };
+    cluster.upsert_object(claim.into());
+    cluster
+}
+
+fn volumes(criterion: &mut Criterion) {
+    let profile = Profile::compile(&ProfileSpec::of_defaults("berth", PLUGINS), PLUGINS)
+        .expect("the defaults fit");
+    let cluster = volume_cluster();
+    let mut group = criterion.benchmark_group("volumes");
+    let mut pod = basic_pod("pod");
+    for name in ["no claim", "local volumes"] {
+        group.bench_function(BenchmarkId::new(name, 5000), |bencher| {
+            bencher.iter(|| {
+                let picked = pass(&profile, &cluster, std::hint::black_box(&pod));
+                assert!(picked.is_some());
+            });
+        });
+        let source = VolumeSource::Claim { name: "data".into() };
+        pod.volumes = vec![PodVolume { name: "data".into(), source }];
+    }
+    group.finish();
+}
+
 fn pass(profile: &Profile, cluster: &Cluster, pod: &Pod) -> Option<NodeId> {
     let view = View::new(cluster);
     let Prepared::Ready { evals, .. } = prepare(profile, pod, view) else { return None };
@@ -217,5 +285,5 @@ fn scan(criterion: &mut Criterion) {
     group.finish();
 }
 
-criterion_group!(benches, scan, spread);
+criterion_group!(benches, scan, spread, volumes);
 criterion_main!(benches);

@@ -43,7 +43,7 @@ impl Cluster {
             let mut column = self.scalars[node].clone();
             column.sort_by_key(|s| s.name);
             assert_eq!(column, scalars, "countable resources of {}", self.node_name(node));
-            if row.is_present() || !pods.is_empty() {
+            if row.is_present() || !pods.is_empty() || self.nominated.contains_key(&node) {
                 assert_eq!(self.node_at(self.position(node)), Some(node));
                 assert_eq!(self.node_by_name.get(self.node_name(node)), Some(&node));
             } else {

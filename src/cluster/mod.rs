@@ -63,8 +63,8 @@ pub struct Cluster {
     pods: IndexVec<PodId, Option<PodEntry>>,
     free_pods: Vec<PodId>,
     pod_by_key: Map<PodKey, PodId>,
-    /// The waiting pods that are nominated to a node, by its name.
-    nominated: BTreeMap<Box<str>, Vec<PodId>>,
+    /// The waiting pods that are nominated to a node.
+    nominated: BTreeMap<NodeId, Vec<PodId>>,
     /// UIDs of waiting pods that others are being asked to make way for.
     preempting: Set<Box<str>>,
     /// How many pods are bound.

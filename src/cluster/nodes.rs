@@ -127,9 +127,10 @@ impl Cluster {
         self.at_position[position as usize] = Some(id);
     }
 
-    /// Gives the id back once neither the node nor a pod on it is left.
+    /// Gives the id back once neither the node nor a pod on it or nominated to it is left.
     pub(crate) fn free_node_if_vacant(&mut self, id: NodeId) {
-        if self.rows[id].is_present() || !self.node_pods[id].is_empty() {
+        let named = !self.node_pods[id].is_empty() || self.nominated.contains_key(&id);
+        if self.rows[id].is_present() || named {
             return;
         }
         let entry = std::mem::take(&mut self.entries[id]);

@@ -1,23 +1,24 @@
 //! Pods that wait and are nominated to a node: the room that preemption made, or that is kept for them
 //! otherwise, counts as theirs before pods that are not more important.
 //!
-//! Upstream: nominator, v1.37. A nomination is by the node's name, since the node may be gone or not yet
-//! there.
+//! Upstream: nominator, v1.37. The node may be gone or not yet there: its name keeps an id all the same.
 
-use crate::units::PodId;
+use crate::units::{NodeId, PodId};
 
 use super::{Cluster, Place};
 
 impl Cluster {
-    /// Every node's name to which waiting pods are nominated, sorted, with the pods.
-    pub fn nominations(&self) -> impl Iterator<Item = (&str, &[PodId])> {
-        self.nominated.iter().map(|(node, pods)| (&**node, pods.as_slice()))
+    /// Every node that exists and has waiting pods nominated to it, in order, with the pods.
+    pub fn nominations(&self) -> impl Iterator<Item = (NodeId, &[PodId])> {
+        let present = self.nominated.iter().filter(|(node, _)| self.rows[**node].is_present());
+        present.map(|(node, pods)| (*node, pods.as_slice()))
     }
 
     /// The waiting pods that are nominated to the node called `name`, in the order of nomination.
     #[must_use]
     pub fn nominated_to(&self, name: &str) -> &[PodId] {
-        self.nominated.get(name).map_or(&[], Vec::as_slice)
+        let node = self.node_by_name.get(name);
+        node.and_then(|node| self.nominated.get(node)).map_or(&[], Vec::as_slice)
     }
 
     /// Nominates a waiting pod to `node`, or to none, ahead of what the API server says of it.
@@ -40,13 +41,12 @@ impl Cluster {
 
     /// Notes the nomination that is in the pod's entry.
     fn record(&mut self, id: PodId) {
-        let Some(entry) = self.pods[id].as_ref() else { return };
-        let Some(node) = &entry.nominated_node else { return };
-        if let Some(pods) = self.nominated.get_mut(node) {
-            pods.push(id);
-        } else {
-            self.nominated.insert(node.clone(), vec![id]);
-        }
+        let Some(node) = self.pods[id].as_ref().and_then(|entry| entry.nominated_node.clone())
+        else {
+            return;
+        };
+        let node = self.node_id(&node);
+        self.nominated.entry(node).or_default().push(id);
     }
 
     /// The pod is nominated no more.
@@ -55,10 +55,12 @@ impl Cluster {
         else {
             return;
         };
+        let Some(node) = self.node_by_name.get(&node).copied() else { return };
         if let Some(pods) = self.nominated.get_mut(&node) {
             pods.retain(|other| *other != id);
             if pods.is_empty() {
                 self.nominated.remove(&node);
+                self.free_node_if_vacant(node);
             }
         }
     }
@@ -85,9 +87,33 @@ mod tests {
         cluster.update_pod(id, &pod(Some("a")), 0);
         assert_eq!(cluster.nominated_to("a"), [id]);
         cluster.update_pod(id, &pod(Some("b")), 0);
-        assert_eq!(cluster.nominations().collect::<Vec<_>>(), [("b", &[id][..])]);
+        assert_eq!((cluster.nominated_to("a"), cluster.nominated_to("b")), (&[][..], &[id][..]));
         cluster.update_pod(id, &pod(None), 0);
-        assert_eq!(cluster.nominations().count(), 0);
+        assert_eq!(cluster.nominated_to("b"), []);
+    }
+
+    #[test]
+    fn a_node_that_is_not_there_keeps_its_id_while_it_is_named() {
+        let mut cluster = Cluster::new(1);
+        let id = cluster.add_pod(&pod(Some("a")), 0);
+        assert_eq!((cluster.nominations().count(), cluster.nominated_to("a")), (0, &[id][..]));
+        cluster.sanity_check();
+        let node = Node { name: "a".into(), ..Node::default() };
+        cluster.upsert_node(&node, 0);
+        let there = cluster.find_node("a").expect("it is there");
+        assert_eq!(cluster.nominations().collect::<Vec<_>>(), [(there, &[id][..])]);
+        assert!(cluster.delete_node("a"));
+        assert_eq!((cluster.nominations().count(), cluster.nominated_to("a")), (0, &[id][..]));
+        // It is bound to the node that is gone, and that keeps the id from here on.
+        let mut bound = pod(Some("a"));
+        bound.node_name = Some("a".into());
+        cluster.update_pod(id, &bound, 0);
+        assert_eq!(cluster.pods_on(there), [id]);
+        cluster.sanity_check();
+        cluster.remove_pod(id);
+        cluster.sanity_check();
+        cluster.upsert_node(&Node { name: "b".into(), ..Node::default() }, 0);
+        assert_eq!(cluster.find_node("b"), Some(there), "the id is free again");
     }
 
     #[test]

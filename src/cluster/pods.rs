@@ -230,9 +230,15 @@ impl Cluster {
 
     /// Moves the pod to `place` in every column; returns where it was.
     fn put(&mut self, id: PodId, place: Place) -> Place {
+        let before = self.recount_at(id, place);
+        // Not before: the place may have nothing but the nomination to keep its id.
         if place != Place::Pending {
             self.withdraw(id);
         }
+        before
+    }
+
+    fn recount_at(&mut self, id: PodId, place: Place) -> Place {
         let Some(entry) = self.pods[id].as_mut() else { return Place::Pending };
         let before = std::mem::replace(&mut entry.place, place);
         self.recount(before, place);

@@ -24,6 +24,8 @@ pub struct Overlay {
     ports: Vec<(HostPort, u32)>,
     added: Vec<PodId>,
     removed: Vec<PodId>,
+    /// How many pods more or fewer of each class; no entry where that is none.
+    classes: Vec<(u32, i64)>,
 }
 
 impl Overlay {
@@ -37,6 +39,7 @@ impl Overlay {
             ports: cluster.ports[node].clone(),
             added: Vec::new(),
             removed: Vec::new(),
+            classes: Vec::new(),
         }
     }
 
@@ -62,6 +65,18 @@ impl Overlay {
         self.ports.clone_from(&cluster.ports[node]);
         self.added.clear();
         self.removed.clear();
+        self.classes.clear();
+    }
+
+    /// The same memory, for what `other` is about.
+    pub fn copy_from(&mut self, other: &Self) {
+        self.node = other.node;
+        self.row = other.row;
+        self.scalars.clone_from(&other.scalars);
+        self.ports.clone_from(&other.ports);
+        self.added.clone_from(&other.added);
+        self.removed.clone_from(&other.removed);
+        self.classes.clone_from(&other.classes);
     }
 
     /// One pod more: one that was taken away, or one that is not on the node.
@@ -104,6 +119,18 @@ impl Overlay {
         if let Some(pod) = cluster.pod(id) {
             count_usage(&mut self.row, &mut self.scalars, &pod.usage, sign);
             self.set_ports(&pod.ports, sign == 1);
+            self.count_class(pod.class, sign);
+        }
+    }
+
+    fn count_class(&mut self, class: u32, sign: i64) {
+        let Some(at) = self.classes.iter().position(|(other, _)| *other == class) else {
+            self.classes.push((class, sign));
+            return;
+        };
+        self.classes[at].1 += sign;
+        if self.classes[at].1 == 0 {
+            self.classes.swap_remove(at);
         }
     }
 
@@ -174,15 +201,9 @@ impl<'a> View<'a> {
         there.chain(added).copied()
     }
 
-    /// The classes of pods that are changed in thought on [`Overlay::node`]: 1 for a pod more, -1 for a
-    /// pod less.
+    /// The classes of pods that are changed in thought on [`Overlay::node`], and how many pods more or
+    /// fewer there are of each.
     pub fn class_changes(&self) -> impl Iterator<Item = (u32, i64)> + use<'a> {
-        let class = |cluster: &Cluster, pod: &PodId| cluster.pod(*pod).map(|entry| entry.class);
-        let cluster = self.cluster;
-        self.overlay.into_iter().flat_map(move |overlay| {
-            let more = overlay.added.iter().filter_map(move |pod| Some((class(cluster, pod)?, 1)));
-            let less = overlay.removed.iter();
-            more.chain(less.filter_map(move |pod| Some((class(cluster, pod)?, -1))))
-        })
+        self.overlay.into_iter().flat_map(|overlay| overlay.classes.iter().copied())
     }
 }

@@ -230,12 +230,9 @@ impl Evals {
             return;
         }
         for (node, verdict) in nodes.iter().zip(out) {
-            if let Some(overlay) = self.nominated.overlay(view, *node) {
-                let mut with_them = [Verdict::PASS];
-                self.filter_plain(&view.with(&overlay), &[*node], &mut with_them);
-                if !with_them[0].is_pass() {
-                    *verdict = with_them[0];
-                }
+            let with_them = self.nominated.on(view, *node, |view| self.filter_alone(view, *node));
+            if let Some(with_them) = with_them.filter(|verdict| !verdict.is_pass()) {
+                *verdict = with_them;
             }
         }
     }
@@ -245,6 +242,13 @@ impl Evals {
         for item in self.items.iter().filter(|item| item.parts.filter) {
             item.eval.filter(view, nodes, out);
         }
+    }
+
+    /// Judges one node as it is in `view`.
+    fn filter_alone(&self, view: &View<'_>, node: NodeId) -> Verdict {
+        let mut out = [Verdict::PASS];
+        self.filter_plain(view, &[node], &mut out);
+        out[0]
     }
 
     /// Judges one node.
@@ -276,16 +280,12 @@ impl Evals {
         node: NodeId,
         verdict: Verdict,
     ) -> Vec<String> {
-        if let Some(overlay) = self.nominated.overlay(view, node) {
-            // The same pass again that gave the verdict: with those who come first, else without.
-            let with_them = view.with(&overlay);
-            let mut again = [Verdict::PASS];
-            self.filter_plain(&with_them, &[node], &mut again);
-            if !again[0].is_pass() {
-                return item.eval.reasons(&with_them, node, verdict);
-            }
-        }
-        item.eval.reasons(view, node, verdict)
+        // The same pass again that gave the verdict: with those who come first, else without.
+        let with_them = self.nominated.on(view, node, |view| {
+            let again = self.filter_alone(view, node);
+            (!again.is_pass()).then(|| item.eval.reasons(view, node, verdict))
+        });
+        with_them.flatten().unwrap_or_else(|| item.eval.reasons(view, node, verdict))
     }
 
     /// What a plugin has against scoring nodes at all, where one has.

@@ -1,14 +1,19 @@
 //! The pods that are nominated to a node and come before the pod that is judged. Made by `evals` for one pod.
 
+use std::cell::Cell;
+
 use crate::cluster::{Cluster, Overlay, View};
 use crate::model::Pod;
 use crate::units::{NodeId, PodId};
 
 /// Nodes to which pods are nominated that are at least as important as the one that is judged.
-#[derive(Debug, Default)]
+#[derive(Default)]
 pub(super) struct Nominated {
-    /// Sorted by node.
-    nodes: Vec<(NodeId, Vec<PodId>)>,
+    /// Sorted by node; each with the end of its pods in `pods`, which begin where those of the one before end.
+    nodes: Vec<(NodeId, usize)>,
+    pods: Vec<PodId>,
+    /// Memory for one node after the other.
+    spare: Cell<Option<Box<Overlay>>>,
 }
 
 impl Nominated {
@@ -16,22 +21,21 @@ impl Nominated {
     ///
     /// Upstream: addGENominatedPods, v1.37.
     pub(super) fn before(pod: &Pod, cluster: &Cluster) -> Self {
+        let mut nominated = Self::default();
+        let itself = cluster.find_pod(&pod.key);
+        let itself = itself.filter(|id| cluster.pod(*id).is_some_and(|entry| entry.uid == pod.uid));
         let first = |id: &PodId| {
-            cluster.pod(*id).is_some_and(|other| {
-                let same = other.uid == pod.uid && other.key == pod.key;
-                other.priority >= pod.priority && !same
-            })
+            let comes_first = cluster.pod(*id).is_some_and(|other| other.priority >= pod.priority);
+            comes_first && Some(*id) != itself
         };
-        let mut nodes = Vec::new();
-        for (name, pods) in cluster.nominations() {
-            let Some(node) = cluster.find_node(name) else { continue };
-            let pods: Vec<_> = pods.iter().copied().filter(first).collect();
-            if !pods.is_empty() {
-                nodes.push((node, pods));
+        for (node, pods) in cluster.nominations() {
+            let before = nominated.pods.len();
+            nominated.pods.extend(pods.iter().copied().filter(first));
+            if nominated.pods.len() > before {
+                nominated.nodes.push((node, nominated.pods.len()));
             }
         }
-        nodes.sort_unstable_by_key(|(node, _)| *node);
-        Self { nodes }
+        nominated
     }
 
     /// Whether there is none on any node.
@@ -39,14 +43,27 @@ impl Nominated {
         self.nodes.is_empty()
     }
 
-    /// `node` as `view` has it, with these pods on it too; `None` where there are none.
-    pub(super) fn overlay(&self, view: &View<'_>, node: NodeId) -> Option<Overlay> {
+    /// Asks `what` about `node` as `view` has it with these pods on it too; `None` where there are none.
+    pub(super) fn on<T>(
+        &self,
+        view: &View<'_>,
+        node: NodeId,
+        what: impl FnOnce(&View<'_>) -> T,
+    ) -> Option<T> {
         let at = self.nodes.binary_search_by_key(&node, |(node, _)| *node).ok()?;
-        let changed = view.overlay().filter(|overlay| overlay.node() == node).cloned();
-        let mut overlay = changed.unwrap_or_else(|| Overlay::new(view.cluster, node));
-        for pod in &self.nodes[at].1 {
-            overlay.add(view.cluster, *pod);
+        let from = at.checked_sub(1).map_or(0, |before| self.nodes[before].1);
+        let cluster = view.cluster;
+        let spare = self.spare.take();
+        let mut overlay = spare.unwrap_or_else(|| Box::new(Overlay::new(cluster, node)));
+        match view.overlay().filter(|changed| changed.node() == node) {
+            Some(changed) => overlay.copy_from(changed),
+            None => overlay.reset(cluster, node),
         }
-        Some(overlay)
+        for pod in &self.pods[from..self.nodes[at].1] {
+            overlay.add(cluster, *pod);
+        }
+        let said = what(&view.with(&overlay));
+        self.spare.set(Some(overlay));
+        Some(said)
     }
 }

@@ -1,5 +1,8 @@
 //! Labels of objects, and the one thing that we know of a namespace.
 
+/// The label whose values name single nodes.
+pub const HOSTNAME: &str = "kubernetes.io/hostname";
+
 /// Labels of an object, sorted by key.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
 pub struct Labels(Vec<(Box<str>, Box<str>)>);

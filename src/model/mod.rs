@@ -22,7 +22,7 @@ mod workloads;
 pub use csi::{CsiDriver, CsiNode, CsiNodeDriver, CsiStorageCapacity, VolumeAttachment};
 pub use feature_gates::FeatureGates;
 pub use label_names::{is_dns_label, label_key_errors, label_value_errors, subdomain_errors};
-pub use labels::{Labels, Namespace};
+pub use labels::{HOSTNAME, Labels, Namespace};
 pub use node::{Image, Node, normalized_image_name};
 pub use node_affinity::{
     NodeAffinity, NodeOperator, NodeRequirement, NodeSelectorTerm, PreferredTerm,
@@ -43,7 +43,7 @@ pub use requests::{
 pub use selector::{LabelOperator, LabelRequirement, LabelSelector};
 pub use storage::{
     AccessModes, BindingMode, ClaimRef, ClaimSelector, PersistentVolume, PersistentVolumeClaim,
-    PersistentVolumeSource, StorageClass, VolumeMode,
+    PersistentVolumeSource, StorageClass, VolumeGroup, VolumeMode,
 };
 pub use taints::{Effect, Taint, Toleration, TolerationOperator, UNSCHEDULABLE_TAINT_KEY};
 pub use topology_spread::{SpreadConstraint, WhenUnsatisfiable};

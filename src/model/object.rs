@@ -1,6 +1,7 @@
 //! The objects besides nodes, pods and namespaces that plugins read: their kinds, what names one, and one
 //! of any kind.
 
+use std::borrow::Cow;
 use std::fmt;
 
 use super::{
@@ -24,7 +25,7 @@ pub trait Named: Clone + fmt::Debug + PartialEq + Eq {
     fn of(object: &Object) -> Option<&Self>;
 
     /// What objects of this kind are looked up by besides their names, such as a storage class.
-    fn group(&self) -> Option<&str> {
+    fn group(&self) -> Option<Cow<'_, str>> {
         None
     }
 }
@@ -37,7 +38,7 @@ pub trait ClusterWide: Named {}
 
 /// Names the kinds in their order: model, `kind` and plural in the API.
 macro_rules! kinds {
-    ($($model:ident $kind:literal $plural:literal $scope:ident $(by $group:ident)?;)+) => {
+    ($($model:ident $kind:literal $plural:literal $scope:ident $(by $group:expr)?;)+) => {
         /// The kinds of objects that are listed and watched besides nodes, pods and namespaces.
         #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
         pub enum ObjectKind {
@@ -114,8 +115,9 @@ macro_rules! kinds {
                     }
                 }
 
-                $(fn group(&self) -> Option<&str> {
-                    Some(&self.$group)
+                $(fn group(&self) -> Option<Cow<'_, str>> {
+                    let group: fn(&$model) -> Cow<'_, str> = $group;
+                    Some(group(self))
                 })?
             }
         )+
@@ -133,12 +135,12 @@ kinds! {
     StatefulSet "StatefulSet" "statefulsets" Namespaced;
     PodDisruptionBudget "PodDisruptionBudget" "poddisruptionbudgets" Namespaced;
     PersistentVolumeClaim "PersistentVolumeClaim" "persistentvolumeclaims" Namespaced;
-    PersistentVolume "PersistentVolume" "persistentvolumes" ClusterWide by class;
+    PersistentVolume "PersistentVolume" "persistentvolumes" ClusterWide by PersistentVolume::group;
     StorageClass "StorageClass" "storageclasses" ClusterWide;
     CsiNode "CSINode" "csinodes" ClusterWide;
     CsiDriver "CSIDriver" "csidrivers" ClusterWide;
-    CsiStorageCapacity "CSIStorageCapacity" "csistoragecapacities" Namespaced by class;
-    VolumeAttachment "VolumeAttachment" "volumeattachments" ClusterWide by node_name;
+    CsiStorageCapacity "CSIStorageCapacity" "csistoragecapacities" Namespaced by |it| Cow::Borrowed(&it.class);
+    VolumeAttachment "VolumeAttachment" "volumeattachments" ClusterWide by |it| Cow::Borrowed(&it.node_name);
 }
 
 impl ObjectKind {

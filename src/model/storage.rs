@@ -1,8 +1,10 @@
 //! Claims, volumes and their classes, as far as volume plugins read them.
 
+use std::borrow::Cow;
+
 use crate::units::Quantity;
 
-use super::{LabelSelector, Labels, NodeSelectorTerm};
+use super::{HOSTNAME, LabelSelector, Labels, NodeOperator, NodeSelectorTerm};
 
 /// A claim of storage.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -105,6 +107,64 @@ pub struct PersistentVolume {
     pub attributes_class: Box<str>,
     /// `status.phase` is `Available`: it waits for a claim.
     pub available: bool,
+}
+
+impl PersistentVolume {
+    /// The only host that can use it, where its node affinity is just that.
+    #[must_use]
+    fn host(&self) -> Option<&str> {
+        let [term] = &self.node_affinity.as_ref()?[..] else { return None };
+        let [requirement] = &term.expressions[..] else { return None };
+        let [host] = &requirement.values[..] else { return None };
+        let names_host = &*requirement.key == HOSTNAME
+            && requirement.operator == Some(NodeOperator::In)
+            && term.fields.is_empty();
+        names_host.then_some(host)
+    }
+
+    /// The group that it is looked up in.
+    pub(super) fn group(&self) -> Cow<'_, str> {
+        let group = match (&self.claim, self.host()) {
+            (Some(claim), _) => VolumeGroup::Of(&claim.namespace, &claim.name),
+            (None, Some(host)) => VolumeGroup::OnHost(host),
+            (None, None) => return Cow::Borrowed(&self.class),
+        };
+        let mut text = String::new();
+        group.write(&self.class, &mut text);
+        Cow::Owned(text)
+    }
+}
+
+/// The volumes of a class, sorted by who can have them, so that nobody looks at the volumes of all hosts.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum VolumeGroup<'a> {
+    /// Nobody has them, and more than one host can use them.
+    Free,
+    /// Nobody has them, and only the host of this name can use them.
+    OnHost(&'a str),
+    /// The claim of this namespace and name has them, or they are kept for it.
+    Of(&'a str, &'a str),
+}
+
+impl VolumeGroup<'_> {
+    /// Puts what it is called in the class `class` in the place of `text`.
+    pub fn write(self, class: &str, text: &mut String) {
+        text.clear();
+        text.push_str(class);
+        // No class, label or namespace has a line break in it, and no label a slash.
+        match self {
+            Self::Free => {}
+            Self::OnHost(host) => {
+                text.push('\n');
+                text.push_str(host);
+            }
+            Self::Of(namespace, name) => {
+                for part in ["\n", namespace, "/", name] {
+                    text.push_str(part);
+                }
+            }
+        }
+    }
 }
 
 /// The claim that a volume is bound to, or kept for (`spec.claimRef`). Text that is missing is empty.

@@ -6,7 +6,9 @@
 
 use std::collections::BTreeMap;
 
-use crate::model::{Named, Object, ObjectKey, ObjectKind, PersistentVolume, PersistentVolumeClaim};
+use crate::model::{
+    Named, Object, ObjectKey, ObjectKind, PersistentVolume, PersistentVolumeClaim, VolumeGroup,
+};
 
 use super::{Cluster, Objects};
 
@@ -77,12 +79,31 @@ impl Objects {
         self.volumes.named(name).map(|volume| self.as_assumed(volume))
     }
 
-    /// The volumes of the class `class`, by name, each as it will be.
-    pub fn assumed_volumes_of_class(&self, class: &str) -> impl Iterator<Item = &PersistentVolume> {
-        self.volumes_of_class(class).map(|volume| self.as_assumed(volume))
+    /// The volumes of the class `class` (`""` for those without) that are in `group`, by name, each as it
+    /// will be. `text` is memory for the group's name.
+    pub fn assumed_volumes_in<'a>(
+        &'a self,
+        class: &str,
+        group: VolumeGroup<'_>,
+        text: &mut String,
+    ) -> impl Iterator<Item = &'a PersistentVolume> + use<'a> {
+        group.write(class, text);
+        self.volumes.in_group(text).map(|volume| self.as_assumed(volume))
+    }
+
+    /// The volumes of the class `class` of which something is assumed, by name, each as it will be.
+    pub fn volumes_only_assumed(&self, class: &str) -> impl Iterator<Item = &PersistentVolume> {
+        self.assumed.volumes.values().filter(move |volume| {
+            let now = self.volumes.named(&volume.name);
+            *volume.class == *class
+                && now.is_some_and(|v| v.resource_version == volume.resource_version)
+        })
     }
 
     fn as_assumed<'a>(&'a self, volume: &'a PersistentVolume) -> &'a PersistentVolume {
+        if self.assumed.volumes.is_empty() {
+            return volume;
+        }
         let assumed = self.assumed.volumes.get(volume.name());
         assumed.filter(|a| a.resource_version == volume.resource_version).unwrap_or(volume)
     }
@@ -136,8 +157,8 @@ mod tests {
 
     fn seen(cluster: &Cluster) -> Option<bool> {
         let objects = cluster.objects();
-        let listed: Vec<_> =
-            objects.assumed_volumes_of_class("").map(|v| v.bound_by_controller).collect();
+        let listed = objects.assumed_volumes_in("", VolumeGroup::Free, &mut String::new());
+        let listed: Vec<_> = listed.map(|v| v.bound_by_controller).collect();
         let named = objects.assumed_volume("v").map(|v| v.bound_by_controller);
         assert_eq!(listed, named.into_iter().collect::<Vec<_>>());
         named

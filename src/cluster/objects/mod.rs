@@ -100,11 +100,6 @@ stores! {
 }
 
 impl Objects {
-    /// The volumes of the class `class` (`""` for those without), by name.
-    pub fn volumes_of_class(&self, class: &str) -> impl Iterator<Item = &PersistentVolume> {
-        self.volumes.in_group(class)
-    }
-
     /// What is said of the storage that is left of the class `class`, by namespace and name.
     pub fn capacities_of_class(&self, class: &str) -> impl Iterator<Item = &CsiStorageCapacity> {
         self.capacities.in_group(class)

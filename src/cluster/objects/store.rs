@@ -1,18 +1,22 @@
 //! [`Store`]: the objects of one kind in the order of their names, looked up by text that is borrowed.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
 use crate::model::{ClusterWide, Named, Namespaced, ObjectKey};
+use crate::units::Map;
 
 use super::ObjectChange;
 
 /// The objects of one kind.
 #[derive(Clone, Debug)]
 pub struct Store<T> {
-    /// By namespace, which is empty where the kind has none, and by name.
-    namespaces: BTreeMap<Box<str>, BTreeMap<Box<str>, Kept<T>>>,
-    /// What is in each group ([`Named::group`]).
-    groups: BTreeMap<Box<str>, BTreeSet<ObjectKey>>,
+    /// Places in `kept`, by namespace, which is empty where the kind has none, and by name.
+    namespaces: BTreeMap<Box<str>, BTreeMap<Box<str>, usize>>,
+    kept: Vec<Option<Kept<T>>>,
+    /// Places in `kept` where nothing is.
+    free: Vec<usize>,
+    /// Places of what is in each group ([`Named::group`]), by namespace and name.
+    groups: Map<Box<str>, Vec<usize>>,
     /// How many there are.
     count: usize,
     /// Number of the list that is being read, or was read last.
@@ -29,8 +33,15 @@ struct Kept<T> {
 
 impl<T> Default for Store<T> {
     fn default() -> Self {
-        let (namespaces, groups) = (BTreeMap::new(), BTreeMap::new());
-        Self { namespaces, groups, count: 0, list: 0, epoch: 0 }
+        Self {
+            namespaces: BTreeMap::new(),
+            kept: Vec::new(),
+            free: Vec::new(),
+            groups: Map::default(),
+            count: 0,
+            list: 0,
+            epoch: 0,
+        }
     }
 }
 
@@ -43,7 +54,8 @@ impl<T: Namespaced> Store<T> {
 
     /// The objects of `namespace`, by name.
     pub fn in_namespace(&self, namespace: &str) -> impl Iterator<Item = &T> {
-        self.namespaces.get(namespace).into_iter().flat_map(BTreeMap::values).map(|k| &k.object)
+        let names = self.namespaces.get(namespace).into_iter();
+        names.flat_map(BTreeMap::values).filter_map(|at| self.at(*at))
     }
 }
 
@@ -58,7 +70,8 @@ impl<T: ClusterWide> Store<T> {
 impl<T: Named> Store<T> {
     /// All objects, by namespace and name.
     pub fn iter(&self) -> impl Iterator<Item = &T> {
-        self.namespaces.values().flat_map(BTreeMap::values).map(|kept| &kept.object)
+        let names = self.namespaces.values();
+        names.flat_map(BTreeMap::values).filter_map(|at| self.at(*at))
     }
 
     /// How many there are.
@@ -80,33 +93,40 @@ impl<T: Named> Store<T> {
     }
 
     /// The objects of a group ([`Named::group`]), by namespace and name.
-    pub(super) fn in_group(&self, group: &str) -> impl Iterator<Item = &T> {
-        let keys = self.groups.get(group).into_iter().flatten();
-        keys.filter_map(|key| self.find(&key.namespace, &key.name))
+    pub(super) fn in_group<'a>(&'a self, group: &str) -> impl Iterator<Item = &'a T> + use<'a, T> {
+        let places = self.groups.get(group).into_iter().flatten();
+        places.filter_map(|at| self.at(*at))
     }
 
     pub(super) fn upsert(&mut self, object: T) -> Option<ObjectChange<T>> {
         let seen = self.list;
-        let before = self
-            .namespaces
-            .get_mut(object.namespace())
-            .and_then(|names| names.get_mut(object.name()));
-        if let Some(before) = before {
+        let before = self.place(object.namespace(), object.name());
+        if let Some(at) = before
+            && let Some(before) = self.kept[at].as_mut()
+        {
             before.seen = seen;
             if before.object == object {
                 return None;
             }
-            let old = std::mem::replace(&mut before.object, object.clone());
-            if old.group() != object.group() {
-                self.leave_group(&old);
-                self.join_group(&object);
+            let moves = before.object.group() != object.group();
+            if moves {
+                self.leave_group(at);
+            }
+            let old = self.kept[at].replace(Kept { object, seen });
+            if moves {
+                self.join_group(at);
             }
             self.epoch += 1;
-            return Some(ObjectChange::Updated(old));
+            return old.map(|kept| ObjectChange::Updated(kept.object));
         }
-        self.join_group(&object);
+        let at = self.free.pop().unwrap_or_else(|| {
+            self.kept.push(None);
+            self.kept.len() - 1
+        });
         let names = self.namespaces.entry(object.namespace().into()).or_default();
-        names.insert(object.name().into(), Kept { object, seen });
+        names.insert(object.name().into(), at);
+        self.kept[at] = Some(Kept { object, seen });
+        self.join_group(at);
         self.count += 1;
         self.epoch += 1;
         Some(ObjectChange::Added)
@@ -114,14 +134,16 @@ impl<T: Named> Store<T> {
 
     pub(super) fn delete(&mut self, namespace: &str, name: &str) -> Option<T> {
         let names = self.namespaces.get_mut(namespace)?;
-        let gone = names.remove(name)?;
+        let at = names.remove(name)?;
         if names.is_empty() {
             self.namespaces.remove(namespace);
         }
-        self.leave_group(&gone.object);
+        self.leave_group(at);
+        let gone = self.kept[at].take();
+        self.free.push(at);
         self.count -= 1;
         self.epoch += 1;
-        Some(gone.object)
+        gone.map(|kept| kept.object)
     }
 
     pub(super) fn begin_list(&mut self) {
@@ -130,28 +152,50 @@ impl<T: Named> Store<T> {
 
     /// Forgets what the list did not name, and gives it back.
     pub(super) fn end_list(&mut self) -> Vec<T> {
-        let all = self.namespaces.values().flat_map(BTreeMap::values);
-        let unseen = all.filter(|kept| kept.seen != self.list);
+        let unseen = self.kept.iter().flatten().filter(|kept| kept.seen != self.list);
         let unseen: Vec<_> = unseen.map(|kept| ObjectKey::of(&kept.object)).collect();
         unseen.iter().filter_map(|key| self.delete(&key.namespace, &key.name)).collect()
     }
 
     fn find(&self, namespace: &str, name: &str) -> Option<&T> {
-        self.namespaces.get(namespace)?.get(name).map(|kept| &kept.object)
+        self.at(self.place(namespace, name)?)
     }
 
-    fn join_group(&mut self, object: &T) {
-        if let Some(group) = object.group() {
-            self.groups.entry(group.into()).or_default().insert(ObjectKey::of(object));
-        }
+    fn place(&self, namespace: &str, name: &str) -> Option<usize> {
+        self.namespaces.get(namespace)?.get(name).copied()
     }
 
-    fn leave_group(&mut self, object: &T) {
+    fn at(&self, place: usize) -> Option<&T> {
+        self.kept[place].as_ref().map(|kept| &kept.object)
+    }
+
+    fn join_group(&mut self, place: usize) {
+        let Some(object) = self.at(place) else { return };
         let Some(group) = object.group() else { return };
-        let Some(keys) = self.groups.get_mut(group) else { return };
-        keys.remove(&ObjectKey::of(object));
-        if keys.is_empty() {
-            self.groups.remove(group);
+        let at = self.place_in_group(&group, object);
+        let group = Box::<str>::from(group);
+        self.groups.entry(group).or_default().insert(at, place);
+    }
+
+    fn leave_group(&mut self, place: usize) {
+        let Some(object) = self.at(place) else { return };
+        let Some(group) = object.group() else { return };
+        let at = self.place_in_group(&group, object);
+        let group = group.into_owned();
+        let Some(places) = self.groups.get_mut(&*group) else { return };
+        places.remove(at);
+        if places.is_empty() {
+            self.groups.remove(&*group);
         }
+    }
+
+    /// Where in `group` the object is, or would be.
+    fn place_in_group(&self, group: &str, object: &T) -> usize {
+        let places = self.groups.get(group).map_or(&[][..], Vec::as_slice);
+        places.partition_point(|place| {
+            self.at(*place).is_some_and(|other| {
+                (other.namespace(), other.name()) < (object.namespace(), object.name())
+            })
+        })
     }
 }

@@ -1,9 +1,10 @@
 //! The constraints of pods that have none of their own, and which pods these are about.
 
 use crate::cluster::Cluster;
-use crate::model::{LabelSelector, Labels, Owner, Pod, SpreadConstraint, WhenUnsatisfiable};
+use crate::model::{
+    HOSTNAME, LabelSelector, Labels, Owner, Pod, SpreadConstraint, WhenUnsatisfiable,
+};
 
-use super::HOSTNAME;
 use super::constraint::equal;
 
 /// Upstream: systemDefaultConstraints, v1.37.

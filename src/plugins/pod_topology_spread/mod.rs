@@ -40,9 +40,6 @@ pub(super) const INFO: PluginInfo = PluginInfo {
     make: |args| Ok(Box::new(PodTopologySpread::new(args))),
 };
 
-/// The label whose domains are single nodes. When scoring, its pods are counted node by node.
-const HOSTNAME: &str = "kubernetes.io/hostname";
-
 struct PodTopologySpread {
     /// The constraints of pods that have none.
     defaults: Vec<SpreadConstraint>,

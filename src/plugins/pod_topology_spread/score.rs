@@ -3,10 +3,9 @@
 
 use crate::cluster::View;
 use crate::framework::{Cells, KeyOut, MAX_NODE_SCORE};
-use crate::model::Pod;
+use crate::model::{HOSTNAME, Pod};
 use crate::units::NodeId;
 
-use super::HOSTNAME;
 use super::constraint::Constraint;
 use super::counting::{Classes, Domains, Inclusion, count_domains, nodes_with_all_keys};
 use super::log::ln;

@@ -79,18 +79,18 @@ fn used<'a>(found: &Found<'a>) -> Vec<Used<'a>> {
         })
     };
     if found.volumes.is_empty() {
-        for (claim, left) in &found.made {
+        for (waiting, left) in &found.made {
             let Some(left) = left else { continue };
-            let at = find(&mut classes, &claim.class);
-            classes[at].1 = classes[at].1.wrapping_add(claim.request);
+            let at = find(&mut classes, &waiting.claim.class);
+            classes[at].1 = classes[at].1.wrapping_add(waiting.request());
             // Not a sum: the claims of a class share it.
             classes[at].2 = *left;
         }
     } else {
-        for (claim, volume) in &found.volumes {
-            let at = find(&mut classes, &claim.class);
-            classes[at].1 = classes[at].1.wrapping_add(claim.request);
-            classes[at].2 = classes[at].2.wrapping_add(volume.capacity);
+        for (waiting, volume) in &found.volumes {
+            let at = find(&mut classes, &waiting.claim.class);
+            classes[at].1 = classes[at].1.wrapping_add(waiting.request());
+            classes[at].2 = classes[at].2.wrapping_add(volume.capacity.value());
         }
     }
     classes

@@ -1,12 +1,13 @@
 //! Where the claims of a pod find volumes on one node: the volumes they have, the smallest that they could
 //! have, or room to make new ones.
 
-use std::cell::OnceCell;
+use std::cell::{OnceCell, RefCell};
 
-use crate::cluster::View;
-use crate::units::NodeId;
+use crate::cluster::{LabelColumn, View};
+use crate::model::HOSTNAME;
+use crate::units::{NodeId, Quantity};
 
-use super::plan::{Bound, Candidate, Plan, Selector, Waiting, has_migrated};
+use super::plan::{Bound, Plan, Selector, Waiting, has_migrated};
 
 /// Why a node will not do; bits in upstream's order.
 pub(super) const NODE_CONFLICT: u32 = 1;
@@ -23,9 +24,16 @@ pub(super) struct Found<'a> {
     /// Why the node will not do; zero where it does.
     pub(super) reasons: u32,
     /// Claims and the volumes for them.
-    pub(super) volumes: Vec<(&'a Waiting, &'a Candidate)>,
+    pub(super) volumes: Vec<(&'a Waiting, Volume<'a>)>,
     /// Claims for which a volume is made, and the storage that is left for it where somebody says.
     pub(super) made: Vec<(&'a Waiting, Option<i64>)>,
+}
+
+/// A volume that a claim can have.
+#[derive(Clone, Copy)]
+pub(super) struct Volume<'a> {
+    pub(super) name: &'a str,
+    pub(super) capacity: Quantity,
 }
 
 /// Why nothing can be said of a node.
@@ -47,12 +55,17 @@ pub(super) struct Slice<'a> {
     view: &'a View<'a>,
     nodes: &'a [NodeId],
     matched: Vec<OnceCell<Vec<bool>>>,
+    /// The name of the host that a node is.
+    hosts: Option<LabelColumn<'a>>,
+    /// Memory for the name of a group of volumes.
+    text: RefCell<String>,
 }
 
 impl<'a> Slice<'a> {
     pub(super) fn new(plan: &'a Plan, view: &'a View<'a>, nodes: &'a [NodeId]) -> Self {
         let matched = vec![OnceCell::new(); plan.selectors.len()];
-        Self { plan, view, nodes, matched }
+        let hosts = view.cluster.label_column(HOSTNAME);
+        Self { plan, view, nodes, matched, hosts, text: RefCell::default() }
     }
 
     fn matches(&self, selector: Selector, at: usize) -> bool {
@@ -74,9 +87,9 @@ impl<'a> Slice<'a> {
     pub(super) fn find(&self, at: usize) -> Result<Found<'a>, Trouble> {
         let mut found = Found { reasons: self.check_bound(at)?, ..Found::default() };
         let node = self.view.cluster.node_name(self.nodes[at]);
-        let selected = |claim: &&Waiting| claim.selected_node.is_some();
+        let selected = |waiting: &&Waiting| waiting.claim.selected_node.is_some();
         let mut elsewhere =
-            self.plan.waiting.iter().filter_map(|claim| claim.selected_node.as_deref());
+            self.plan.waiting.iter().filter_map(|waiting| waiting.claim.selected_node.as_deref());
         if elsewhere.any(|selected| selected != node) {
             found.reasons |= BIND_CONFLICT;
             return Ok(found);
@@ -116,25 +129,34 @@ impl<'a> Slice<'a> {
         Ok(0)
     }
 
-    /// The volume for a claim beside those that are taken: the one kept for it, or the smallest.
+    /// The volume for a claim beside those that are taken: the one kept for it, or the smallest; of equal
+    /// ones the first by name.
     fn volume(
         &self,
-        claim: &'a Waiting,
+        waiting: &'a Waiting,
         at: usize,
-        taken: &[(&Waiting, &Candidate)],
-    ) -> Option<&'a Candidate> {
-        for volume in &claim.candidates {
-            if taken.iter().any(|(_, other)| other.name == volume.name) {
-                continue;
-            }
-            if self.matches(volume.nodes, at) {
-                return Some(volume);
+        taken: &[(&Waiting, Volume<'_>)],
+    ) -> Option<Volume<'a>> {
+        let is_taken = |name: &str| taken.iter().any(|(_, other)| *other.name == *name);
+        let mut smallest = None;
+        for volume in waiting.candidates.iter().filter(|volume| !is_taken(&volume.name)) {
+            let here = self.matches(volume.nodes, at);
+            if here {
+                smallest = Some(Volume { name: &volume.name, capacity: volume.capacity });
             }
             if volume.kept {
-                return None;
+                return smallest;
+            }
+            if here {
+                break;
             }
         }
-        None
+        let host = self.hosts.and_then(|hosts| hosts.value(self.nodes[at]));
+        let on_host = host.and_then(|host| {
+            waiting.on_host(self.view.cluster, host, &mut self.text.borrow_mut(), is_taken)
+        });
+        let on_host = on_host.map(|v| Volume { name: &v.name, capacity: v.capacity });
+        smallest.into_iter().chain(on_host).min_by_key(|volume| (volume.capacity, volume.name))
     }
 
     /// Finds room for the volumes that must be made; the first for which there is none decides.

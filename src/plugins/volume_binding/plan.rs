@@ -4,6 +4,7 @@
 use crate::cluster::{Cluster, View};
 use crate::model::{
     ClaimSelector, LabelSelector, NodeSelectorTerm, PersistentVolume, PersistentVolumeClaim,
+    VolumeGroup,
 };
 use crate::plugins::csi_translation::migrated_affinity;
 use crate::plugins::node_selector::Term;
@@ -48,16 +49,13 @@ pub(super) enum Bound {
 
 /// A claim that waits for a volume.
 pub(super) struct Waiting {
-    pub(super) name: Box<str>,
-    /// The node that was chosen for it.
-    pub(super) selected_node: Option<Box<str>>,
-    /// The volumes that it could have: the one that is kept for it first, then the smallest.
+    /// The claim.
+    pub(super) claim: PersistentVolumeClaim,
+    /// The volumes that it could have: the one that is kept for it first, then the smallest. Those that only
+    /// one host can use are not among them.
     pub(super) candidates: Vec<Candidate>,
     /// Why its volumes cannot be told.
     pub(super) error: Option<String>,
-    /// What it asks for, in bytes.
-    pub(super) request: i64,
-    pub(super) class: Box<str>,
     /// Where a volume can be made for it; `None` where nowhere.
     pub(super) provision: Option<Provision>,
 }
@@ -65,8 +63,7 @@ pub(super) struct Waiting {
 /// A volume that a claim could have.
 pub(super) struct Candidate {
     pub(super) name: Box<str>,
-    /// In bytes.
-    pub(super) capacity: i64,
+    pub(super) capacity: Quantity,
     pub(super) nodes: Selector,
     /// It is kept for the claim: it or nothing.
     pub(super) kept: bool,
@@ -120,15 +117,7 @@ impl Plan {
             format!("error creating internal label selector for claim: {}/{}", key.0, key.1)
         });
         let candidates = if free { self.candidates(view, claim) } else { Vec::new() };
-        Waiting {
-            name: claim.name.clone(),
-            selected_node: claim.selected_node.clone(),
-            candidates,
-            error,
-            request: claim.request.unwrap_or(Quantity::ZERO).value(),
-            class: claim.class.clone(),
-            provision: self.provision(view, claim),
-        }
+        Waiting { claim: claim.clone(), candidates, error, provision: self.provision(view, claim) }
     }
 
     /// The volumes that `claim` could have as far as the node does not matter.
@@ -136,19 +125,22 @@ impl Plan {
     /// Upstream: volume.FindMatchingVolume of component-helpers, v1.37. Of two volumes of one size upstream
     /// takes either; here it is the first by name.
     fn candidates(&mut self, view: &View<'_>, claim: &PersistentVolumeClaim) -> Vec<Candidate> {
-        let volumes = view.cluster.objects().assumed_volumes_of_class(&claim.class);
-        let mut found: Vec<_> = volumes
-            .filter(|volume| is_like(volume, claim))
-            .filter_map(|volume| {
-                let kept = is_kept_for(volume, claim);
-                (kept || is_free_for(volume, claim)).then_some((volume, kept))
-            })
-            .collect();
-        // Stable: of equal ones the first by name stays first.
-        found.sort_by_key(|(volume, kept)| (!kept, volume.capacity));
+        let (objects, class) = (view.cluster.objects(), &claim.class);
+        let own = VolumeGroup::Of(&claim.namespace, &claim.name);
+        let mut text = String::new();
+        let kept = objects.assumed_volumes_in(class, own, &mut text);
+        let kept = kept.chain(objects.volumes_only_assumed(class));
+        let kept = kept.filter(|volume| is_like(volume, claim) && is_kept_for(volume, claim));
+        let free = objects.assumed_volumes_in(class, VolumeGroup::Free, &mut text);
+        let free = free.filter(|volume| is_like(volume, claim) && is_free_for(volume, claim));
+        let mut found: Vec<_> =
+            kept.map(|volume| (volume, true)).chain(free.map(|volume| (volume, false))).collect();
+        found.sort_by_key(|(volume, kept)| (!kept, volume.capacity, &*volume.name));
+        // What was kept before and is assumed now was found twice.
+        found.dedup_by_key(|(volume, _)| &*volume.name);
         let candidate = |(volume, kept): (&PersistentVolume, bool)| Candidate {
             name: volume.name.clone(),
-            capacity: volume.capacity.value(),
+            capacity: volume.capacity,
             nodes: self.affinity(view, volume.node_affinity.as_ref()),
             kept,
         };
@@ -207,6 +199,31 @@ impl Plan {
         let terms = selectors.iter().map(|selector| Term::of_selector(view, selector));
         self.selectors.push(terms.collect());
         self.selectors.len() - 1
+    }
+}
+
+impl Waiting {
+    /// What it asks for, in bytes.
+    pub(super) fn request(&self) -> i64 {
+        self.claim.request.unwrap_or(Quantity::ZERO).value()
+    }
+
+    /// The best of the volumes that only the host called `host` can use, besides the `taken` ones.
+    pub(super) fn on_host<'a>(
+        &self,
+        cluster: &'a Cluster,
+        host: &str,
+        text: &mut String,
+        taken: impl Fn(&str) -> bool,
+    ) -> Option<&'a PersistentVolume> {
+        let claim = &self.claim;
+        let there =
+            cluster.objects().assumed_volumes_in(&claim.class, VolumeGroup::OnHost(host), text);
+        let fit = there.filter(|volume| {
+            is_like(volume, claim) && is_free_for(volume, claim) && !taken(&volume.name)
+        });
+        // Of equal ones the first, which is the first by name.
+        fit.min_by_key(|volume| volume.capacity)
     }
 }
 

@@ -89,9 +89,9 @@ fn choose(at: &Placement<'_>, cluster: &Cluster) -> Result<Option<Reserved>, Str
         objects.assumed_claim(namespace, name).map(|claim| (key, claim))
     };
     let volumes = found.volumes.iter().filter_map(|(waiting, candidate)| {
-        let (key, claim) = claim_of(&waiting.name)?;
+        let (key, claim) = claim_of(&waiting.claim.name)?;
         // What is only assumed for another pod with this claim is not written yet.
-        let volume = objects.volumes.named(&candidate.name)?;
+        let volume = objects.volumes.named(candidate.name)?;
         let by_controller = !is_kept_for(volume, claim) && !volume.bound_by_controller;
         let same_claim = is_kept_for(volume, claim)
             && volume.claim.as_ref().is_some_and(|kept| kept.uid == claim.uid);
@@ -106,8 +106,8 @@ fn choose(at: &Placement<'_>, cluster: &Cluster) -> Result<Option<Reserved>, Str
         })
     });
     let claims = found.made.iter().filter_map(|(waiting, _)| {
-        let (key, claim) = claim_of(&waiting.name)?;
-        let now = objects.claims.get(namespace, &waiting.name)?;
+        let (key, claim) = claim_of(&waiting.claim.name)?;
+        let now = objects.claims.get(namespace, &waiting.claim.name)?;
         let written = now.selected_node.as_deref() != Some(at.node_name);
         Some(ReservedClaim { claim: key, version: claim.resource_version.clone(), written })
     });

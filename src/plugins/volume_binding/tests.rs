@@ -5,7 +5,7 @@
 use crate::cluster::{Cluster, View};
 use crate::framework::{Code, Plugin, PluginEval, PrepareCx};
 use crate::model::{
-    AccessModes, BindingMode, ClaimRef, CsiDriver, CsiStorageCapacity, LabelOperator,
+    AccessModes, BindingMode, ClaimRef, CsiDriver, CsiStorageCapacity, HOSTNAME, LabelOperator,
     LabelRequirement, LabelSelector, Labels, Node, NodeOperator, NodeRequirement, NodeSelectorTerm,
     PersistentVolume, PersistentVolumeClaim, Pod, PodKey, PodVolume, StorageClass, VolumeMode,
     VolumeSource,
@@ -65,6 +65,17 @@ pub(super) fn near(zone: &str, volume: Volume) -> Volume {
     Volume { node_affinity: Some(vec![term]), ..volume }
 }
 
+/// Only the host called `host` can use it.
+fn on(host: &str, volume: Volume) -> Volume {
+    let requirement = NodeRequirement {
+        key: HOSTNAME.into(),
+        operator: Some(NodeOperator::In),
+        values: vec![host.into()],
+    };
+    let term = NodeSelectorTerm { expressions: vec![requirement], fields: vec![] };
+    Volume { node_affinity: Some(vec![term]), ..volume }
+}
+
 pub(super) fn kept(claim: &str, uid: &str, volume: Volume) -> Volume {
     let (namespace, name) = ("ns".into(), claim.into());
     let claim = Some(ClaimRef { namespace, name, uid: uid.into() });
@@ -77,11 +88,11 @@ fn in_zone(zone: &str) -> LabelSelector {
     LabelSelector { requirements: vec![requirement] }
 }
 
-/// A node in zone `a`; the classes `wait`, `near` (zone `b` only), `none` (no provisioner), `full` (its
+/// A node in zone `a`, host `host`; the classes `wait`, `near` (zone `b` only), `none` (no provisioner), `full` (its
 /// driver tells its capacity) and `now`.
 pub(super) fn cluster(claims: &[Claim], volumes: &[Volume]) -> Cluster {
     let mut cluster = Cluster::new(0);
-    let labels = Labels::from_iter([("zone", "a")]);
+    let labels = Labels::from_iter([("zone", "a"), (HOSTNAME, "host")]);
     cluster.upsert_node(&Node { name: "n".into(), labels, ..Node::default() }, 0);
     for (name, provisioner) in [
         ("wait", "p"),
@@ -144,8 +155,8 @@ fn found(claims: &[Claim], volumes: &[Volume]) -> (u32, Vec<String>) {
     let slice = Slice::new(&plan, &view, &[NodeId(0)]);
     let found = slice.find(0).unwrap_or_default();
     let given =
-        found.volumes.iter().map(|(claim, volume)| format!("{}={}", claim.name, volume.name));
-    let made = found.made.iter().map(|(claim, _)| claim.name.to_string());
+        found.volumes.iter().map(|(claim, volume)| format!("{}={}", claim.claim.name, volume.name));
+    let made = found.made.iter().map(|(claim, _)| claim.claim.name.to_string());
     (found.reasons, given.chain(made).collect())
 }
 
@@ -257,6 +268,72 @@ fn volumes_that_are_kept_and_several_claims() {
     ];
     for (what, claims, volumes, want) in rows {
         assert_eq!(found(&claims, &volumes), want, "{what}");
+    }
+}
+
+#[test]
+fn volumes_that_only_one_host_can_use() {
+    let one = || vec![claim("c", "none", 5)];
+    let two = || vec![claim("c", "none", 5), claim("d", "none", 5)];
+    let of = |name: &str, size| volume(name, "none", size);
+    let missing = (BIND_CONFLICT, vec![]);
+    let given = |pairs: &[&str]| (0, pairs.iter().map(|pair| (*pair).to_owned()).collect());
+    let rows: Vec<Row> = vec![
+        ("here", one(), vec![on("host", of("v", 5))], given(&["c=v"])),
+        ("elsewhere", one(), vec![on("other", of("v", 5))], missing.clone()),
+        ("too small", one(), vec![on("host", of("v", 4))], missing.clone()),
+        (
+            "the smallest of both kinds",
+            one(),
+            vec![of("a", 7), on("host", of("b", 6)), on("host", of("c", 8)), of("d", 9)],
+            given(&["c=b"]),
+        ),
+        (
+            "one for all hosts is smaller",
+            one(),
+            vec![on("host", of("a", 7)), of("b", 6)],
+            given(&["c=b"]),
+        ),
+        (
+            "the first by name of equal ones",
+            one(),
+            vec![on("host", of("b", 5)), of("c", 5), on("host", of("a", 5))],
+            given(&["c=a"]),
+        ),
+        ("two", two(), vec![on("host", of("a", 5)), of("b", 5)], given(&["c=a", "d=b"])),
+        (
+            "kept here",
+            one(),
+            vec![on("host", of("a", 5)), on("host", kept("c", "", of("v", 9)))],
+            given(&["c=v"]),
+        ),
+        (
+            "kept elsewhere",
+            one(),
+            vec![on("host", of("a", 5)), on("other", kept("c", "", of("v", 9)))],
+            missing.clone(),
+        ),
+        ("somebody else's", one(), vec![on("host", kept("d", "", of("v", 5)))], missing),
+    ];
+    for (what, claims, volumes, want) in rows {
+        assert_eq!(found(&claims, &volumes), want, "{what}");
+    }
+}
+
+/// What is assumed of a volume counts, wherever it is looked up.
+#[test]
+fn volumes_that_are_given_away_a_moment_ago() {
+    let claims = [claim("c", "none", 5), claim("d", "none", 5)];
+    let local = on("host", volume("v", "none", 5));
+    let mut cluster = cluster(&claims, std::slice::from_ref(&local));
+    cluster.assume_volume(kept("c", "uid-c", local));
+    for (claim, want) in [(&claims[0], 0), (&claims[1], BIND_CONFLICT)] {
+        let view = View::new(&cluster);
+        let pod = pod(std::slice::from_ref(claim));
+        let claims = pod_claims(&cluster, &pod).expect("they can be used").expect("some");
+        let plan = Plan::new(&view, &claims);
+        let found = Slice::new(&plan, &view, &[NodeId(0)]).find(0).unwrap_or_default();
+        assert_eq!(found.reasons, want, "{}", claim.name);
     }
 }
 
