@@ -288,13 +288,13 @@ fn scores_are_valid(
 /// A pod that fits nowhere: why, the plugins that say so, and what preemption makes of it.
 struct Misfit {
     message: String,
-    rejectors: PluginMask,
+    rejected: Rejected,
     outcome: Outcome,
 }
 
 impl Misfit {
-    fn new(message: String, rejectors: PluginMask, outcome: Outcome) -> Self {
-        Self { message, rejectors, outcome }
+    fn new(message: String, rejected: Rejected, outcome: Outcome) -> Self {
+        Self { message, rejected, outcome }
     }
 }
 
@@ -323,8 +323,9 @@ impl Engine {
         let (id, at, began) = (trial.id, trial.queued.profile, trial.began);
         let ended = |result| probe.attempt(at, result, probe.clock().since(began));
         if self.cluster.node_count() == 0 {
-            let rejected = Misfit::new(NO_NODES_AVAILABLE.into(), 0, Outcome::NoPlace);
-            self.reject(id, trial.queued, rejected, now, out);
+            let misfit =
+                Misfit::new(NO_NODES_AVAILABLE.into(), Rejected::default(), Outcome::NoPlace);
+            self.reject(id, trial.queued, misfit, now, out);
             ended(AttemptResult::Unschedulable);
             return;
         }
@@ -354,11 +355,17 @@ impl Engine {
             Judged::Nodes { unplaced: Some((_, Outcome::Proposed(proposals))), .. } => {
                 self.propose(trial, said, &proposals, now, out);
             }
-            Judged::Rejected { message, rejectors, outcome, .. }
-            | Judged::Nodes { rejectors, unplaced: Some((message, outcome)), .. } => {
+            Judged::Rejected { rejection, message, rejectors, outcome, .. } => {
                 probe.algorithm(probe.clock().since(began));
-                let rejected = Misfit::new(message, rejectors, outcome);
-                self.reject(id, trial.queued, rejected, now, out);
+                let rejected = Rejected::with(rejection.code, rejectors);
+                let misfit = Misfit::new(message, rejected, outcome);
+                self.reject(id, trial.queued, misfit, now, out);
+                ended(AttemptResult::Unschedulable);
+            }
+            Judged::Nodes { rejectors, unplaced: Some((message, outcome)), .. } => {
+                probe.algorithm(probe.clock().since(began));
+                let misfit = Misfit::new(message, Rejected::by(rejectors), outcome);
+                self.reject(id, trial.queued, misfit, now, out);
                 ended(AttemptResult::Unschedulable);
             }
             Judged::Failed { message, .. } => {
@@ -464,16 +471,16 @@ impl Engine {
         &mut self,
         id: PodId,
         queued: QueuedPod,
-        rejected: Misfit,
+        misfit: Misfit,
         now: Nanos,
         out: &mut Vec<Effect>,
     ) {
-        let Misfit { message, rejectors, outcome } = rejected;
+        let Misfit { message, rejected, outcome } = misfit;
         let nomination = self.carry_out(id, &queued, outcome, now, out);
         self.decide(&queued.pod, DecisionVerdict::Message(message.clone()), out);
         self.say_failed(&queued, "Unschedulable", message, nomination, out);
         let world = world(&self.config, &self.cluster, now);
-        self.queue.put_back(id, queued, Rejected::by(rejectors), world);
+        self.queue.put_back(id, queued, rejected, world);
     }
 
     /// Puts back a pod about which nothing could be decided, and says why.

@@ -420,13 +420,13 @@ impl Engine {
             Refusal::Reject(_, reasons) if point == ExtensionPoint::PreBind => {
                 ("Unschedulable", reasons.join(", "), none)
             }
-            Refusal::Reject(_, reasons) => {
+            Refusal::Reject(code, reasons) => {
                 let mut histogram = Histogram::default();
                 for reason in reasons {
                     histogram.add(reason, 1);
                 }
                 let diagnosis = Diagnosis { nodes: 1, histogram, ..Diagnosis::default() };
-                ("Unschedulable", diagnosis.message(), Rejected::by(1 << plugin))
+                ("Unschedulable", diagnosis.message(), Rejected::with(code, 1 << plugin))
             }
         };
         self.say_failed(&queued, reason, message, Nomination::Clear, out);

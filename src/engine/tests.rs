@@ -10,6 +10,7 @@ mod objects;
 mod preempting;
 mod preemption;
 mod property;
+mod queueing;
 mod volumes;
 mod waiting;
 

@@ -12,6 +12,9 @@ pub enum Code {
     UnschedulableAndUnresolvable,
     /// Nothing can be said of the node, which ends the attempt.
     Error,
+    /// At PreFilter, Reserve and Permit: the pod waits for something outside the cluster, and is tried again
+    /// without a backoff once a change tells its plugin that it is there.
+    Pending,
 }
 
 impl Code {
@@ -23,6 +26,7 @@ impl Code {
             Self::Unschedulable => "Unschedulable",
             Self::UnschedulableAndUnresolvable => "UnschedulableAndUnresolvable",
             Self::Error => "Error",
+            Self::Pending => "Pending",
         }
     }
 }

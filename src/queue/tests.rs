@@ -1,5 +1,7 @@
 //! The queue against a simple model: every pod is in exactly one place, and who is next is who should be.
 
+mod hints;
+
 use std::sync::Arc;
 
 use proptest::prelude::*;

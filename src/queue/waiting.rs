@@ -1,6 +1,6 @@
 //! A pod that waits or is being tried, and what is remembered of its attempts.
 
-use crate::framework::{Candidate, PluginMask};
+use crate::framework::{Candidate, Code, PluginMask};
 use crate::model::Pod;
 use crate::plugins::priority_sort::SortKey;
 use crate::units::Nanos;
@@ -54,6 +54,15 @@ impl Rejected {
     #[must_use]
     pub const fn by(plugins: PluginMask) -> Self {
         Self { by: plugins, pending: 0 }
+    }
+
+    /// By these plugins, with this code.
+    #[must_use]
+    pub const fn with(code: Code, plugins: PluginMask) -> Self {
+        match code {
+            Code::Pending => Self { by: 0, pending: plugins },
+            _ => Self::by(plugins),
+        }
     }
 
     /// All of them.
