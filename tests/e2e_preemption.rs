@@ -4,17 +4,14 @@
 mod support;
 
 use serde_json::{Value, json};
-use std::process::Command;
 
-use support::berth::PROXY_VARIABLES;
 use support::control_plane::Server;
+use support::controllers::kubelets;
 use support::on_both_servers;
-use support::process::Process;
+use support::rest::{PRIORITY_CLASSES, priority_class};
 use support::scene::Scene;
-use tempfile::TempDir;
 
 const SCENE: &str = "preempting";
-const PRIORITY_CLASSES: &str = "/apis/scheduling.k8s.io/v1/priorityclasses";
 const BUDGETS: &str = "/apis/policy/v1/namespaces/preempting/poddisruptionbudgets";
 
 on_both_servers! {
@@ -23,18 +20,18 @@ on_both_servers! {
 
 async fn a_pod_of_higher_priority_takes_a_place(server: Server) {
     let Some(scene) = Scene::start_on(server, SCENE).await else { return };
-    scene.rest.create(PRIORITY_CLASSES, &priority_class()).await;
+    scene.rest.create(PRIORITY_CLASSES, &priority_class("preempting-urgent", 1000)).await;
     scene.rest.create(BUDGETS, &budget("kept")).await;
     for name in ["a", "b"] {
         scene.add_node(name, "1").await;
     }
     for name in ["kept", "other"] {
-        scene.create_pod(&patient(&scene, name)).await;
+        scene.create_pod(&scene.patient_pod(name)).await;
     }
     let (kept_on, other_on) = (scene.bound("kept").await, scene.bound("other").await);
     assert_ne!(kept_on, other_on, "there is room for one on each");
 
-    let mut urgent = patient(&scene, "urgent");
+    let mut urgent = scene.patient_pod("urgent");
     urgent["spec"]["priorityClassName"] = json!("preempting-urgent");
     scene.create_pod(&urgent).await;
     let nominated = async || {
@@ -50,9 +47,17 @@ async fn a_pod_of_higher_priority_takes_a_place(server: Server) {
     let waits = "not eligible due to a terminating pod on the nominated node.";
     assert!(message.contains(&found) || message.contains(waits), "{message}");
 
+    let victim = scene.read_pod("other").await.expect("it is still going");
+    let conditions = victim["status"]["conditions"].as_array().expect("it has some");
+    let disrupted = conditions.iter().find(|of| of["type"] == "DisruptionTarget");
+    let disrupted = disrupted.expect("it is said why it goes");
+    assert_eq!(disrupted["reason"], "PreemptionByScheduler", "{disrupted}");
+    let why = "berth: preempting to accommodate a higher priority pod";
+    assert_eq!(disrupted["message"], why, "{disrupted}");
+    assert_eq!(victim["metadata"]["deletionGracePeriodSeconds"], 30, "its own grace period");
+
     // Nobody has finished the victim so far: kubelets do.
-    let folder = tempfile::tempdir().expect("there is room for a folder");
-    let _kubelets = kubelets(&scene, &folder);
+    let _kubelets = kubelets(&scene.proxy.kubeconfig());
     assert_eq!(scene.bound("urgent").await, other_on);
     let gone = async || scene.read_pod("other").await.is_none().then_some(());
     scene.berth.wait_for("the victim to be gone", gone).await;
@@ -66,21 +71,6 @@ async fn a_pod_of_higher_priority_takes_a_place(server: Server) {
     scene.end().await;
 }
 
-/// A pod that needs more than half a node and is not gone at once when it is deleted.
-fn patient(scene: &Scene, name: &str) -> Value {
-    let mut pod = scene.pod(name, "600m");
-    pod["metadata"]["labels"] = json!({"app": name});
-    pod["spec"]["terminationGracePeriodSeconds"] = json!(30);
-    pod
-}
-
-fn priority_class() -> Value {
-    json!({
-        "apiVersion": "scheduling.k8s.io/v1", "kind": "PriorityClass",
-        "metadata": {"name": "preempting-urgent"}, "value": 1000,
-    })
-}
-
 /// A budget that allows no disruption: nobody has counted its pods yet.
 fn budget(app: &str) -> Value {
     json!({
@@ -88,14 +78,4 @@ fn budget(app: &str) -> Value {
         "metadata": {"name": app, "namespace": SCENE},
         "spec": {"minAvailable": 1, "selector": {"matchLabels": {"app": app}}},
     })
-}
-
-fn kubelets(scene: &Scene, folder: &TempDir) -> Process {
-    let mut command = Command::new(env!("CARGO_BIN_EXE_berth"));
-    command.args(["kubelets", "--all-nodes", "--kubeconfig"]).arg(scene.proxy.kubeconfig());
-    command.env_remove("RUST_LOG");
-    for variable in PROXY_VARIABLES {
-        command.env_remove(variable);
-    }
-    Process::spawn(&mut command, &folder.path().join("kubelets.log")).expect("it can be started")
 }

@@ -11,15 +11,13 @@ use serde_json::{Value, json};
 use tokio::task::JoinSet;
 
 use support::berth::Berth;
+use support::claims::{
+    BOUND_BY_CONTROLLER, CLAIMS, SELECTED_NODE, VOLUMES, bound, claim, create_cluster, disk, pod,
+    says,
+};
 use support::control_plane::{ControlPlane, Server};
 use support::on_both_servers;
-use support::rest::{NODES, Rest, node_of, pods_path, scheduled_condition};
-
-const CLASSES: &str = "/apis/storage.k8s.io/v1/storageclasses";
-const CLAIMS: &str = "/api/v1/namespaces/default/persistentvolumeclaims";
-const VOLUMES: &str = "/api/v1/persistentvolumes";
-const SELECTED_NODE: &str = "volume.kubernetes.io/selected-node";
-const BOUND_BY_CONTROLLER: &str = "pv.kubernetes.io/bound-by-controller";
+use support::rest::{NODES, Rest, pods_path};
 
 on_both_servers! {
     claims_are_bound_before_their_pods,
@@ -33,10 +31,10 @@ async fn claims_are_bound_before_their_pods(server: Server) {
     let mut actors = JoinSet::new();
     let never = std::future::pending::<()>();
     actors.spawn(controllers::run(plane.client().await, ControllerOptions::default(), never));
-    create_cluster(&rest).await;
+    create_cluster(&rest, &["n1", "n2"]).await;
     let berth = Berth::start(&plane.kubeconfig(), "berth", &[]);
-    rest.create(VOLUMES, &disk("small", "1Gi")).await;
-    rest.create(VOLUMES, &disk("large", "9Gi")).await;
+    rest.create(VOLUMES, &disk("small", "1Gi", "n2")).await;
+    rest.create(VOLUMES, &disk("large", "9Gi", "n2")).await;
     for name in ["small", "large"] {
         let path = format!("{VOLUMES}/{name}");
         let available = async || {
@@ -69,7 +67,7 @@ async fn claims_are_bound_before_their_pods(server: Server) {
     rest.create(CLAIMS, &claim("late", "local")).await;
     rest.create(&pods_path("default"), &pod("late")).await;
     says(&rest, &berth, "late", "node(s) didn't find available persistent volumes to bind").await;
-    rest.create(VOLUMES, &disk("another", "2Gi")).await;
+    rest.create(VOLUMES, &disk("another", "2Gi", "n2")).await;
     assert_eq!(bound(&rest, &berth, "late").await, "n2");
     berth.stop().await;
 }
@@ -78,7 +76,7 @@ async fn a_claim_that_nobody_provides_for_is_given_up(server: Server) {
     let test = "a_claim_that_nobody_provides_for_is_given_up";
     let Some(plane) = ControlPlane::start_on(server, test).await else { return };
     let rest = Rest(plane.client().await);
-    create_cluster(&rest).await;
+    create_cluster(&rest, &["n1", "n2"]).await;
     let folder = tempfile::tempdir().expect("a folder for the configuration can be made");
     let path = folder.path().join("config.yaml");
     let body = json!({
@@ -110,7 +108,7 @@ async fn a_claim_that_nobody_provides_for_is_given_up(server: Server) {
         (claim["metadata"]["annotations"][SELECTED_NODE] == other).then_some(())
     };
     berth.wait_for("a volume asked for near the other node", moved).await;
-    let mut volume = disk("v", "1Gi");
+    let mut volume = disk("v", "1Gi", "n2");
     volume["spec"]["storageClassName"] = json!("made");
     volume["spec"]["nodeAffinity"] = Value::Null;
     volume["spec"]["claimRef"] = json!({
@@ -125,79 +123,4 @@ async fn a_claim_that_nobody_provides_for_is_given_up(server: Server) {
     rest.patch(&path, &completed).await;
     assert_eq!(bound(&rest, &berth, "c").await, other);
     berth.stop().await;
-}
-
-/// Two nodes, a class whose volumes are made and one whose volumes are there.
-async fn create_cluster(rest: &Rest) {
-    for name in ["n1", "n2"] {
-        let resources = json!({"cpu": "4", "memory": "16Gi", "pods": "110"});
-        let node = json!({
-            "apiVersion": "v1", "kind": "Node",
-            "metadata": {"name": name, "labels": {"kubernetes.io/hostname": name}},
-            "status": {"capacity": resources, "allocatable": resources},
-        });
-        rest.create(NODES, &node).await;
-    }
-    for (name, provisioner) in
-        [("made", "example.com/p"), ("local", "kubernetes.io/no-provisioner")]
-    {
-        let class = json!({
-            "apiVersion": "storage.k8s.io/v1", "kind": "StorageClass", "metadata": {"name": name},
-            "provisioner": provisioner, "volumeBindingMode": "WaitForFirstConsumer",
-        });
-        rest.create(CLASSES, &class).await;
-    }
-}
-
-/// A volume of the class `local`, on n2.
-fn disk(name: &str, size: &str) -> Value {
-    let is_there = json!({"key": "kubernetes.io/hostname", "operator": "In", "values": ["n2"]});
-    json!({
-        "apiVersion": "v1", "kind": "PersistentVolume", "metadata": {"name": name},
-        "spec": {
-            "storageClassName": "local", "accessModes": ["ReadWriteOnce"],
-            "capacity": {"storage": size}, "hostPath": {"path": format!("/disks/{name}")},
-            "nodeAffinity": {"required": {"nodeSelectorTerms": [{"matchExpressions": [is_there]}]}},
-        },
-    })
-}
-
-fn claim(name: &str, class: &str) -> Value {
-    json!({
-        "apiVersion": "v1", "kind": "PersistentVolumeClaim", "metadata": {"name": name},
-        "spec": {
-            "storageClassName": class, "accessModes": ["ReadWriteOnce"],
-            "resources": {"requests": {"storage": "1Gi"}},
-        },
-    })
-}
-
-/// A pod with the claim of its name.
-fn pod(name: &str) -> Value {
-    json!({
-        "apiVersion": "v1", "kind": "Pod", "metadata": {"name": name},
-        "spec": {
-            "schedulerName": "berth", "terminationGracePeriodSeconds": 0,
-            "containers": [{"name": "c", "image": "example.com/c:1"}],
-            "volumes": [{"name": "v", "persistentVolumeClaim": {"claimName": name}}],
-        },
-    })
-}
-
-/// Waits until the pod is on a node, and says which.
-async fn bound(rest: &Rest, berth: &Berth, name: &str) -> String {
-    let path = format!("{}/{name}", pods_path("default"));
-    let node = async || node_of(&rest.get(&path).await?).map(str::to_owned);
-    berth.wait_for(&format!("{name} on a node"), node).await
-}
-
-/// Waits until the condition of the pod says `words`.
-async fn says(rest: &Rest, berth: &Berth, name: &str, words: &str) {
-    let path = format!("{}/{name}", pods_path("default"));
-    let said = async || {
-        let pod = rest.get(&path).await?;
-        let message = scheduled_condition(&pod)["message"].as_str()?.to_owned();
-        message.contains(words).then_some(())
-    };
-    berth.wait_for(&format!("{name}: {words}"), said).await;
 }

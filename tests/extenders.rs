@@ -5,9 +5,14 @@ mod support;
 
 use std::fs;
 use std::path::PathBuf;
+use std::sync::Arc;
 
+use rcgen::{
+    BasicConstraints, CertificateParams, CertifiedIssuer, ExtendedKeyUsagePurpose, IsCa, KeyPair,
+};
 use serde_json::{Value, json};
 use tempfile::TempDir;
+use tokio::sync::Notify;
 
 use support::berth::Berth;
 use support::control_plane::{ControlPlane, Server};
@@ -309,6 +314,96 @@ async fn a_filter_that_fails_fails_its_pods_and_no_others() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn one_that_asks_for_a_certificate_is_shown_it() {
+    let (authority, certificate, key) = client_certificate();
+    let asks = TestExtender::start_mutual(&authority, |_, request| leave(request, "b"));
+    let data = |text: &str| k8s_openapi::ByteString(text.as_bytes().to_vec());
+    let extender = |tls: Value| {
+        json!([{
+            "urlPrefix": asks.url(), "filterVerb": "filter", "enableHTTPS": true,
+            "nodeCacheCapable": true, "tlsConfig": tls,
+        }])
+    };
+    let folder = tempfile::tempdir().expect("a folder can be made");
+    let file = |name: &str, text: &str| {
+        let path = folder.path().join(name);
+        fs::write(&path, text).expect("it can be written");
+        path.display().to_string()
+    };
+    let of_files = json!({
+        "caData": data(&asks.certificate), "certFile": file("cert", &certificate),
+        "keyFile": file("key", &key),
+    });
+    let of_data = json!({"certData": data(&certificate), "keyData": data(&key)});
+    for (at, tls) in [of_files, of_data].into_iter().enumerate() {
+        let test = format!("one_that_asks_for_a_certificate_is_shown_it_{at}");
+        let bench = Bench::start(&test, &extender(tls)).await;
+        bench.create_pod("p").await;
+        assert_eq!(bench.placed("p").await, "b");
+        bench.berth.stop().await;
+    }
+    assert_eq!(asks.calls("filter").len(), 2);
+    // A key is needed too, as for client-go.
+    let without = json!({"certData": data(&certificate)});
+    let bench = Bench::start("one_that_asks_for_a_certificate_without", &extender(without)).await;
+    bench.create_pod("p").await;
+    let message = bench.failed("p", "SchedulerError").await;
+    assert!(message.starts_with(&format!("Post \"{}/filter\": ", asks.url())), "{message}");
+    assert_eq!(asks.calls("filter").len(), 2);
+    bench.berth.stop().await;
+}
+
+/// An authority, and a client's certificate and key of it; PEM.
+fn client_certificate() -> (String, String, String) {
+    let key = || KeyPair::generate().expect("keys can be made");
+    let mut params = CertificateParams::default();
+    params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
+    let authority = CertifiedIssuer::self_signed(params, key()).expect("so can certificates");
+    let mut params = CertificateParams::default();
+    params.extended_key_usages.push(ExtendedKeyUsagePurpose::ClientAuth);
+    let own = key();
+    let certificate = params.signed_by(&own, &authority).expect("so can certificates");
+    (authority.pem(), certificate.pem(), own.serialize_pem())
+}
+
+/// Upstream's client is Go's, which goes where it is sent.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn calls_go_where_they_are_sent() {
+    let target = TestExtender::start(|verb, request| match verb {
+        "asked-again" if request.is_null() => Reply::Json(json!({"NodeNames": ["c"]})),
+        _ => leave(request, "b"),
+    });
+    let there = target.url();
+    let first = TestExtender::start(move |verb, request| {
+        let name = request["Pod"]["metadata"]["name"].as_str().unwrap_or_default();
+        match (verb, name) {
+            ("moved", _) => leave(request, "a"),
+            (_, "repeated") => Reply::Redirect(307, format!("{there}/filter")),
+            (_, "near") => Reply::Redirect(308, "/scheduler/moved".to_owned()),
+            (_, "asked") => Reply::Redirect(303, format!("{there}/asked-again")),
+            (_, "nowhere") => Reply::Redirect(302, String::new()),
+            _ => Reply::Redirect(307, "/scheduler/filter".to_owned()),
+        }
+    });
+    let url = first.url();
+    let extenders = json!([{"urlPrefix": url, "filterVerb": "filter", "nodeCacheCapable": true}]);
+    let bench = Bench::start("calls_go_where_they_are_sent", &extenders).await;
+    for (pod, node) in [("repeated", "b"), ("near", "a"), ("asked", "c")] {
+        bench.create_pod(pod).await;
+        assert_eq!(bench.placed(pod).await, node, "{pod}");
+    }
+    for (pod, want) in [
+        ("nowhere", "302 response missing Location header"),
+        ("circle", "stopped after 10 redirects"),
+    ] {
+        bench.create_pod(pod).await;
+        let message = bench.failed(pod, "SchedulerError").await;
+        assert_eq!(message, format!("Post \"{url}/filter\": {want}"), "{pod}");
+    }
+    bench.berth.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn other_pods_go_on_while_one_waits_for_an_extender() {
     let extender = TestExtender::start(|_, request| {
         let slow = request["Pod"]["metadata"]["name"] == "slow";
@@ -378,6 +473,30 @@ async fn an_extender_binds_in_place_of_berth() {
     bench.create_pod("refused").await;
     assert_eq!(bench.failed("refused", "SchedulerError").await, "not this one");
     bench.berth.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn one_that_is_binding_is_waited_for_at_a_stop() {
+    let told = Arc::new(Notify::new());
+    let binds = Arc::clone(&told);
+    let extender = TestExtender::start(move |_, _| Reply::Held(Arc::clone(&binds), json!({})));
+    let extenders = json!([{"urlPrefix": extender.url(), "bindVerb": "bind", "httpTimeout": "1m"}]);
+    let bench = Bench::start("one_that_is_binding_is_waited_for_at_a_stop", &extenders).await;
+    bench.create_pod("p").await;
+    let asked = async || extender.calls("bind").pop();
+    let node = bench.berth.wait_for("a pod to be bound", asked).await["Node"].clone();
+    bench.berth.ask_to_stop();
+    bench.berth.wait_for_log("stopping: ").await;
+    told.notify_one();
+    assert!(bench.berth.exit().await.success());
+    let log = bench.berth.log();
+    assert!(log.contains(" stopped") && !log.contains("still at work"), "{log}");
+    // What follows from the answer is written, too.
+    let events = bench.rest.events(NAMESPACE).await;
+    let scheduled = events.iter().find(|event| event["reason"] == "Scheduled");
+    let note = scheduled.map(|event| event["note"].clone()).unwrap_or_default();
+    let node = node.as_str().unwrap_or_default();
+    assert_eq!(note, format!("Successfully assigned {NAMESPACE}/p to {node}"), "{log}");
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

@@ -14,6 +14,7 @@ use std::thread;
 
 use support::berth::{Berth, PROXY_VARIABLES};
 use support::control_plane::{ControlPlane, Options, Server};
+use support::controllers::controller_manager_command;
 use support::kubectl::{Kubectl, Line, Said, Use, script};
 use support::process::Process;
 use support::settled::settled;
@@ -82,18 +83,6 @@ fn folder() -> TempDir {
     folder.expect("a folder can be made")
 }
 
-fn controller_manager(binary: &Path, kubeconfig: &Path) -> Command {
-    let mut command = Command::new(binary);
-    command
-        .arg("--kubeconfig")
-        .arg(kubeconfig)
-        .arg(format!("--controllers={}", CONTROLLERS.join(",")))
-        .args(["--secure-port", "0", "--leader-elect=false"])
-        .args(["--use-service-account-credentials=false"])
-        .args(["--kube-api-qps", "500", "--kube-api-burst", "500"]);
-    command
-}
-
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn kubectl_gets_the_same_answers() {
     let test = "kubectl_gets_the_same_answers";
@@ -104,7 +93,11 @@ async fn kubectl_gets_the_same_answers() {
     let options = Options { users, ..Options::default() };
     let Some(plane) = ControlPlane::start_with(test, &options).await else { return };
     let kubeconfig = plane.kubeconfig_for(USER);
-    let real = Side::start(&kubectl, &kubeconfig, controller_manager(&manager, &kubeconfig));
+    let real = Side::start(
+        &kubectl,
+        &kubeconfig,
+        controller_manager_command(&manager, &kubeconfig, &CONTROLLERS),
+    );
     let Some(server) = ControlPlane::start_on(Server::Embedded, test).await else { return };
     let kubeconfig = server.kubeconfig();
     let mut controllers = berth_command(&["controllers", "--kubeconfig"]);

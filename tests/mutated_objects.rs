@@ -93,6 +93,7 @@ impl World {
             extenders: Vec::new(),
             bindings_in_flight_max: 4,
             backoff: Backoff::default(),
+            announces_nodes: true,
             dry_run: false,
             probe: Arc::new(NoProbe),
         });

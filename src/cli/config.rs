@@ -8,7 +8,8 @@ use std::process::ExitCode;
 use super::args::{ConfigArgs, ConfigCommand};
 use super::refuse;
 use super::registry;
-use crate::config::{self, Gates};
+use crate::client::Extenders;
+use crate::config::{self, Configuration, Gates};
 use crate::framework::PluginInfo;
 
 /// Prints what was asked for on standard output. The exit code is 2 for a file that is refused, 1 if the
@@ -52,11 +53,17 @@ fn check(
     let name = file.display();
     let valid = match config::load(file, registry, gates.features) {
         Ok(configuration) => {
+            let callable = extenders_can_be_called(&configuration);
+            if let Err(error) = &callable {
+                writeln!(out, "{name}: {error}")?;
+            }
             for warning in configuration.warnings {
                 writeln!(out, "{name}: {warning}")?;
             }
-            writeln!(out, "{name}: valid")?;
-            true
+            if callable.is_ok() {
+                writeln!(out, "{name}: valid")?;
+            }
+            callable.is_ok()
         }
         Err(errors) => {
             writeln!(out, "{errors}")?;
@@ -68,6 +75,15 @@ fn check(
     };
     out.flush()?;
     Ok(valid)
+}
+
+/// Whether the addresses and certificates of the extenders can be used; nobody is called.
+fn extenders_can_be_called(configuration: &Configuration) -> Result<(), String> {
+    let runtime = tokio::runtime::Builder::new_current_thread().build();
+    let runtime = runtime.map_err(|error| error.to_string())?;
+    let _entered = runtime.enter();
+    let made = Extenders::new(&configuration.extenders, Vec::new());
+    made.map(drop).map_err(|error| error.to_string())
 }
 
 #[cfg(test)]

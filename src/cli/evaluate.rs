@@ -56,6 +56,10 @@ impl Form {
     }
 }
 
+/// What is said where a configuration has extenders. The oracle leaves them out, too.
+const NO_EXTENDERS: &str = "config: extenders: none is asked, since evaluate calls nobody: the answer is what the \
+                            plugins decide";
+
 /// Answers every line; says whether all of them could be read.
 fn run(
     mut input: impl BufRead,
@@ -78,7 +82,7 @@ fn run(
             skip_line(&mut input)?;
             Err((Value::Null, format!("longer than {LINE_BYTES_MAX} bytes")))
         } else {
-            answer(text, gates)
+            answer(text, gates, |warning| super::warn(&format!("line {line}: {warning}")))
         };
         all_well &= document.is_ok();
         let document = document.unwrap_or_else(|(name, error)| {
@@ -109,11 +113,18 @@ fn skip_line(input: &mut impl BufRead) -> io::Result<()> {
 }
 
 /// Answers one line; an error comes with the name of the scenario, if it has one.
-fn answer(text: &[u8], gates: FeatureGates) -> Result<Document, (Value, String)> {
+fn answer(
+    text: &[u8],
+    gates: FeatureGates,
+    mut warn: impl FnMut(&str),
+) -> Result<Document, (Value, String)> {
     let value: Value = serde_json::from_slice(text)
         .map_err(|error| (Value::Null, format!("not JSON: {error}")))?;
     let name = value.get("name").cloned().unwrap_or_default();
     let scenario = Scenario::read(&value, gates).map_err(|error| (name.clone(), error))?;
+    if !scenario.configuration.extenders.is_empty() {
+        warn(NO_EXTENDERS);
+    }
     let profiles = scenario.configuration.profiles.iter();
     let profiles = profiles.map(|spec| Profile::compile(spec, registry()));
     let profiles: Result<_, _> = profiles.collect();
@@ -123,6 +134,7 @@ fn answer(text: &[u8], gates: FeatureGates) -> Result<Document, (Value, String)>
         extenders: Vec::new(),
         bindings_in_flight_max: 0,
         backoff: Backoff::default(),
+        announces_nodes: false,
         dry_run: true,
         probe: Arc::new(NoProbe),
     };
@@ -270,14 +282,37 @@ mod tests {
     }
 
     #[test]
-    fn a_configuration_with_extenders_is_refused() {
+    fn a_plugin_that_fails_at_prefilter_is_named() {
+        let line = r#"{"objects": [{"apiVersion": "v1", "kind": "Node", "metadata": {"name": "n"}}],
+            "pods": [{"apiVersion": "v1", "kind": "Pod", "metadata": {"name": "a", "namespace": "b"},
+            "spec": {"topologySpreadConstraints": [{"maxSkew": 1, "topologyKey": "zone",
+            "whenUnsatisfiable": "DoNotSchedule", "labelSelector": {"matchExpressions": [
+                {"key": "a", "operator": "Like", "values": ["b"]}
+            ]}}]}}]}"#;
+        let document = answer(line.as_bytes(), FeatureGates::default(), |_| {}).unwrap();
+        let said = document.to_json()["pods"][0].clone();
+        let why = "running PreFilter plugin \"PodTopologySpread\": get constraints from pod: obtaining \
+                   pod's hard topology spread constraints: \"Like\" is not a valid label selector \
+                   operator";
+        assert_eq!(said["error"], why);
+        let verdict =
+            serde_json::json!({"plugin": "PodTopologySpread", "code": "Error", "reasons": [why]});
+        assert_eq!(said["prefilter"], verdict);
+    }
+
+    #[test]
+    fn extenders_are_left_out_and_that_is_said() {
         let line = r#"{"name": "e", "config": {"apiVersion": "kubescheduler.config.k8s.io/v1",
-            "kind": "KubeSchedulerConfiguration", "extenders": [{"urlPrefix": "http://a"}]}}"#;
-        let mut out = Vec::new();
-        let line = line.replace('\n', "");
-        run(line.as_bytes(), &mut out, Form::Json, FeatureGates::default()).unwrap();
-        let text = String::from_utf8(out).unwrap();
-        assert!(text.contains("config: extenders: evaluate works offline"), "{text}");
+            "kind": "KubeSchedulerConfiguration", "extenders": [
+                {"urlPrefix": "http://127.0.0.1:1", "filterVerb": "filter"}
+            ]}, "objects": [{"apiVersion": "v1", "kind": "Node", "metadata": {"name": "n"},
+            "status": {"allocatable": {"pods": "1"}}}], "pods": [{"apiVersion": "v1", "kind": "Pod",
+            "metadata": {"name": "a", "namespace": "default"}}]}"#;
+        let mut warnings = Vec::new();
+        let warn = |warning: &str| warnings.push(warning.to_owned());
+        let document = answer(line.as_bytes(), FeatureGates::default(), warn).unwrap();
+        assert_eq!(document.to_json()["pods"][0]["best"], serde_json::json!(["n"]));
+        assert_eq!(warnings, [NO_EXTENDERS]);
     }
 
     #[test]

@@ -49,6 +49,8 @@ impl Surroundings {
 pub struct RunOptions {
     /// The configuration with the flags applied. `client.kubeconfig` is `None` only in a cluster.
     pub configuration: Configuration,
+    /// The feature gates.
+    pub gates: FeatureGates,
     /// Seed of the engine; to be said when it starts, so that a run can be repeated.
     pub seed: u64,
     /// Decide and compare, but write nothing.
@@ -137,6 +139,7 @@ impl RunArgs {
         Ok(RunOptions {
             profiling: configuration_profiling(&written),
             configuration,
+            gates: gates.features,
             seed: self.seed.unwrap_or_else(|| mix(0, surroundings.now_nanos)),
             dry_run: self.dry_run == Some(true),
             decision_log: given(self.decision_log.as_ref()).cloned(),

@@ -128,7 +128,7 @@ pub fn execute(args: &PlaygroundArgs) -> ExitCode {
         Ok(runtime) => runtime,
         Err(error) => return failed(&format!("no runtime could be started: {error}")),
     };
-    let outcome = runtime.block_on(play(args, configuration, prepared));
+    let outcome = runtime.block_on(play(args, configuration, gates.features, prepared));
     runtime.shutdown_background();
     match outcome {
         Ok(Ok(Outcome::Settled { unschedulable: 1.. })) => ExitCode::from(EXIT_UNSCHEDULABLE),
@@ -190,6 +190,7 @@ fn configuration(
 async fn play(
     args: &PlaygroundArgs,
     configuration: Configuration,
+    gates: FeatureGates,
     prepared: Prepared,
 ) -> anyhow::Result<Result<Outcome, playground::ManifestError>> {
     let stop = StopSignals::of_process()?;
@@ -213,7 +214,7 @@ async fn play(
     let kubelets = KubeletOptions { start_after: args.start_after, ..KubeletOptions::default() };
     let options = playground::Options {
         source: source.clone(),
-        scheduler: scheduler(source, configuration, args.seed),
+        scheduler: scheduler(source, configuration, gates, args.seed),
         kubelets: (!args.no_kubelets).then_some(kubelets),
         controllers: (!args.no_controllers).then(ControllerOptions::default),
         until_settled: args.until_settled,
@@ -229,12 +230,18 @@ fn example_nodes() -> NewNodes {
     NewNodes { labels: labels.to_vec(), ..NewNodes::default() }
 }
 
-fn scheduler(source: ApiSource, configuration: Configuration, seed: u64) -> runtime::Options {
+fn scheduler(
+    source: ApiSource,
+    configuration: Configuration,
+    gates: FeatureGates,
+    seed: u64,
+) -> runtime::Options {
     runtime::Options {
         source,
         profiles: configuration.profiles,
         extenders: configuration.extenders,
         plugins: registry(),
+        gates,
         seed,
         // It has the server to itself.
         rate: RateLimit { qps: None, burst: configuration.client.rate.burst },

@@ -92,6 +92,7 @@ fn runtime_options(options: RunOptions, log: Option<DecisionLog>, addresses: Tak
         profiles: configuration.profiles,
         extenders: configuration.extenders,
         plugins: registry(),
+        gates: options.gates,
         seed: options.seed,
         rate: RateLimit { qps: rate.qps, burst: rate.burst },
         backoff: Backoff {

@@ -14,7 +14,7 @@ use crate::units::{Map, Nanos};
 use super::Counters;
 use super::bind::Bind;
 use super::condition::Patch;
-use super::evict::Eviction;
+use super::evict::Evict;
 use super::pre_bind::PreBind;
 use super::report::Job;
 
@@ -49,7 +49,7 @@ pub(super) struct Lanes {
     /// Where in `patches` the one of a pod (by UID) is.
     patch_places: Map<Box<str>, Place>,
     /// Pods to be deleted: each pod once at most, until the engine hears that it failed.
-    evictions: BTreeMap<Place, Eviction>,
+    evictions: BTreeMap<Place, Evict>,
     events: VecDeque<Job>,
     /// Pods (by UID) with a Binding or with a request in flight.
     pods: Map<Box<str>, Lane>,
@@ -110,7 +110,7 @@ impl Lanes {
     }
 
     /// Queues an eviction: all of them, since the engine asks for each pod once.
-    pub(super) fn push_eviction(&mut self, eviction: Eviction) {
+    pub(super) fn push_eviction(&mut self, eviction: Evict) {
         let place = self.place(eviction.not_before);
         self.evictions.insert(place, eviction);
     }
@@ -156,7 +156,7 @@ impl Lanes {
     }
 
     /// The next eviction that may be sent.
-    pub(super) fn take_eviction(&mut self, now: Nanos) -> Option<Eviction> {
+    pub(super) fn take_eviction(&mut self, now: Nanos) -> Option<Evict> {
         let entry = self.evictions.first_entry()?;
         (entry.key().0 <= now).then(|| entry.remove())
     }

@@ -5,12 +5,12 @@ use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 
 use tokio::sync::Notify;
 
-use crate::engine::{Effect, Nomination};
+use crate::engine::Effect;
 use crate::units::Nanos;
 
 use super::bind::Bind;
 use super::condition::Patch;
-use super::evict::Eviction;
+use super::evict::Evict;
 use super::lanes::Lanes;
 use super::pre_bind::PreBind;
 use super::report::Job;
@@ -54,10 +54,10 @@ impl Outbox {
                 Effect::PatchCondition { pod, condition, nomination } => {
                     lanes.push_patch(Patch::new(pod, Some(condition), nomination));
                 }
-                Effect::ClearNomination { pod } => {
-                    lanes.push_patch(Patch::new(pod, None, Nomination::Clear));
+                Effect::Nominate { pod, nomination } => {
+                    lanes.push_patch(Patch::new(pod, None, nomination));
                 }
-                Effect::Evict { pod } => lanes.push_eviction(Eviction::new(pod)),
+                Effect::Evict(eviction) => lanes.push_eviction(Evict::new(eviction)),
                 Effect::Report { pod, profile, report } => {
                     lanes.push_event(Job::new(pod, profile, report, now));
                 }
@@ -105,8 +105,8 @@ fn is_request(effect: &Effect) -> bool {
         Effect::Bind { .. }
         | Effect::PreBind { .. }
         | Effect::PatchCondition { .. }
-        | Effect::ClearNomination { .. }
-        | Effect::Evict { .. }
+        | Effect::Nominate { .. }
+        | Effect::Evict(_)
         | Effect::Report { .. } => true,
         Effect::Call { .. }
         | Effect::AskExtender { .. }

@@ -198,8 +198,9 @@ fn words(job: &Job) -> (&'static str, &'static str, &'static str, Cow<'_, str>) 
             ("Normal", "Scheduled", "Binding", Cow::Owned(note))
         }
         // By UID, as upstream.
-        Report::Preempted { by, node } => {
-            let note = format!("Preempted by pod {by} on node {node}");
+        Report::Preempted { by, node, in_memory } => {
+            let memory = if *in_memory { " (in kube-scheduler memory)." } else { "" };
+            let note = format!("Preempted by pod {by} on node {node}{memory}");
             ("Normal", "Preempted", "Preempting", Cow::Owned(note))
         }
         // Differs from upstream: the text is the text. Upstream hands it to a formatter without

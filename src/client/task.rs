@@ -12,14 +12,14 @@ use tokio::sync::mpsc;
 use tokio::time::sleep;
 use tracing::warn;
 
-use crate::engine::{BindOutcome, Event, PodRef};
+use crate::engine::{BindOutcome, Event, EvictionOutcome, PodRef};
 use crate::telemetry::Repeats;
 use crate::units::Nanos;
 
 use super::api::{Api, Problem, advice};
 use super::bind::{self, Bind};
 use super::condition::{self, Patch, PatchOutcome};
-use super::evict::{self, Eviction, EvictionOutcome};
+use super::evict::{self, Evict, EvictAnswer};
 use super::limit::Bucket;
 use super::pre_bind::{self, Answer};
 use super::report::{self, EventOutcome, EventRequest};
@@ -90,7 +90,7 @@ enum BindTrouble {
 /// A request that has been answered.
 enum Done {
     Bind { pod: PodRef, problem: Option<(BindTrouble, String)> },
-    Eviction { eviction: Eviction, outcome: EvictionOutcome },
+    Evict { evict: Evict, answer: EvictAnswer },
     PreBind(Answer),
     Patch { patch: Patch, outcome: PatchOutcome },
     Event { request: EventRequest, outcome: EventOutcome },
@@ -225,10 +225,10 @@ impl Task {
         if self.in_flight.evictions >= EVICTIONS_IN_FLIGHT_MAX {
             return false;
         }
-        let Some(eviction) = self.outbox.lanes().take_eviction(now) else { return false };
+        let Some(evict) = self.outbox.lanes().take_eviction(now) else { return false };
         self.in_flight.evictions += 1;
         let (api, results) = (Arc::clone(&self.api), self.results.clone());
-        self.running.push(Box::pin(carry_out_eviction(api, results, eviction)));
+        self.running.push(Box::pin(carry_out_eviction(api, results, evict, now)));
         true
     }
 
@@ -312,9 +312,10 @@ impl Task {
                     self.complain(what, &pod.key, &message);
                 }
             }
-            Done::Eviction { eviction, outcome } => {
+            Done::Evict { evict, answer } => {
                 self.in_flight.evictions -= 1;
-                self.finish_eviction(eviction, outcome);
+                self.settled_at = self.outbox.now() + SETTLE_AFTER;
+                self.finish_eviction(evict, answer);
             }
             Done::PreBind(answer) => {
                 self.in_flight.pre_binds -= 1;
@@ -375,21 +376,20 @@ impl Task {
         self.outbox.lanes().finish_patch(&uid, again);
     }
 
-    fn finish_eviction(&mut self, mut eviction: Eviction, outcome: EvictionOutcome) {
-        let message = match outcome {
-            EvictionOutcome::Done => return,
-            EvictionOutcome::Again(problem) if eviction.tries < EVICTION_TRIES_MAX => {
-                let tries = eviction.tries;
-                eviction.not_before = self.again_at(&problem, EVICTION_RETRY_AFTER, tries);
-                self.outbox.lanes().push_eviction(eviction);
+    fn finish_eviction(&mut self, mut evict: Evict, answer: EvictAnswer) {
+        let message = match answer {
+            EvictAnswer::Done(_) => return,
+            EvictAnswer::Again(problem) if evict.tries < EVICTION_TRIES_MAX => {
+                evict.not_before = self.again_at(&problem, EVICTION_RETRY_AFTER, evict.tries);
+                self.outbox.lanes().push_eviction(evict);
                 return;
             }
-            EvictionOutcome::Again(problem) => problem.to_string(),
-            EvictionOutcome::Refused(message) => message,
+            EvictAnswer::Again(problem) => problem.to_string(),
+            EvictAnswer::Refused(message) => message,
         };
         self.counters.evictions_failed.add_one();
         let what = "a pod was not deleted to make room for another";
-        self.complain(what, &eviction.pod.key, &message);
+        self.complain(what, &evict.eviction.pod.key, &message);
     }
 
     fn finish_event(&mut self, mut request: EventRequest, outcome: &EventOutcome) {
@@ -461,23 +461,25 @@ async fn carry_out_bind(api: Arc<Api>, results: mpsc::Sender<Event>, bind: Bind)
     Done::Bind { pod: bind.pod, problem }
 }
 
-/// Sends an eviction; where it has failed for good, the engine hears of it before its slot is free.
+/// Evicts a pod; once that has come to an end, the engine hears of it before its slot is free.
 async fn carry_out_eviction(
     api: Arc<Api>,
     results: mpsc::Sender<Event>,
-    mut eviction: Eviction,
+    mut evict: Evict,
+    now: Nanos,
 ) -> Done {
-    let outcome = evict::send(&api, &eviction).await;
-    eviction.tries += 1;
-    let failed = match outcome {
-        EvictionOutcome::Done => false,
-        EvictionOutcome::Refused(_) => true,
-        EvictionOutcome::Again(_) => eviction.tries >= EVICTION_TRIES_MAX,
+    let answer = evict::send(&api, &mut evict, now).await;
+    evict.tries += 1;
+    let outcome = match &answer {
+        EvictAnswer::Done(outcome) => Some(*outcome),
+        EvictAnswer::Again(_) if evict.tries < EVICTION_TRIES_MAX => None,
+        EvictAnswer::Refused(_) | EvictAnswer::Again(_) => Some(EvictionOutcome::Failed),
     };
-    if failed {
-        let (key, uid) = (eviction.pod.key.clone(), eviction.pod.uid.clone());
+    if let Some(outcome) = outcome {
+        let pod = &evict.eviction.pod;
+        let (key, uid) = (pod.key.clone(), pod.uid.clone());
         // Nobody listens only when the process ends.
-        let _ = results.send(Event::EvictionFailed { key, uid }).await;
+        let _ = results.send(Event::Evicted { key, uid, outcome }).await;
     }
-    Done::Eviction { eviction, outcome }
+    Done::Evict { evict, answer }
 }

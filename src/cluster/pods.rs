@@ -54,6 +54,8 @@ pub struct PodEntry {
     said_nominated: bool,
     /// `status.startTime` in seconds since 1970.
     pub start_time: Option<i64>,
+    /// `metadata.generation`; zero where unset.
+    pub generation: i64,
     /// It is being deleted to make room for a pod of higher priority.
     pub preempted: bool,
     /// It is to be deleted, by our own decision, to make room for another.
@@ -200,6 +202,7 @@ impl Cluster {
         entry.volumes = pod.volumes.as_slice().into();
         entry.said_nominated = pod.nominated_node.is_some();
         entry.start_time = pod.start_time;
+        entry.generation = pod.generation;
         entry.preempted = pod.preempted;
     }
 

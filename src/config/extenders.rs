@@ -149,6 +149,12 @@ pub(super) fn check(extenders: &[ExtenderFields], findings: &mut Findings) {
             findings.refuse(format!("{path}.weight"), Some(it.weight.to_string()), message);
         }
         binders += usize::from(it.bind_verb.is_some());
+        let trusts = |tls: &&ExtenderTls| !tls.ca.file.is_empty() || !tls.ca.data.is_empty();
+        if it.tls.as_ref().filter(trusts).is_some_and(|tls| tls.insecure) {
+            let message =
+                "specifying a root certificates file with the insecure flag is not allowed";
+            findings.refuse(format!("{path}.tlsConfig"), None, message);
+        }
         for (index, resource) in it.managed_resources.iter().enumerate() {
             let path = format!("{path}.managedResources[{index}].name");
             let name = &*resource.name;

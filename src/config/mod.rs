@@ -19,6 +19,7 @@ mod gates;
 mod merge;
 mod names;
 mod overrides;
+mod own_args;
 mod profile;
 mod reader;
 mod render;
@@ -239,6 +240,7 @@ fn interpret(
     if is_ours {
         validate::check(&file, &mut findings);
         profiles = validate::check_profiles(&file.profiles, registry, &mut findings);
+        own_args::fill(&mut profiles, &file.profiles, registry, &mut findings);
     }
     let Findings { errors, warnings } = findings;
     if errors.is_empty() {

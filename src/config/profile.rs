@@ -1,14 +1,15 @@
 //! One of a file's `profiles`, by its fields. Called by `v1`; `merge` and `args` say what they mean.
 
 use super::args::{self, Args};
-use super::merge::{Lists, PluginEntry, PluginSet, is_registered};
+use super::merge::{Lists, PluginEntry, PluginSet, REMOVED, is_registered};
+use super::own_args;
 use super::reader::Reader;
 use super::v1::API_VERSION;
 use super::value::Value;
 use crate::framework::{ExtensionPoint, PluginInfo};
 
-/// Names that were taken out of upstream and that it still knows as such.
-const REMOVED: [&str; 4] = ["AzureDiskLimits", "CinderLimits", "EBSLimits", "GCEPDLimits"];
+/// Upstream keeps the rules of NodeResourcesFit under this name, and no args are of their type here.
+const MISNAMED: &str = "NodeResourcesFitArgs";
 
 /// Extension points of groups of pods, which berth does not have.
 pub(super) const OF_POD_GROUPS: [&str; 3] =
@@ -146,9 +147,16 @@ fn read_plugin_config(
     }
     reader.field("args", |reader| {
         config.args = args::read(reader, name, &config.given, lists.enable(name));
-        if config.args.is_none() && !is_registered(registry, name) {
+        if config.args.is_some() {
+            return;
+        }
+        if name == MISNAMED {
+            reader.refuse(&config.given, "has to match plugin args");
+        } else if !is_registered(registry, name) {
             reader.warn(None, &format!("has no effect: there is no plugin \"{name}\""));
-        } else if config.args.is_none() && !config.given.is_empty() {
+        } else if own_args::is_own(name, registry) {
+            own_args::check_keys(reader, &config.given);
+        } else if !config.given.is_empty() {
             reader.warn(None, &format!("has no effect: {name} takes no args"));
         }
     });

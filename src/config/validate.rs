@@ -39,6 +39,7 @@ pub(super) fn check(file: &File, findings: &mut Findings) {
     let percentage = file.percentage_of_nodes_to_score;
     check_percentage("percentageOfNodesToScore", percentage, findings);
     extenders::check(&file.extenders, findings);
+    check_ignored(file, findings);
     warn_of_no_effect(file, findings);
 }
 
@@ -73,6 +74,20 @@ fn check_name(profiles: &[ProfileFields], index: usize, path: &str, findings: &m
                 let message = format!("duplicate value, the same as of profiles[{other}]");
                 findings.refuse(path, Some(quoted(name)), &message);
             }
+        }
+    }
+}
+
+/// Upstream: updateExtendedResourcesIgnored of buildExtenders, v1.37: resources that extenders manage are told to
+/// NodeResourcesFit of every profile.
+fn check_ignored(file: &File, findings: &mut Findings) {
+    if extenders::ignored_resources(&file.extenders).is_none() {
+        return;
+    }
+    for (index, profile) in file.profiles.iter().enumerate() {
+        if !profile.plugin_config.iter().any(|config| config.name == "NodeResourcesFit") {
+            let path = format!("profiles[{index}].pluginConfig");
+            findings.refuse(path, None, "can't find NodeResourcesFitArgs in plugin config");
         }
     }
 }

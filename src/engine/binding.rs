@@ -38,6 +38,8 @@ pub(super) struct Attempt {
     pub(super) stage: Stage,
     /// Name of the plugin that binds; empty where it is an extender.
     pub(super) binder: &'static str,
+    /// Its node is written as its nomination, since the Binding is yet to come.
+    pub(super) announced: bool,
 }
 
 /// How far an attempt is.
@@ -55,6 +57,13 @@ pub(super) enum Stage {
     Waiting(Nanos),
     /// The API server said yes; the watch has not shown it yet.
     Acknowledged,
+}
+
+impl Stage {
+    /// Whether somebody outside of berth is at work for the pod.
+    pub(super) fn is_call(&self) -> bool {
+        matches!(self, Self::Calling | Self::PreBinding { is_call: true, answered: false, .. })
+    }
 }
 
 impl Attempt {
@@ -99,12 +108,23 @@ impl Engine {
         let node = self.cluster.node_name(node_id).into();
         let must_wait = !waits.is_empty();
         let stage = Stage::Permitting(waits);
-        let attempt =
-            Attempt { pod, queued, node, node_id, tries: 0, began: now, stage, binder: "" };
+        let attempt = Attempt {
+            pod,
+            queued,
+            node,
+            node_id,
+            tries: 0,
+            began: now,
+            stage,
+            binder: "",
+            announced: false,
+        };
         self.set_deadline(id, None, attempt.stage_deadline());
         self.attempts.insert(id, attempt);
         self.attempt_of.insert(pod, id);
-        if !must_wait {
+        if must_wait {
+            self.announce(id, out);
+        } else {
             self.pre_bind(id, 0, now, out);
         }
     }
@@ -232,6 +252,7 @@ impl Engine {
         out: &mut Vec<Effect>,
     ) {
         let Some(attempt) = self.take_back(id, why, now, out) else { return };
+        Self::withdraw_announced(&attempt, out);
         let text = format!("binding failed, the pod is tried again: {why}");
         Self::notice(level, &attempt.queued.pod, text, out);
         self.queue.put_back(attempt.pod, attempt.queued, 0, &self.config.profiles, now);

@@ -36,8 +36,12 @@ pub(super) enum Judged {
         rejectors: PluginMask,
         outcome: Outcome,
     },
-    /// Nothing can be decided, and why.
-    Failed(String),
+    /// Nothing can be decided.
+    Failed {
+        /// Position of the plugin that failed at PreFilter, where one did.
+        pre_filter: Option<u16>,
+        message: String,
+    },
     /// The nodes were judged.
     Nodes {
         evals: Evals,
@@ -101,9 +105,9 @@ pub(super) fn judge(
             watch.spent(ExtensionPoint::PreFilter, Code::Success.as_str());
             (evals, narrowed)
         }
-        Prepared::Failed(message) => {
+        Prepared::Failed { plugin, message } => {
             watch.spent(ExtensionPoint::PreFilter, Code::Error.as_str());
-            return Judged::Failed(message);
+            return Judged::Failed { pre_filter: Some(plugin), message };
         }
         Prepared::Rejected { plugin, rejection, rejectors } => {
             watch.spent(ExtensionPoint::PreFilter, rejection.code.as_str());
@@ -133,7 +137,8 @@ pub(super) fn judge(
         && attempted
     {
         watch.record(ExtensionPoint::Filter, Code::Error.as_str(), searched + times.filter);
-        return Judged::Failed(evals.reasons(&view, node, verdict).join(", "));
+        let message = evals.reasons(&view, node, verdict).join(", ");
+        return Judged::Failed { pre_filter: None, message };
     }
     watch.record(ExtensionPoint::Filter, Code::Success.as_str(), searched + times.filter);
     if table.feasible() > 1 {
@@ -352,7 +357,7 @@ impl Engine {
                 self.reject(id, trial.queued, rejected, now, out);
                 ended(AttemptResult::Unschedulable);
             }
-            Judged::Failed(message) => {
+            Judged::Failed { message, .. } => {
                 probe.algorithm(probe.clock().since(began));
                 self.fail(id, trial.queued, message, now, out);
                 ended(AttemptResult::Error);
@@ -460,7 +465,7 @@ impl Engine {
         out: &mut Vec<Effect>,
     ) {
         let Rejected { message, rejectors, outcome } = rejected;
-        let nomination = self.carry_out(id, &queued, outcome, out);
+        let nomination = self.carry_out(id, &queued, outcome, now, out);
         self.decide(&queued.pod, DecisionVerdict::Message(message.clone()), out);
         self.say_failed(&queued, "Unschedulable", message, nomination, out);
         self.queue.put_back(id, queued, rejectors, &self.config.profiles, now);

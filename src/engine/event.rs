@@ -40,12 +40,14 @@ pub enum Event {
         /// What came of it.
         outcome: BindOutcome,
     },
-    /// A pod could not be deleted to make room.
-    EvictionFailed {
+    /// What came of [`Effect::Evict`].
+    Evicted {
         /// Which pod.
         key: PodKey,
         /// Its UID.
         uid: Box<str>,
+        /// What came of it.
+        outcome: EvictionOutcome,
     },
     /// What a plugin's attempt wanted written or called before the pod is bound was done, or not.
     PreBindResult {
@@ -170,6 +172,28 @@ pub enum BindOutcome {
     },
 }
 
+/// What came of an eviction.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum EvictionOutcome {
+    /// The pod is being deleted.
+    Done,
+    /// It was gone already.
+    Gone,
+    /// It is there and stays.
+    Failed,
+}
+
+/// A pod that is to make room.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Eviction {
+    /// The pod; its UID is a precondition.
+    pub pod: PodRef,
+    /// What the condition DisruptionTarget says; `None` where the pod has it already.
+    pub message: Option<String>,
+    /// The pod's generation; zero where it has none.
+    pub observed_generation: i64,
+}
+
 /// What pod an effect is about.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct PodRef {
@@ -238,17 +262,17 @@ pub enum Effect {
         /// What becomes of `status.nominatedNodeName` with it.
         nomination: Nomination,
     },
-    /// Take `status.nominatedNodeName` away: the room there is for a pod of higher priority.
-    ClearNomination {
+    /// Write `status.nominatedNodeName` alone: where a pod is about to be bound, or that the room there is
+    /// not kept for it any more.
+    Nominate {
         /// The pod.
         pod: PodRef,
+        /// What becomes of it.
+        nomination: Nomination,
     },
-    /// Delete a pod, to make room for one of higher priority. Where that fails for good,
-    /// [`Event::EvictionFailed`] says so.
-    Evict {
-        /// The pod; its UID is a precondition.
-        pod: PodRef,
-    },
+    /// Mark a pod as disrupted and delete it, to make room for one of higher priority. Never dropped;
+    /// answered by [`Event::Evicted`].
+    Evict(Eviction),
     /// A decision was made; for the decision log.
     Decision(Decision),
     /// One line for the operator.
@@ -292,6 +316,8 @@ pub enum Report {
         by: Box<str>,
         /// The node.
         node: Box<str>,
+        /// It was not bound yet, so that nothing was deleted.
+        in_memory: bool,
     },
 }
 

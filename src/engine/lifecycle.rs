@@ -40,7 +40,11 @@ impl Engine {
         let at = Placement { pod: &queued.pod, id, node, node_name: &node_name };
         let mut refused = None;
         for (plugin, entry) in self.config.profiles[queued.profile].at(point) {
-            if let Err(refusal) = entry.plugin.reserve(&at, &mut self.cluster) {
+            let reserved = match entry.refuses_all(point) {
+                Some(refusal) => Err(refusal),
+                None => entry.plugin.reserve(&at, &mut self.cluster),
+            };
+            if let Err(refusal) = reserved {
                 refused = Some(Refused { plugin, point, refusal });
                 break;
             }
@@ -212,15 +216,22 @@ impl Engine {
         now: Nanos,
         out: &mut Vec<Effect>,
     ) {
-        let Some(attempt) = self.attempts.get_mut(&id) else { return };
+        let Some(attempt) = self.attempts.get(&id) else { return };
         let at = attempt.placement();
         let profile = &self.config.profiles[attempt.queued.profile];
         let mut plugins = profile.at(ExtensionPoint::PreBind).enumerate().skip(from);
         let first = plugins.find_map(|(index, (plugin, entry))| {
-            let work = entry.plugin.pre_bind(&at, &self.cluster);
+            let work = match entry.refuses_all(ExtensionPoint::PreBind) {
+                Some(refusal) => PreBind::Refuse(refusal),
+                None => entry.plugin.pre_bind(&at, &self.cluster),
+            };
             (work != PreBind::Skip).then(|| (index, plugin, Arc::clone(&entry.plugin), work))
         });
         drop(plugins);
+        if let Some((.., PreBind::Write { .. } | PreBind::Call)) = first {
+            self.announce(id, out);
+        }
+        let Some(attempt) = self.attempts.get_mut(&id) else { return };
         match first {
             None | Some((.., PreBind::Skip)) => self.bind(id, now, out),
             Some((index, .., PreBind::Write { operations, within })) => {
@@ -371,6 +382,7 @@ impl Engine {
             Refusal::Fail(error) => error.clone(),
         };
         let Some(attempt) = self.take_back(id, &why, now, out) else { return };
+        Self::withdraw_announced(&attempt, out);
         self.put_back_refused(attempt.pod, attempt.queued, refused, now, out);
     }
 

@@ -11,6 +11,7 @@ mod lifecycle;
 mod objects;
 mod pods;
 mod preempt;
+mod preempting;
 mod query;
 mod said;
 mod sample;
@@ -19,8 +20,8 @@ mod tests;
 
 pub use dry_run::DryRunCounts;
 pub use event::{
-    AttemptId, BindOutcome, Decision, DecisionVerdict, Effect, Event, FailedCondition, Kind,
-    Nomination, NoticeLevel, PodRef, Report,
+    AttemptId, BindOutcome, Decision, DecisionVerdict, Effect, Event, Eviction, EvictionOutcome,
+    FailedCondition, Kind, Nomination, NoticeLevel, PodRef, Report,
 };
 pub use query::{NodeVerdict, PodAnswer, PreemptionAnswer};
 
@@ -36,6 +37,7 @@ use crate::units::{Map, Nanos, PodId};
 use binding::Attempt;
 use dry_run::DryRun;
 use extend::Parked;
+use preempting::Preemptions;
 
 /// What an engine is made of.
 pub struct EngineConfig {
@@ -49,6 +51,8 @@ pub struct EngineConfig {
     pub bindings_in_flight_max: usize,
     /// How long failed pods wait.
     pub backoff: Backoff,
+    /// A pod that waits at Permit or PreBind is nominated to its node meanwhile.
+    pub announces_nodes: bool,
     /// Decide, but bind nothing and tell nobody.
     pub dry_run: bool,
     /// Takes measurements.
@@ -72,6 +76,8 @@ pub struct Engine {
     /// Placements that the watch has not confirmed yet.
     attempts: BTreeMap<AttemptId, Attempt>,
     attempt_of: Map<PodId, AttemptId>,
+    /// Preemptions that are under way.
+    preemptions: Preemptions,
     /// Attempts that wait for an extender.
     parked: BTreeMap<AttemptId, Parked>,
     /// When attempts must be looked at: Bindings to be sent again, waits that end.
@@ -105,6 +111,7 @@ impl Engine {
             queue: Queue::new(config.backoff, Arc::clone(&config.probe)),
             attempts: BTreeMap::new(),
             attempt_of: Map::default(),
+            preemptions: Preemptions::default(),
             parked: BTreeMap::new(),
             retries: BTreeSet::new(),
             in_flight: 0,
@@ -143,7 +150,9 @@ impl Engine {
             Event::BindResult { attempt, outcome } => {
                 self.bind_result(attempt, outcome, now, out);
             }
-            Event::EvictionFailed { key, uid } => self.eviction_failed(&key, &uid, now),
+            Event::Evicted { key, uid, outcome } => {
+                self.evicted(&key, &uid, outcome, now, out);
+            }
             Event::PreBindResult { attempt, outcome } => {
                 self.pre_bind_result(attempt, outcome, now, out);
             }
@@ -191,6 +200,13 @@ impl Engine {
     #[must_use]
     pub fn bindings_in_flight(&self) -> usize {
         self.in_flight
+    }
+
+    /// Number of calls of plugins and extenders that are to write for a pod, at PreBind or to bind it, and
+    /// whose answer is awaited.
+    #[must_use]
+    pub fn writing_calls(&self) -> usize {
+        self.attempts.values().filter(|attempt| attempt.stage.is_call()).count()
     }
 
     /// How many pods wait where.

@@ -49,8 +49,11 @@ impl Engine {
         let nominated = queued.filter(|queued| queued.pod.nominated_node.is_some());
         self.drop_attempt(id, "the pod is gone", out);
         self.forget_dry(id);
+        let uid = self.cluster.pod(id).map(|entry| entry.uid.clone()).unwrap_or_default();
         self.cluster.remove_pod(id);
+        self.preemptor_gone(id);
         if placed {
+            self.victim_goes(&uid);
             self.cluster_event(Resource::AssignedPod, Action::DELETE, now);
         } else if let Some(queued) = nominated {
             self.nomination_gone(queued.pod.priority, now);
@@ -76,6 +79,9 @@ impl Engine {
             (Place::Bound(_), Some(_)) => {
                 let less = self.cluster.asks_less(id, &pod);
                 self.cluster.update_pod(id, &pod, list);
+                if pod.terminating {
+                    self.victim_goes(&pod.uid);
+                }
                 if less {
                     self.cluster_event(Resource::AssignedPod, Action::UPDATE_POD_SCALE_DOWN, now);
                 }

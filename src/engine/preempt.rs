@@ -1,18 +1,15 @@
-//! Preemption carried out: victims are deleted, room is kept for the pod that they make way for, and pods
-//! of lower priority that are nominated there look for another place.
-//!
-//! Differs from upstream: the pod is not held back at PreEnqueue while its victims are being deleted; it may
-//! be tried, but evicts no others until they are gone.
+//! What preemption comes to: room is kept for the pod that others make way for, and pods of lower priority
+//! that are nominated there look for another place. The evictions themselves are `preempting`'s.
 
 use crate::cluster::{Cluster, Place};
-use crate::framework::{Action, Resource};
-use crate::model::{Pod, PodKey};
+use crate::model::Pod;
 use crate::preemption::Outcome;
 use crate::queue::QueuedPod;
 use crate::units::{Nanos, NodeId, PodId};
 
+use super::binding::Attempt;
 use super::cycle::pod_ref;
-use super::{Effect, Engine, Nomination, PodRef, Report};
+use super::{AttemptId, Effect, Engine, Nomination};
 
 impl Engine {
     /// Does what preemption wants, and says what becomes of the pod's nomination. A dry run only says what
@@ -22,6 +19,7 @@ impl Engine {
         id: PodId,
         queued: &QueuedPod,
         outcome: Outcome,
+        now: Nanos,
         out: &mut Vec<Effect>,
     ) -> Nomination {
         if self.dry_run.is_some() {
@@ -36,13 +34,39 @@ impl Engine {
             }
             Outcome::Place { node, victims } => {
                 let name: Box<str> = self.cluster.node_name(node).into();
-                self.clear_lower_nominations(&name, queued.pod.priority, out);
-                for victim in victims {
-                    self.evict(victim, queued, &name, out);
-                }
                 self.cluster.nominate(id, Some(&name));
+                self.make_room(id, queued, &name, &victims, now, out);
                 Nomination::Set(name)
             }
+        }
+    }
+
+    /// Has the API server told where a pod is about to be bound, before something else that takes its time.
+    ///
+    /// Upstream: bindingCycle, v1.37.
+    /// Differs from upstream: the wait, or the work at PreBind, begins before this is answered.
+    pub(super) fn announce(&mut self, id: AttemptId, out: &mut Vec<Effect>) {
+        let Some(attempt) = self.attempts.get_mut(&id) else { return };
+        if !self.config.announces_nodes || attempt.announced {
+            return;
+        }
+        attempt.announced = true;
+        let pod = &attempt.queued.pod;
+        let nomination = Nomination::Set(attempt.node.clone());
+        let nomination = nomination.news_to(pod.nominated_node.as_deref());
+        if nomination != Nomination::Keep {
+            out.push(Effect::Nominate { pod: pod_ref(pod), nomination });
+        }
+    }
+
+    /// A pod is not bound after all: what its object says of its node, or is about to say, is cleared. One
+    /// patch says so together with the condition, where there is one.
+    ///
+    /// Upstream: handleBindingCycleError, v1.37, asks the object alone, which may not say it yet.
+    pub(super) fn withdraw_announced(attempt: &Attempt, out: &mut Vec<Effect>) {
+        let pod = &attempt.queued.pod;
+        if attempt.announced || pod.nominated_node.is_some() {
+            out.push(Effect::Nominate { pod: pod_ref(pod), nomination: Nomination::Clear });
         }
     }
 
@@ -53,49 +77,23 @@ impl Engine {
         }
     }
 
-    /// Deletes `victim`, unless that is under way already.
-    ///
-    /// Upstream: Executor.PreemptPod, v1.37.
-    fn evict(&mut self, victim: PodId, by: &QueuedPod, node: &str, out: &mut Vec<Effect>) {
-        let Some(entry) = self.cluster.pod(victim) else { return };
-        let class = self.cluster.class(entry.class);
-        if entry.evicted || class.is_some_and(|class| class.terminating) {
-            return;
-        }
-        let pod = PodRef {
-            key: entry.key.clone(),
-            uid: entry.uid.clone(),
-            resource_version: Box::default(),
-        };
-        self.cluster.set_evicted(victim, true);
-        let report = Report::Preempted { by: by.pod.uid.clone(), node: node.into() };
-        let profile = self.config.profiles[by.profile].name.clone();
-        out.push(Effect::Evict { pod: pod.clone() });
-        out.push(Effect::Report { pod, profile, report });
-    }
-
     /// Pods of a lower priority than `priority` that are nominated to `node` lose that: the room there is
     /// spoken for.
     ///
     /// Upstream: getLowerPriorityNominatedPods, v1.37.
-    fn clear_lower_nominations(&mut self, node: &str, priority: i32, out: &mut Vec<Effect>) {
+    pub(super) fn clear_lower_nominations(
+        &mut self,
+        node: &str,
+        priority: i32,
+        out: &mut Vec<Effect>,
+    ) {
         for id in self.cluster.nominated_to(node) {
             let lower = self.cluster.pod(*id).is_some_and(|entry| entry.priority < priority);
             let Some(queued) = self.queue.get(*id).filter(|_| lower) else { continue };
             if queued.pod.nominated_node.is_some() {
-                out.push(Effect::ClearNomination { pod: pod_ref(&queued.pod) });
+                let (pod, nomination) = (pod_ref(&queued.pod), Nomination::Clear);
+                out.push(Effect::Nominate { pod, nomination });
             }
-        }
-    }
-
-    /// A victim could not be deleted: whoever waits for its room looks again.
-    ///
-    /// Upstream: the preemptor is activated after an error, v1.37.
-    pub(super) fn eviction_failed(&mut self, key: &PodKey, uid: &str, now: Nanos) {
-        let Some(id) = self.cluster.find_pod(key) else { return };
-        if self.cluster.pod(id).is_some_and(|entry| *entry.uid == *uid && entry.evicted) {
-            self.cluster.set_evicted(id, false);
-            self.cluster_event(Resource::AssignedPod, Action::DELETE, now);
         }
     }
 
@@ -104,7 +102,10 @@ impl Engine {
     ///
     /// Upstream: updatePodInSchedulingQueue, v1.37.
     pub(super) fn nomination_gone(&mut self, priority: i32, now: Nanos) {
-        let event = crate::framework::ClusterEvent::new(Resource::AssignedPod, Action::DELETE);
+        let event = crate::framework::ClusterEvent::new(
+            crate::framework::Resource::AssignedPod,
+            crate::framework::Action::DELETE,
+        );
         self.queue.on_event_up_to(event, priority, &self.config.profiles, now);
     }
 }

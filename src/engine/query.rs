@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use crate::cluster::View;
 use crate::framework::{
-    Code, ExtensionPoint, NoProbe, Profile, Stopwatch, explain, start_position,
+    Code, EnqueueCx, ExtensionPoint, NoProbe, Profile, Stopwatch, explain, start_position,
 };
 use crate::model::{Pod, PodKey};
 use crate::preemption::Outcome;
@@ -43,7 +43,7 @@ type Scores = BTreeMap<Box<str>, BTreeMap<&'static str, i64>>;
 pub struct PodAnswer {
     /// PreEnqueue holds it.
     pub pre_enqueue: Option<NodeVerdict>,
-    /// PreFilter turned it away.
+    /// PreFilter turned it away, or failed.
     pub pre_filter: Option<NodeVerdict>,
     /// Each node that Filter rejected, with the first plugin that did.
     pub rejected: BTreeMap<Box<str>, NodeVerdict>,
@@ -77,7 +77,7 @@ impl Engine {
         let profile = &self.config.profiles[single.or_else(|| self.profile_of(pod))?];
         let mut answer = PodAnswer::default();
         for (_, entry) in profile.at(ExtensionPoint::PreEnqueue) {
-            if let Some(rejection) = entry.plugin.pre_enqueue(pod) {
+            if let Some(rejection) = entry.plugin.pre_enqueue(pod, EnqueueCx::default()) {
                 let (code, reasons) = (rejection.code, rejection.reasons);
                 answer.pre_enqueue = Some(NodeVerdict { plugin: entry.name, code, reasons });
                 return Some(answer);
@@ -107,7 +107,12 @@ impl Engine {
                 answer.unschedulable_plugins = profile.names(rejectors);
                 return;
             }
-            Judged::Failed(message) => {
+            Judged::Failed { pre_filter, message } => {
+                answer.pre_filter = pre_filter.map(|plugin| NodeVerdict {
+                    plugin: name(plugin),
+                    code: Code::Error,
+                    reasons: vec![message.clone()],
+                });
                 answer.error = Some(message);
                 return;
             }

@@ -1,5 +1,6 @@
 //! The engine on a virtual clock: events in, effects out, and the cluster checked after every step.
 
+mod announced;
 mod bad_days;
 mod extend;
 mod kit;

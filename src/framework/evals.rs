@@ -6,6 +6,7 @@ use crate::units::NodeId;
 
 use super::nominated::Nominated;
 use super::profile::PluginMask;
+use super::unprepared::without_pre_filter;
 use super::{
     Code, Eval, ExtensionPoint, KeyOut, Parts, PluginEval, PrepareCx, Profile, ProfilePlugin,
     Verdict,
@@ -31,8 +32,13 @@ pub enum Prepared {
         /// All plugins that had a part in it.
         rejectors: PluginMask,
     },
-    /// Nothing can be decided, and why.
-    Failed(String),
+    /// Nothing can be decided.
+    Failed {
+        /// Position of the plugin that failed.
+        plugin: u16,
+        /// Why, with the name of the plugin.
+        message: String,
+    },
     /// Nodes can be judged.
     Ready {
         /// The evals.
@@ -96,30 +102,6 @@ pub(super) struct PreparedEval {
     pub(super) eval: Box<dyn Eval>,
 }
 
-/// Rejects every node in the same words.
-struct RejectsAll {
-    position: u16,
-    code: Code,
-    reasons: Vec<String>,
-}
-
-impl Eval for RejectsAll {
-    fn parts(&self) -> Parts {
-        Parts { filter: true, ..Parts::default() }
-    }
-
-    fn filter(&self, _view: &View<'_>, nodes: &[NodeId], out: &mut [Verdict]) {
-        let rejected = Verdict::reject(self.position, self.code, 0);
-        for (_, verdict) in nodes.iter().zip(out).filter(|(_, verdict)| verdict.is_pass()) {
-            *verdict = rejected;
-        }
-    }
-
-    fn reasons(&self, _view: &View<'_>, _node: NodeId, _verdict: Verdict) -> Vec<String> {
-        self.reasons.clone()
-    }
-}
-
 /// The names of the only nodes in question, and who named them.
 #[derive(Default)]
 struct Narrowing {
@@ -174,10 +156,8 @@ pub fn prepare(profile: &Profile, pod: &Pod, view: View<'_>) -> Prepared {
                 break;
             }
             PluginEval::Fail(error) => {
-                return Prepared::Failed(format!(
-                    "running PreFilter plugin \"{}\": {error}",
-                    entry.name
-                ));
+                let message = format!("running PreFilter plugin \"{}\": {error}", entry.name);
+                return Prepared::Failed { plugin: position, message };
             }
             PluginEval::Run(eval) => Some(eval),
             PluginEval::Narrow(eval, only) => {
@@ -201,15 +181,8 @@ pub fn prepare(profile: &Profile, pod: &Pod, view: View<'_>) -> Prepared {
         if entry.points.contains(&ExtensionPoint::PreFilter) {
             continue;
         }
-        // What it would say at PreFilter is not asked of it.
-        let eval = match entry.plugin.prepare(pod, &PrepareCx { view, position }) {
-            PluginEval::Run(eval) | PluginEval::Narrow(Some(eval), _) => eval,
-            PluginEval::Reject(code, reasons) if entry.plugin.filters_unprepared() => {
-                Box::new(RejectsAll { position, code, reasons })
-            }
-            _ => continue,
-        };
-        items.extend(prepared(position, entry, eval));
+        let eval = without_pre_filter(entry, pod, &PrepareCx { view, position });
+        items.extend(eval.and_then(|eval| prepared(position, entry, eval)));
     }
     let find = |name: Box<str>| view.cluster.find_node(&name);
     let named = narrowing.names;
@@ -320,11 +293,14 @@ impl Evals {
     /// Upstream: RunPreScorePlugins, v1.37.
     #[must_use]
     pub fn score_error(&self, profile: &Profile) -> Option<String> {
-        let mut scoring =
-            self.items.iter().filter(|item| item.parts.score || item.parts.cell_score);
-        let (position, error) = scoring.find_map(|i| Some((i.position, i.eval.score_error()?)))?;
-        let name = profile.plugins[usize::from(position)].name;
-        Some(format!("running PreScore plugin \"{name}\": {error}"))
+        let scoring = self.items.iter().filter(|item| item.parts.score || item.parts.cell_score);
+        let plugin = |item: &PreparedEval| &profile.plugins[usize::from(item.position)];
+        let mut asked =
+            scoring.filter(|item| plugin(item).points.contains(&ExtensionPoint::PreScore));
+        let found = asked.find_map(|item| Some((plugin(item).name, item.eval.score_error()?)));
+        let error =
+            found.map(|(name, error)| format!("running PreScore plugin \"{name}\": {error}"));
+        error.or_else(|| profile.unscored().map(str::to_owned))
     }
 
     /// Adds the weighted node-local points of `nodes` to `out`; `scratch` is as long as `nodes`.

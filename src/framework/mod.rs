@@ -14,6 +14,7 @@ mod probe;
 mod profile;
 mod profile_spec;
 mod table;
+mod unprepared;
 mod verdict;
 
 pub use cluster_event::{Action, ClusterEvent, Resource};
@@ -26,11 +27,14 @@ pub use lifecycle::{
     WaitingPods,
 };
 pub(crate) use plugin::default_normalise;
-pub use plugin::{Cells, Eval, KeyOut, Parts, Plugin, PluginEval, PluginInfo, PrepareCx};
+pub use plugin::{
+    Cells, EnqueueCx, Eval, KeyOut, Parts, Plugin, PluginEval, PluginInfo, PrepareCx,
+};
 pub use probe::{AttemptResult, DryRunOutcome, NoProbe, Probe, QueuePart, Span, Stopwatch};
 pub use profile::{EXTENDERS, PluginMask, Profile, ProfileError, ProfilePlugin};
 pub use profile_spec::{EnabledPlugin, ExtensionPoint, ProfileSpec};
 pub use table::{BuildTimes, FailedNodes, Table, start_position};
+pub(crate) use unprepared::SaysOfAll;
 pub use verdict::{Code, Verdict};
 
 /// The highest score a plugin gives, before its weight.

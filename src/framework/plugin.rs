@@ -15,21 +15,22 @@ use super::{
 pub struct PluginInfo {
     /// Its name, as upstream names it.
     pub name: &'static str,
-    /// Its weight in the default profile; zero where it gives no score. `None`: it is not in the default
+    /// Its weight in the default profile; zero where it gives no score, or counts once without a word. `None`: it is not in the default
     /// profile, and a configuration has to name it.
     pub default_weight: Option<i64>,
     /// The extension points that it has.
     pub points: &'static [ExtensionPoint],
     /// One line for people.
     pub summary: &'static str,
-    /// Makes it for a profile with these args.
-    pub make: fn(&PluginArgs) -> Box<dyn Plugin>,
+    /// Makes it for a profile with these args; an error says why it cannot do with them, and the
+    /// configuration is refused.
+    pub make: fn(&PluginArgs) -> Result<Box<dyn Plugin>, String>,
 }
 
 /// A plugin of a profile.
 pub trait Plugin: Send + Sync {
     /// PreEnqueue: why the pod may not even wait its turn. `None` lets it in.
-    fn pre_enqueue(&self, _pod: &Pod) -> Option<PodRejection> {
+    fn pre_enqueue(&self, _pod: &Pod, _cx: EnqueueCx) -> Option<PodRejection> {
         None
     }
 
@@ -38,9 +39,20 @@ pub trait Plugin: Send + Sync {
         PluginEval::Skip
     }
 
-    /// Whether Filter finds out for itself what PreFilter would have, in a profile without the latter: then
-    /// a rejection by [`Plugin::prepare`] is one of every node.
-    fn filters_unprepared(&self) -> bool {
+    /// [`Plugin::prepare`] in a profile that has Filter of it without PreFilter: a rejection of the pod
+    /// counts for nothing here, nor do the names of nodes.
+    fn unprepared(&self, pod: &Pod, cx: &PrepareCx<'_>) -> PluginEval {
+        self.prepare(pod, cx)
+    }
+
+    /// The error at the extension point `at` in a profile without `missing`, which is PreFilter or PreScore
+    /// and leaves behind what this plugin has to read at `at`.
+    fn lacks(&self, _missing: ExtensionPoint, _at: ExtensionPoint) -> Option<&'static str> {
+        None
+    }
+
+    /// Whether all that it does after Filter is about what Filter found.
+    fn follows_filter(&self) -> bool {
         false
     }
 
@@ -97,6 +109,13 @@ pub trait Plugin: Send + Sync {
 
     /// PostBind: the pod is bound. May block; called outside of the engine.
     fn post_bind(&self, _pod: &Pod, _node: &str) {}
+}
+
+/// What a plugin may look at before a pod may wait its turn.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct EnqueueCx {
+    /// Others are being asked to make way for the pod.
+    pub preempting: bool,
 }
 
 /// What a plugin may look at while it prepares.

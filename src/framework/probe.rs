@@ -19,6 +19,10 @@ pub trait Probe: Send + Sync {
     fn scheduled(&self, attempts: u32, since_ready: Nanos);
     /// A pod was put into a part of the queue because of `event`.
     fn incoming(&self, queue: QueuePart, event: &'static str);
+    /// So many pods are to make way for one.
+    fn victims(&self, count: usize);
+    /// All victims of a pod were asked to go, and have answered; or one of them stays.
+    fn preemption(&self, failed: bool, took: Nanos);
     /// A dry run has seen where a pod went.
     fn compared(&self, outcome: DryRunOutcome);
 }
@@ -129,6 +133,10 @@ impl Probe for NoProbe {
     fn scheduled(&self, _: u32, _: Nanos) {}
 
     fn incoming(&self, _: QueuePart, _: &'static str) {}
+
+    fn victims(&self, _: usize) {}
+
+    fn preemption(&self, _: bool, _: Nanos) {}
 
     fn compared(&self, _: DryRunOutcome) {}
 }

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use super::{ClusterEvent, Code, ExtensionPoint, Plugin, PluginInfo, ProfileSpec};
+use super::{ClusterEvent, Code, ExtensionPoint, Plugin, PluginInfo, ProfileSpec, unprepared};
 
 /// One scheduler name and its plugins.
 pub struct Profile {
@@ -14,6 +14,8 @@ pub struct Profile {
     pub plugins: Vec<ProfilePlugin>,
     /// Positions of the plugins at PreFilter, in order.
     pre_filter: Vec<u16>,
+    /// Why no pod can be scored.
+    unscored: Option<String>,
 }
 
 /// A plugin in a profile.
@@ -51,6 +53,14 @@ pub enum ProfileError {
     /// A name that nobody answers to.
     #[error("plugin {0:?} does not exist")]
     Unknown(Box<str>),
+    /// A plugin that cannot do with its args.
+    #[error("initializing plugin {name:?}: {error}")]
+    Args {
+        /// The plugin.
+        name: &'static str,
+        /// What it says.
+        error: String,
+    },
     /// More plugins than a set of them has room for.
     #[error("more than {PLUGINS_MAX} plugins in one profile")]
     TooMany,
@@ -71,11 +81,14 @@ impl Profile {
                 } else {
                     let info = registry.iter().find(|info| *info.name == *enabled.name);
                     let info = info.ok_or(ProfileError::Unknown(enabled.name.clone()))?;
+                    let made = (info.make)(&spec.args);
+                    let made =
+                        made.map_err(|error| ProfileError::Args { name: info.name, error })?;
                     plugins.push(ProfilePlugin {
                         name: info.name,
                         weight: 0,
                         points: Vec::new(),
-                        plugin: Arc::from((info.make)(&spec.args)),
+                        plugin: Arc::from(made),
                     });
                     plugins.len() - 1
                 };
@@ -90,6 +103,7 @@ impl Profile {
         if plugins.len() > PLUGINS_MAX {
             return Err(ProfileError::TooMany);
         }
+        unprepared::leave_out(&mut plugins);
         let named = spec.points.get(&ExtensionPoint::PreFilter).into_iter().flatten();
         let position = |name: &str| plugins.iter().position(|entry| entry.name == name);
         let pre_filter =
@@ -97,9 +111,17 @@ impl Profile {
         Ok(Self {
             name: spec.scheduler_name.clone(),
             percentage_of_nodes_to_score: spec.percentage_of_nodes_to_score,
+            unscored: unprepared::score_error(spec, &plugins),
             plugins,
             pre_filter,
         })
+    }
+
+    /// Why no pod can be scored where there is more than one node to choose from: the profile leaves out
+    /// what scoring needs.
+    #[must_use]
+    pub fn unscored(&self) -> Option<&str> {
+        self.unscored.as_deref()
     }
 
     /// The plugins at `point`, with their positions. At PreFilter in its own order.

@@ -6,6 +6,8 @@
 pub struct FeatureGates {
     /// `MatchLabelKeysInPodTopologySpread`: spread constraints honour `matchLabelKeys`.
     pub match_label_keys_in_pod_topology_spread: bool,
+    /// `NominatedNodeNameForExpectation`: a pod that waits for its Binding is nominated to its node.
+    pub nominated_node_name_for_expectation: bool,
     /// `StorageCapacityScoring`: VolumeBinding scores nodes by the capacity of their storage.
     pub storage_capacity_scoring: bool,
     /// `TaintTolerationComparisonOperators`: tolerations may compare with `Lt` and `Gt`.
@@ -18,6 +20,7 @@ impl Default for FeatureGates {
     fn default() -> Self {
         Self {
             match_label_keys_in_pod_topology_spread: true,
+            nominated_node_name_for_expectation: true,
             storage_capacity_scoring: true,
             taint_toleration_comparison_operators: false,
             volume_limit_scaling: true,

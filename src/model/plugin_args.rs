@@ -1,6 +1,8 @@
 //! What a profile's `pluginConfig` says to the plugins that have something to be told, as plain values.
 //! Made by `config`, read by `plugins`.
 
+use std::collections::BTreeMap;
+
 use super::{FeatureGates, NodeAffinity, SpreadConstraint};
 
 /// The args of one profile's plugins; the default is upstream's.
@@ -22,6 +24,16 @@ pub struct PluginArgs {
     pub default_preemption: DefaultPreemptionArgs,
     /// The feature gates, the same in all profiles.
     pub gates: FeatureGates,
+    /// Of plugins that are not built in, by name: JSON as text.
+    pub own: BTreeMap<Box<str>, Box<str>>,
+}
+
+impl PluginArgs {
+    /// The args of a plugin that is not built in, as JSON; `{}` where the profile gives none.
+    #[must_use]
+    pub fn own(&self, plugin: &str) -> &str {
+        self.own.get(plugin).map_or("{}", |args| args)
+    }
 }
 
 /// Args of NodeResourcesFit.

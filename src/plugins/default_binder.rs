@@ -7,7 +7,7 @@ pub(super) const INFO: PluginInfo = PluginInfo {
     default_weight: Some(0),
     points: &[ExtensionPoint::Bind],
     summary: "binds by a Binding object",
-    make: |_| Box::new(DefaultBinder),
+    make: |_| Ok(Box::new(DefaultBinder)),
 };
 
 struct DefaultBinder;

@@ -22,12 +22,20 @@ pub(super) const INFO: PluginInfo = PluginInfo {
         ExtensionPoint::PreBind,
     ],
     summary: "holds pods with resource claims, which are not supported yet",
-    make: |_| Box::new(DynamicResources),
+    make: |_| Ok(Box::new(DynamicResources)),
 };
 
 struct DynamicResources;
 
 impl Plugin for DynamicResources {
+    fn lacks(&self, missing: ExtensionPoint, at: ExtensionPoint) -> Option<&'static str> {
+        use ExtensionPoint::{Filter, PreBind, PreFilter, Reserve, Score};
+        match (missing, at) {
+            (PreFilter, Filter | Score | Reserve | PreBind) => Some("not found"),
+            _ => None,
+        }
+    }
+
     fn prepare(&self, pod: &Pod, _cx: &PrepareCx<'_>) -> PluginEval {
         let mut claims = pod.unsupported.iter();
         let Some(claim) = claims.find(|found| found.feature == UnsupportedFeature::ResourceClaims)

@@ -13,7 +13,7 @@ pub(super) const INFO: PluginInfo = PluginInfo {
     default_weight: Some(1),
     points: &[ExtensionPoint::Score],
     summary: "prefers nodes that have the pod's images",
-    make: |_| Box::new(ImageLocality),
+    make: |_| Ok(Box::new(ImageLocality)),
 };
 
 const MIB: i64 = 1024 * 1024;

@@ -21,7 +21,9 @@ pub(super) const INFO: PluginInfo = PluginInfo {
         ExtensionPoint::Score,
     ],
     summary: "honours node affinity and nodeSelector",
-    make: |args| Box::new(NodeAffinity { added: args.added_affinity.clone().unwrap_or_default() }),
+    make: |args| {
+        Ok(Box::new(NodeAffinity { added: args.added_affinity.clone().unwrap_or_default() }))
+    },
 };
 
 /// Detail of a rejection by the profile's affinity.
@@ -34,19 +36,25 @@ struct NodeAffinity {
     added: Affinity,
 }
 
+impl NodeAffinity {
+    fn eval(&self, pod: &Pod, cx: &PrepareCx<'_>) -> NodeAffinityEval {
+        let own = pod.node_affinity.as_ref();
+        let own = own.map_or(&[][..], |own| &own.preferred);
+        let preferred = self.added.preferred.iter().chain(own);
+        NodeAffinityEval {
+            position: cx.position,
+            added: self.added.required.as_ref().map(|terms| compile(&cx.view, terms)),
+            own: RequiredAffinity::of(pod, &cx.view),
+            preferred: preferred.filter_map(|term| preference(&cx.view, term)).collect(),
+        }
+    }
+}
+
 impl Plugin for NodeAffinity {
     fn prepare(&self, pod: &Pod, cx: &PrepareCx<'_>) -> PluginEval {
-        let none = Affinity::default();
-        let own = pod.node_affinity.as_ref().unwrap_or(&none);
-        let view = &cx.view;
-        let preferred = self.added.preferred.iter().chain(&own.preferred);
-        let eval = NodeAffinityEval {
-            position: cx.position,
-            added: self.added.required.as_ref().map(|terms| compile(view, terms)),
-            own: RequiredAffinity::of(pod, view),
-            preferred: preferred.filter_map(|term| preference(view, term)).collect(),
-        };
-        let narrowing = match own.required.as_deref().map(named_nodes) {
+        let eval = self.eval(pod, cx);
+        let required = pod.node_affinity.as_ref().and_then(|own| own.required.as_deref());
+        let narrowing = match required.map(named_nodes) {
             None | Some(None) => None,
             Some(Some(names)) if names.is_empty() => {
                 let reason = "pod affinity terms conflict".to_owned();
@@ -59,6 +67,11 @@ impl Plugin for NodeAffinity {
             (false, None) => PluginEval::Run(Box::new(eval)),
             (true, None) => PluginEval::Skip,
         }
+    }
+
+    /// Terms that conflict match no node.
+    fn unprepared(&self, pod: &Pod, cx: &PrepareCx<'_>) -> PluginEval {
+        PluginEval::Run(Box::new(self.eval(pod, cx)))
     }
 
     fn events(&self) -> &'static [ClusterEvent] {

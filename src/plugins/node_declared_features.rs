@@ -13,7 +13,7 @@ pub(super) const INFO: PluginInfo = PluginInfo {
     default_weight: Some(0),
     points: &[ExtensionPoint::PreFilter, ExtensionPoint::Filter],
     summary: "honours status.declaredFeatures of nodes",
-    make: |_| Box::new(NodeDeclaredFeatures),
+    make: |_| Ok(Box::new(NodeDeclaredFeatures)),
 };
 
 const REASON: &str = "node(s) didn't match Pod's required features";
@@ -21,6 +21,16 @@ const REASON: &str = "node(s) didn't match Pod's required features";
 struct NodeDeclaredFeatures;
 
 impl Plugin for NodeDeclaredFeatures {
+    fn lacks(&self, missing: ExtensionPoint, at: ExtensionPoint) -> Option<&'static str> {
+        use ExtensionPoint::{Filter, PreFilter};
+        match (missing, at) {
+            (PreFilter, Filter) => {
+                Some("error reading \"PreFilterNodeDeclaredFeatures\" from cycle-state: not found")
+            }
+            _ => None,
+        }
+    }
+
     fn prepare(&self, pod: &Pod, cx: &PrepareCx<'_>) -> PluginEval {
         if pod.required_features.is_empty() {
             return PluginEval::Skip;

@@ -13,7 +13,7 @@ pub(super) const INFO: PluginInfo = PluginInfo {
     default_weight: Some(0),
     points: &[ExtensionPoint::PreFilter, ExtensionPoint::Filter],
     summary: "honours spec.nodeName",
-    make: |_| Box::new(NodeName),
+    make: |_| Ok(Box::new(NodeName)),
 };
 
 const REASON: &str = "node(s) didn't match the requested node name";

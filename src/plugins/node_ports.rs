@@ -13,7 +13,7 @@ pub(super) const INFO: PluginInfo = PluginInfo {
     default_weight: Some(0),
     points: &[ExtensionPoint::PreFilter, ExtensionPoint::Filter],
     summary: "the host ports that the pod asks for are free",
-    make: |_| Box::new(NodePorts),
+    make: |_| Ok(Box::new(NodePorts)),
 };
 
 const REASON: &str = "node(s) didn't have free ports for the requested pod ports";
@@ -21,6 +21,16 @@ const REASON: &str = "node(s) didn't have free ports for the requested pod ports
 struct NodePorts;
 
 impl Plugin for NodePorts {
+    fn lacks(&self, missing: ExtensionPoint, at: ExtensionPoint) -> Option<&'static str> {
+        use ExtensionPoint::{Filter, PreFilter};
+        match (missing, at) {
+            (PreFilter, Filter) => {
+                Some("reading \"PreFilterNodePorts\" from cycleState: not found")
+            }
+            _ => None,
+        }
+    }
+
     fn prepare(&self, pod: &Pod, cx: &PrepareCx<'_>) -> PluginEval {
         if pod.host_ports.is_empty() {
             return PluginEval::Skip;

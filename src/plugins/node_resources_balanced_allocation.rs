@@ -14,7 +14,7 @@ pub(super) const INFO: PluginInfo = PluginInfo {
     default_weight: Some(1),
     points: &[ExtensionPoint::PreScore, ExtensionPoint::Score],
     summary: "prefers nodes on which the pod evens out the use of CPU and memory",
-    make: |args| Box::new(BalancedAllocation { resources: args.balanced_resources.0.clone() }),
+    make: |args| Ok(Box::new(BalancedAllocation { resources: args.balanced_resources.0.clone() })),
 };
 
 struct BalancedAllocation {

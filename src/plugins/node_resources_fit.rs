@@ -21,7 +21,7 @@ pub(super) const INFO: PluginInfo = PluginInfo {
         ExtensionPoint::Score,
     ],
     summary: "the pod's requests fit; emptier nodes score higher",
-    make: |args| Box::new(NodeResourcesFit { args: args.node_resources_fit.clone() }),
+    make: |args| Ok(Box::new(NodeResourcesFit { args: args.node_resources_fit.clone() })),
 };
 
 /// How many countable resources one pod may ask for: each has a bit in a verdict, behind the first four.
@@ -50,6 +50,16 @@ impl NodeResourcesFit {
 }
 
 impl Plugin for NodeResourcesFit {
+    fn lacks(&self, missing: ExtensionPoint, at: ExtensionPoint) -> Option<&'static str> {
+        use ExtensionPoint::{Filter, PreFilter};
+        match (missing, at) {
+            (PreFilter, Filter) => {
+                Some("error reading \"PreFilterNodeResourcesFit\" from cycleState: not found")
+            }
+            _ => None,
+        }
+    }
+
     fn prepare(&self, pod: &Pod, cx: &PrepareCx<'_>) -> PluginEval {
         let Resources { milli_cpu, memory, ephemeral_storage, scalars } = &pod.requests.request;
         let asked = scalars.iter().filter(|(name, amount)| *amount > 0 && !self.ignores(name));

@@ -13,7 +13,7 @@ pub(super) const INFO: PluginInfo = PluginInfo {
     default_weight: Some(0),
     points: &[ExtensionPoint::PreFilter, ExtensionPoint::Filter],
     summary: "leaves out nodes with spec.unschedulable",
-    make: |_| Box::new(NodeUnschedulable),
+    make: |_| Ok(Box::new(NodeUnschedulable)),
 };
 
 const REASON: &str = "node(s) were unschedulable";

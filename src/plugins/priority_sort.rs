@@ -11,7 +11,7 @@ pub(super) const INFO: PluginInfo = PluginInfo {
     default_weight: Some(0),
     points: &[ExtensionPoint::QueueSort],
     summary: "takes pods of higher priority first, then those that wait longer",
-    make: |_| Box::new(PrioritySort),
+    make: |_| Ok(Box::new(PrioritySort)),
 };
 
 /// What sorts a waiting pod: the smallest is taken first.

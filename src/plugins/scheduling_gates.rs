@@ -1,8 +1,8 @@
 //! SchedulingGates: a pod with gates does not even wait its turn.
 
 use crate::framework::{
-    Action, ClusterEvent, Code, ExtensionPoint, Plugin, PluginEval, PluginInfo, PodRejection,
-    PrepareCx, Resource,
+    Action, ClusterEvent, Code, EnqueueCx, ExtensionPoint, Plugin, PluginEval, PluginInfo,
+    PodRejection, PrepareCx, Resource,
 };
 use crate::model::Pod;
 
@@ -11,14 +11,14 @@ pub(super) const INFO: PluginInfo = PluginInfo {
     default_weight: Some(0),
     points: &[ExtensionPoint::PreEnqueue],
     summary: "holds pods back while they have scheduling gates",
-    make: |_| Box::new(SchedulingGates),
+    make: |_| Ok(Box::new(SchedulingGates)),
 };
 
 struct SchedulingGates;
 
 impl Plugin for SchedulingGates {
     /// Upstream: SchedulingGates.PreEnqueue, v1.37; the gates are printed as Go prints a slice.
-    fn pre_enqueue(&self, pod: &Pod) -> Option<PodRejection> {
+    fn pre_enqueue(&self, pod: &Pod, _cx: EnqueueCx) -> Option<PodRejection> {
         if pod.scheduling_gates.is_empty() {
             return None;
         }

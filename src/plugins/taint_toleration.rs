@@ -19,7 +19,8 @@ pub(super) const INFO: PluginInfo = PluginInfo {
     ],
     summary: "honours taints and tolerations",
     make: |args| {
-        Box::new(TaintToleration { compares: args.gates.taint_toleration_comparison_operators })
+        let compares = args.gates.taint_toleration_comparison_operators;
+        Ok(Box::new(TaintToleration { compares }))
     },
 };
 
@@ -31,6 +32,16 @@ struct TaintToleration {
 }
 
 impl Plugin for TaintToleration {
+    fn lacks(&self, missing: ExtensionPoint, at: ExtensionPoint) -> Option<&'static str> {
+        use ExtensionPoint::{PreScore, Score};
+        match (missing, at) {
+            (PreScore, Score) => {
+                Some("failed to read \"PreScoreTaintToleration\" from cycleState: not found")
+            }
+            _ => None,
+        }
+    }
+
     fn prepare(&self, pod: &Pod, cx: &PrepareCx<'_>) -> PluginEval {
         let mut sets = vec![SetVerdict::default(); cx.view.cluster.taint_sets_bound()];
         for (set, taints) in cx.view.cluster.taint_sets() {

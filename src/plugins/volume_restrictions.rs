@@ -14,7 +14,7 @@ pub(super) const INFO: PluginInfo = PluginInfo {
     default_weight: Some(0),
     points: &[ExtensionPoint::PreFilter, ExtensionPoint::Filter],
     summary: "no pod of the node uses a disk of the pod that cannot be shared",
-    make: |_| Box::new(VolumeRestrictions),
+    make: |_| Ok(Box::new(VolumeRestrictions)),
 };
 
 const DISK_IN_USE: &str = "node(s) had no available disk";
@@ -25,6 +25,8 @@ const CLAIM_IN_USE: &str = "node(s) unavailable due to PersistentVolumeClaim wit
 const DISK: u32 = 0;
 /// [`Verdict::detail`] of a claim that is in use.
 const CLAIM: u32 = 1;
+/// [`Verdict::detail`] where nobody looked for claims.
+const UNREAD: u32 = 2;
 
 struct VolumeRestrictions;
 
@@ -41,13 +43,20 @@ impl Plugin for VolumeRestrictions {
             }
         };
         let in_use = claims_in_use(&pod.key.namespace, &claims, cluster);
-        let disks = pod.volumes.iter().map(|volume| &volume.source);
-        let disks: Vec<_> = disks.filter(|disk| is_restricted(disk)).cloned().collect();
+        let disks = restricted_disks(pod);
         if disks.is_empty() && in_use == 0 {
             return PluginEval::Skip;
         }
+        let claims = Some(claims);
         let position = cx.position;
         PluginEval::Run(Box::new(VolumeRestrictionsEval { position, disks, claims, in_use }))
+    }
+
+    /// Disks are looked at first; that PreFilter was not asked comes to light after them.
+    fn unprepared(&self, pod: &Pod, cx: &PrepareCx<'_>) -> PluginEval {
+        let (position, disks) = (cx.position, restricted_disks(pod));
+        let eval = VolumeRestrictionsEval { position, disks, claims: None, in_use: 0 };
+        PluginEval::Run(Box::new(eval))
     }
 
     fn events(&self) -> &'static [ClusterEvent] {
@@ -59,6 +68,11 @@ impl Plugin for VolumeRestrictions {
             ]
         }
     }
+}
+
+fn restricted_disks(pod: &Pod) -> Vec<VolumeSource> {
+    let disks = pod.volumes.iter().map(|volume| &volume.source);
+    disks.filter(|disk| is_restricted(disk)).cloned().collect()
 }
 
 /// Upstream: needsRestrictionsCheck, v1.37.
@@ -148,8 +162,8 @@ struct VolumeRestrictionsEval {
     position: u16,
     /// Its disks that cannot be shared freely.
     disks: Vec<VolumeSource>,
-    /// Its claims that only one pod may use.
-    claims: Vec<Box<str>>,
+    /// Its claims that only one pod may use; `None` where PreFilter did not look for them.
+    claims: Option<Vec<Box<str>>>,
     /// How many of them are used by a pod that is on a node.
     in_use: i64,
 }
@@ -160,13 +174,14 @@ impl VolumeRestrictionsEval {
     /// Upstream: updateWithPod, v1.37: at first a claim counts once however many pods use it; then every
     /// volume of a pod that comes or goes counts whose claim is called alike, in whatever namespace.
     fn in_use(&self, view: &View<'_>) -> i64 {
-        let Some(overlay) = view.overlay().filter(|_| !self.claims.is_empty()) else {
+        let claims = self.claims.as_deref().unwrap_or_default();
+        let Some(overlay) = view.overlay().filter(|_| !claims.is_empty()) else {
             return self.in_use;
         };
         let uses = |pod: &PodId| -> i64 {
             let volumes = view.cluster.pod(*pod).map_or(&[][..], |entry| &entry.volumes);
             let names = volumes.iter().filter_map(named_claim);
-            names.map(|name| i64::from(self.claims.iter().any(|claim| **claim == *name))).sum()
+            names.map(|name| i64::from(claims.iter().any(|claim| **claim == *name))).sum()
         };
         let more: i64 = overlay.added().iter().map(uses).sum();
         let less: i64 = overlay.removed().iter().map(uses).sum();
@@ -195,6 +210,8 @@ impl Eval for VolumeRestrictionsEval {
         for (node, verdict) in nodes.iter().zip(out).filter(|(_, verdict)| verdict.is_pass()) {
             if self.disk_in_use(view, *node) {
                 *verdict = rejected(DISK);
+            } else if self.claims.is_none() {
+                *verdict = Verdict::reject(self.position, Code::Error, UNREAD);
             } else if in_use {
                 *verdict = rejected(CLAIM);
             }
@@ -202,6 +219,11 @@ impl Eval for VolumeRestrictionsEval {
     }
 
     fn reasons(&self, _view: &View<'_>, _node: NodeId, verdict: Verdict) -> Vec<String> {
-        vec![if verdict.detail == DISK { DISK_IN_USE } else { CLAIM_IN_USE }.into()]
+        let reason = match verdict.detail {
+            DISK => DISK_IN_USE,
+            CLAIM => CLAIM_IN_USE,
+            _ => "cannot read \"PreFilterVolumeRestrictions\" from cycleState",
+        };
+        vec![reason.into()]
     }
 }

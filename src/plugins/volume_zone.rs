@@ -3,7 +3,7 @@
 use crate::cluster::{Cluster, LabelColumn, View};
 use crate::framework::{
     Action, ClusterEvent, Code, Eval, ExtensionPoint, Parts, Plugin, PluginEval, PluginInfo,
-    PrepareCx, Resource, Verdict,
+    PrepareCx, Resource, SaysOfAll, Verdict,
 };
 use crate::model::{BindingMode, PersistentVolume, PersistentVolumeClaim, Pod, VolumeSource};
 use crate::units::NodeId;
@@ -13,7 +13,7 @@ pub(super) const INFO: PluginInfo = PluginInfo {
     default_weight: Some(0),
     points: &[ExtensionPoint::PreFilter, ExtensionPoint::Filter],
     summary: "the node is in the zones of the pod's volumes",
-    make: |_| Box::new(VolumeZone),
+    make: |_| Ok(Box::new(VolumeZone)),
 };
 
 const REASON: &str = "node(s) had no available volume zone";
@@ -55,8 +55,14 @@ impl Plugin for VolumeZone {
         PluginEval::Run(Box::new(VolumeZoneEval { position: cx.position, places }))
     }
 
-    fn filters_unprepared(&self) -> bool {
-        true
+    /// Filter finds out for itself what PreFilter would have.
+    fn unprepared(&self, pod: &Pod, cx: &PrepareCx<'_>) -> PluginEval {
+        match self.prepare(pod, cx) {
+            PluginEval::Reject(code, reasons) => {
+                PluginEval::Run(Box::new(SaysOfAll { position: cx.position, code, reasons }))
+            }
+            other => other,
+        }
     }
 
     fn events(&self) -> &'static [ClusterEvent] {

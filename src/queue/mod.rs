@@ -13,11 +13,11 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use crate::framework::{
-    ClusterEvent, Code, ExtensionPoint, PluginMask, Probe, Profile, QueuePart, Stopwatch,
+    ClusterEvent, Code, EnqueueCx, ExtensionPoint, PluginMask, Probe, Profile, QueuePart, Stopwatch,
 };
 use crate::model::Pod;
 use crate::plugins::priority_sort::{SortKey, sort_key};
-use crate::units::{Map, Nanos, PodId};
+use crate::units::{Map, Nanos, PodId, Set};
 
 pub use backoff::{BACKOFF_INITIAL, BACKOFF_MAX, Backoff};
 
@@ -35,6 +35,7 @@ const ATTEMPT_FAILURE: &str = "ScheduleAttemptFailure";
 const BACKOFF_COMPLETE: &str = "BackoffComplete";
 const POP_FROM_BACKOFF: &str = "PopFromBackoffQ";
 const UNSCHEDULABLE_TIMEOUT: &str = "UnschedulableTimeout";
+const FORCE_ACTIVATE: &str = "ForceActivate";
 
 /// A pod that waits or is being tried.
 #[derive(Clone, Debug)]
@@ -92,6 +93,8 @@ pub struct Queue {
     /// By profile and rejectors: an event is asked about once a group.
     unschedulable: BTreeMap<(usize, PluginMask), BTreeSet<PodId>>,
     gated: usize,
+    /// Pods that others are being asked to make way for.
+    preempting: Set<PodId>,
     times: Backoff,
     next_flush: Nanos,
     /// Counts insertions: the last word among equals.
@@ -136,6 +139,7 @@ impl Queue {
             error_backoff: BTreeSet::new(),
             unschedulable: BTreeMap::new(),
             gated: 0,
+            preempting: Set::default(),
             times,
             next_flush: Nanos::default(),
             sequence: 0,
@@ -275,6 +279,25 @@ impl Queue {
         }
     }
 
+    /// Others are being asked to make way for a pod, or not any more.
+    pub fn set_preempting(&mut self, id: PodId, preempting: bool) {
+        if preempting {
+            self.preempting.insert(id);
+        } else {
+            self.preempting.remove(&id);
+        }
+    }
+
+    /// Makes a pod ready that waits, whatever it waits for.
+    ///
+    /// Upstream: Activate, v1.37.
+    pub fn force(&mut self, id: PodId, profiles: &[Profile], now: Nanos) {
+        let place = self.pods.get(&id).map(|queued| queued.place);
+        if !matches!(place, None | Some(QueuePlace::Out | QueuePlace::Active(..))) {
+            self.activate(id, profiles, FORCE_ACTIVATE, now);
+        }
+    }
+
     /// Ends backoffs that are over, and every 30 s tries again what was unschedulable for 5 minutes.
     pub fn tick(&mut self, profiles: &[Profile], now: Nanos) {
         let second = now.truncate_to_second();
@@ -346,7 +369,8 @@ impl Queue {
         let queued = &self.pods[&id];
         let mut watch = Stopwatch::start(&*self.probe, queued.profile);
         let mut plugins = profiles[queued.profile].at(ExtensionPoint::PreEnqueue);
-        let held = plugins.find_map(|(_, entry)| entry.plugin.pre_enqueue(&queued.pod));
+        let cx = EnqueueCx { preempting: self.preempting.contains(&id) };
+        let held = plugins.find_map(|(_, entry)| entry.plugin.pre_enqueue(&queued.pod, cx));
         let status = held.as_ref().map_or(Code::Success, |rejection| rejection.code);
         watch.spent(ExtensionPoint::PreEnqueue, status.as_str());
         let (before, key) = (queued.place, sort_key(queued.pod.priority, queued.inserted));

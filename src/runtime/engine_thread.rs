@@ -46,6 +46,7 @@ pub(super) struct EngineThread {
     repeats: Repeats,
     effects: Vec<Effect>,
     calls: PluginCalls,
+    stopping: bool,
 }
 
 /// Who is told what the engine does.
@@ -83,11 +84,12 @@ impl EngineThread {
             repeats,
             effects,
             calls,
+            stopping: false,
         }
     }
 
     /// Starts the thread; it ends with the last sender of events. `stopped` is told once
-    /// [`Event::Stop`] was taken in.
+    /// [`Event::Stop`] was taken in and no plugin or extender is at work for a pod any more.
     pub(super) fn start(self, stopped: oneshot::Sender<()>) -> std::io::Result<JoinHandle<()>> {
         let handle = Handle::current();
         let body = move || self.run(&handle, Some(stopped));
@@ -116,7 +118,7 @@ impl EngineThread {
         stopped: &mut Option<oneshot::Sender<()>>,
     ) -> Result<(), Closed> {
         for _ in 0..ATTEMPTS_BEFORE_HAND_OVER_MAX {
-            self.drain(stopped)?;
+            self.drain()?;
             let now = (self.clock)();
             if self.next.deadline.is_some_and(|deadline| deadline <= now) {
                 self.step(Event::Tick);
@@ -127,18 +129,19 @@ impl EngineThread {
             self.step(Event::Attempt);
         }
         self.hand_over();
+        self.tell_stopped(stopped);
         self.tell_sizes();
         if !self.next.attempt && self.incoming.is_empty() {
             self.decisions.idle();
-            self.wait(handle, stopped)?;
+            self.wait(handle)?;
         }
         Ok(())
     }
 
-    fn drain(&mut self, stopped: &mut Option<oneshot::Sender<()>>) -> Result<(), Closed> {
+    fn drain(&mut self) -> Result<(), Closed> {
         for _ in 0..EVENTS_BEFORE_ATTEMPT_MAX {
             match self.incoming.try_recv() {
-                Ok(event) => self.take_in(event, stopped),
+                Ok(event) => self.take_in(event),
                 Err(TryRecvError::Empty) => break,
                 Err(TryRecvError::Disconnected) => return Err(Closed),
             }
@@ -147,11 +150,7 @@ impl EngineThread {
     }
 
     /// Waits for an event or for the engine's next deadline.
-    fn wait(
-        &mut self,
-        handle: &Handle,
-        stopped: &mut Option<oneshot::Sender<()>>,
-    ) -> Result<(), Closed> {
+    fn wait(&mut self, handle: &Handle) -> Result<(), Closed> {
         self.progress.waits();
         let now = (self.clock)();
         let event = match self.next.deadline {
@@ -165,19 +164,23 @@ impl EngineThread {
                 }
             }
         };
-        self.take_in(event, stopped);
+        self.take_in(event);
         Ok(())
     }
 
-    fn take_in(&mut self, event: Event, stopped: &mut Option<oneshot::Sender<()>>) {
-        let stop = matches!(event, Event::Stop);
+    fn take_in(&mut self, event: Event) {
+        self.stopping |= matches!(event, Event::Stop);
         self.step(event);
-        if stop {
-            self.hand_over();
-            if let Some(stopped) = stopped.take() {
-                // Whoever asked may have been stopped at once meanwhile.
-                let _ = stopped.send(());
-            }
+    }
+
+    /// Says that nothing new comes any more, once what was to be written is handed over.
+    fn tell_stopped(&mut self, stopped: &mut Option<oneshot::Sender<()>>) {
+        if self.stopping
+            && self.engine.writing_calls() == 0
+            && let Some(stopped) = stopped.take()
+        {
+            // Whoever asked may have been stopped at once meanwhile.
+            let _ = stopped.send(());
         }
     }
 
@@ -241,8 +244,8 @@ impl EngineThread {
                 | Effect::Bind { .. }
                 | Effect::Report { .. }
                 | Effect::PatchCondition { .. }
-                | Effect::ClearNomination { .. }
-                | Effect::Evict { .. } => {}
+                | Effect::Nominate { .. }
+                | Effect::Evict(_) => {}
             }
         }
         // Its memory is used again.

@@ -15,13 +15,14 @@ use axum::Router;
 use tokio::runtime::Handle;
 use tokio::sync::{mpsc, oneshot};
 use tokio::task::JoinSet;
-use tokio::time::Instant;
+use tokio::time::{Instant, timeout};
 use tracing::{info, warn};
 
 use crate::client::{self, Clock, Counters, Extenders, RawObjects, Source, Writer, WriterOptions};
 use crate::config;
 use crate::engine::{Engine, EngineConfig, Event, Kind};
 use crate::framework::{PluginInfo, Profile, ProfileSpec};
+use crate::model::FeatureGates;
 use crate::queue::Backoff;
 use crate::server::access::{Access, AccessOptions};
 use crate::server::addresses::{Served, Taken};
@@ -44,7 +45,8 @@ const EVENTS_MAX: usize = 4096;
 /// enough that decisions are not made long before they are sent.
 const BINDINGS_IN_FLIGHT_MAX: usize = 64;
 
-/// How long bindings in flight, and after them conditions and events, may take after a stop.
+/// How long bindings in flight, calls of plugins and extenders that bind, and after them conditions and
+/// events may take after a stop.
 const DRAIN_MAX: Duration = Duration::from_secs(10);
 
 /// How long answers over HTTP may take to end after everything else has ended.
@@ -62,6 +64,8 @@ pub struct Options {
     pub extenders: Vec<config::Extender>,
     /// The plugins of every profile.
     pub plugins: &'static [PluginInfo],
+    /// The feature gates.
+    pub gates: FeatureGates,
     /// Where the order among equals comes from.
     pub seed: u64,
     /// Limit of bindings and conditions, and the same again for events.
@@ -138,16 +142,10 @@ pub async fn run(mut options: Options, mut stop: StopSignals) -> anyhow::Result<
         _ = &mut has_stopped => anyhow::bail!("the engine has ended by a mistake of berth's own"),
     }
     info!("stopping: no new attempts, bindings in flight finish");
-    let drained = async {
-        // The engine lives for as long as there is a sender, and this is one.
-        drop(events.send(Event::Stop).await);
-        drop(has_stopped.await);
-        writer.drain(DRAIN_MAX).await
-    };
     let left = tokio::select! {
         biased;
         () = stop.second() => anyhow::bail!("stopped at once, as asked for a second time"),
-        left = drained => left,
+        left = drain(&events, has_stopped, writer) => left,
     };
     watches.abort_all();
     while watches.join_next().await.is_some() {}
@@ -166,6 +164,21 @@ pub async fn run(mut options: Options, mut stop: StopSignals) -> anyhow::Result<
     Ok(())
 }
 
+/// Has the engine end its work, and what it hands over written; says what is not.
+async fn drain(
+    events: &mpsc::Sender<Event>,
+    has_stopped: oneshot::Receiver<()>,
+    writer: Writer,
+) -> client::Left {
+    let began = Instant::now();
+    // The engine lives for as long as there is a sender, and this is one.
+    drop(events.send(Event::Stop).await);
+    if timeout(DRAIN_MAX, has_stopped).await.is_err() {
+        warn!("after {DRAIN_MAX:?} a plugin or an extender is still at work for a pod");
+    }
+    writer.drain(DRAIN_MAX.saturating_sub(began.elapsed())).await
+}
+
 /// An engine as the options want it.
 fn engine(options: &Options, extenders: &Extenders, metrics: &Metrics) -> anyhow::Result<Engine> {
     let profiles = options.profiles.iter().map(|spec| Profile::compile(spec, options.plugins));
@@ -175,6 +188,7 @@ fn engine(options: &Options, extenders: &Extenders, metrics: &Metrics) -> anyhow
         extenders: extenders.for_engine(),
         bindings_in_flight_max: BINDINGS_IN_FLIGHT_MAX,
         backoff: options.backoff,
+        announces_nodes: options.gates.nominated_node_name_for_expectation,
         dry_run: options.dry_run,
         probe: Arc::<SchedulerMetrics>::clone(&metrics.scheduler),
     }))

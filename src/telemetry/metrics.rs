@@ -84,6 +84,9 @@ pub struct SchedulerMetrics {
     pod_attempts: Histogram,
     extension_points: Histograms<ByPoint>,
     incoming: Family<ByQueueAndEvent, Counter>,
+    victims: Histogram,
+    preemptions: Family<ByEnd, Counter>,
+    preemption_duration: Histograms<ByEnd>,
     pending: [Gauge; 4],
     cache: [Gauge; 3],
     compared: [Counter; 3],
@@ -112,6 +115,9 @@ impl SchedulerMetrics {
             pod_attempts: Histogram::new(exponential_buckets(1.0, 2.0, 5)),
             extension_points: Family::new_with_constructor(short),
             incoming: Family::default(),
+            victims: Histogram::new(exponential_buckets(1.0, 2.0, 7)),
+            preemptions: Family::default(),
+            preemption_duration: Family::new_with_constructor(long),
             pending: QUEUES.map(|queue| pending.get_or_create_owned(&ByQueue { queue })),
             cache: CACHE_TYPES.map(|r#type| cache.get_or_create_owned(&ByType { r#type })),
             compared: DryRunOutcome::ALL.map(|outcome| {
@@ -173,6 +179,21 @@ impl SchedulerMetrics {
             "queue_incoming_pods",
             "Pods put into a part of the queue, by what caused it",
             self.incoming.clone(),
+        );
+        scheduler.register(
+            "preemption_victims",
+            "Pods that make way for one",
+            self.victims.clone(),
+        );
+        scheduler.register(
+            "preemption_goroutines_execution",
+            "Preemptions whose victims have all been asked to go, by result",
+            self.preemptions.clone(),
+        );
+        scheduler.register(
+            "preemption_goroutines_duration_seconds",
+            "Time until all victims of a pod had answered, by result",
+            self.preemption_duration.clone(),
         );
     }
 
@@ -237,6 +258,16 @@ impl Probe for SchedulerMetrics {
         self.incoming.get_or_create(&labels).inc();
     }
 
+    fn victims(&self, count: usize) {
+        self.victims.observe(f64::from(u32::try_from(count).unwrap_or(u32::MAX)));
+    }
+
+    fn preemption(&self, failed: bool, took: Nanos) {
+        let labels = ByEnd { result: if failed { "error" } else { "success" } };
+        self.preemptions.get_or_create(&labels).inc();
+        self.preemption_duration.get_or_create(&labels).observe(seconds(took));
+    }
+
     fn compared(&self, outcome: DryRunOutcome) {
         self.compared[outcome as usize].inc();
     }
@@ -263,6 +294,11 @@ struct ByAttempts {
 #[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
 struct ByQueue {
     queue: &'static str,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct ByEnd {
+    result: &'static str,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
@@ -303,6 +339,8 @@ mod tests {
             took,
         });
         probe.compared(DryRunOutcome::Differed);
+        probe.victims(3);
+        probe.preemption(true, took);
         let waiting = QueueLengths { active: 1, backoff: 2, unschedulable: 3, gated: 4 };
         probe.set_sizes(waiting, ClusterSizes { nodes: 5, pods: 6, assumed_pods: 7 });
         let text = metrics.text().unwrap();
@@ -323,6 +361,10 @@ mod tests {
             r#"scheduler_pending_pods{queue="gated"} 4"#,
             r#"scheduler_cache_size{type="nodes"} 5"#,
             r#"scheduler_cache_size{type="assumed_pods"} 7"#,
+            r#"scheduler_preemption_victims_bucket{le="2.0"} 0"#,
+            r#"scheduler_preemption_victims_bucket{le="4.0"} 1"#,
+            r#"scheduler_preemption_goroutines_execution_total{result="error"} 1"#,
+            r#"scheduler_preemption_goroutines_duration_seconds_count{result="error"} 1"#,
             r#"berth_dry_run_pods_total{outcome="differed"} 1"#,
             "# TYPE kubernetes_build_info gauge",
         ];

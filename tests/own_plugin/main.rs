@@ -20,6 +20,7 @@ fn main() -> ExitCode {
     the_plugin_turns_nodes_down_and_says_why(folder.path());
     pods_go_to_their_team_and_in_pairs(folder.path(), &config);
     a_configuration_has_to_name_it(&config);
+    it_is_told_its_args(folder.path());
     ExitCode::SUCCESS
 }
 
@@ -105,4 +106,41 @@ fn a_configuration_has_to_name_it(config: &Path) {
     let defaults = program(&["config", "default"], None);
     let defaults = String::from_utf8_lossy(&defaults.stdout).into_owned();
     assert!(defaults.contains("NodeResourcesFit") && !defaults.contains("Teams"), "{defaults}");
+}
+
+/// What `config check` says of the configuration with these args of the plugin, and whether it is valid.
+fn checked(folder: &Path, args: &Value) -> (String, bool) {
+    let path = folder.join("args.yaml");
+    let mut with_args = configuration();
+    with_args["profiles"][0]["pluginConfig"] = json!([{"name": "Teams", "args": args}]);
+    fs::write(&path, with_args.to_string()).expect("it can be written");
+    let name = path.display().to_string();
+    let said = program(&["config", "check", &name], None);
+    let text = String::from_utf8_lossy(&said.stdout).replace(&name, "F");
+    (text, said.status.success())
+}
+
+fn it_is_told_its_args(folder: &Path) {
+    assert_eq!(checked(folder, &json!({"label": "crew"})), ("F: valid\n".to_owned(), true));
+    let path = "F: profiles[0].pluginConfig[0].args: initializing plugin \"Teams\":";
+    for (args, wrong) in [
+        (json!({"labels": "crew"}), "unknown field `labels`, expected `label`"),
+        (json!({"label": 5}), "invalid type: integer `5`"),
+        (json!([5]), "invalid type: integer `5`"),
+    ] {
+        let (said, is_valid) = checked(folder, &args);
+        assert!(said.starts_with(&format!("{path} {wrong}")) && !is_valid, "{args}: {said}");
+    }
+    let mut scenario = json!({
+        "config": configuration(),
+        "objects": [node("r1", "red"), node("b1", "blue")],
+        "pods": [pod("p", "red")],
+    });
+    scenario["config"]["profiles"][0]["pluginConfig"] =
+        json!([{"name": "Teams", "args": {"label": "crew"}}]);
+    let line = folder.join("crew.json");
+    fs::write(&line, scenario.to_string()).expect("it can be written");
+    let said = program(&["evaluate"], Some(&line));
+    let answer: Value = serde_json::from_slice(&said.stdout).expect("an answer");
+    assert_eq!(answer["pods"][0]["feasible"], 2, "nobody has a crew");
 }

@@ -85,6 +85,7 @@ impl Driver {
             extenders: Vec::new(),
             bindings_in_flight_max: IN_FLIGHT,
             backoff: Backoff::default(),
+            announces_nodes: true,
             dry_run: false,
             probe: Arc::new(NoProbe),
         });

@@ -26,8 +26,17 @@ pub(crate) fn answers_as_recorded(vectors: &[Value]) -> Result<()> {
 ///
 /// Fewer answers than lines are an error that says after which line the program fell silent.
 pub(crate) fn evaluate(lines: &[String]) -> Result<(Vec<Value>, ExitStatus)> {
+    evaluate_with(&[], lines)
+}
+
+/// The same with `flags` more.
+pub(crate) fn evaluate_with(
+    flags: &[String],
+    lines: &[String],
+) -> Result<(Vec<Value>, ExitStatus)> {
     let mut child = Command::new(env!("CARGO_BIN_EXE_berth"))
         .arg("evaluate")
+        .args(flags)
         .stdin(Stdio::piped())
         .stdout(Stdio::piped())
         .stderr(Stdio::piped())

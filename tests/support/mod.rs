@@ -13,7 +13,9 @@
 pub(crate) mod access;
 pub(crate) mod accounts;
 pub(crate) mod berth;
+pub(crate) mod claims;
 pub(crate) mod control_plane;
+pub(crate) mod controllers;
 pub(crate) mod cutter;
 pub(crate) mod deployed;
 pub(crate) mod dump;
@@ -25,6 +27,7 @@ pub(crate) mod memory;
 pub(crate) mod mixed;
 pub(crate) mod oracle;
 pub(crate) mod process;
+pub(crate) mod provisioner;
 pub(crate) mod proxy;
 pub(crate) mod rest;
 pub(crate) mod rights;
@@ -38,6 +41,7 @@ pub(crate) mod compare;
 pub(crate) mod driver;
 pub(crate) mod evaluate;
 pub(crate) mod generator;
+pub(crate) mod upstream_table;
 pub(crate) mod workload;
 
 use std::io::{self, Write};

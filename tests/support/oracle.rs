@@ -21,12 +21,22 @@ pub(crate) struct Oracle {
 impl Oracle {
     /// Starts the oracle; `None`, after a line that says so, where Go is missing.
     pub(crate) fn start(test: &str) -> Option<Self> {
-        require(test, "the oracle", Self::try_start("oracle"))
+        Self::start_with(test, &[])
+    }
+
+    /// Starts the oracle with `flags`.
+    pub(crate) fn start_with(test: &str, flags: &[String]) -> Option<Self> {
+        require(test, "the oracle", Self::try_start("oracle", flags))
     }
 
     /// Starts what answers questions about patches, in the same way.
     pub(crate) fn start_patches(test: &str) -> Option<Self> {
-        require(test, "patches", Self::try_start("patches"))
+        require(test, "patches", Self::try_start("patches", &[]))
+    }
+
+    /// Starts what says whether kube-scheduler takes a configuration, in the same way.
+    pub(crate) fn start_config(test: &str) -> Option<Self> {
+        require(test, "config", Self::try_start("config", &[]))
     }
 
     /// The answer to one scenario.
@@ -35,12 +45,15 @@ impl Oracle {
         self.try_ask(scenario).expect("the oracle answers every line with a line of JSON")
     }
 
-    fn try_start(program: &str) -> Result<Option<Self>> {
+    fn try_start(program: &str, flags: &[String]) -> Result<Option<Self>> {
         let Some(binary) = upstream::binary(program)? else {
             return Ok(None);
         };
-        let mut child =
-            Command::new(binary).stdin(Stdio::piped()).stdout(Stdio::piped()).spawn()?;
+        let mut child = Command::new(binary)
+            .args(flags)
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .spawn()?;
         let questions = child.stdin.take().context("the oracle has no input")?;
         let answers = child.stdout.take().context("the oracle has no output")?;
         Ok(Some(Self { child, questions, answers: BufReader::new(answers) }))

@@ -91,6 +91,17 @@ impl Rest {
     }
 }
 
+/// Where priority classes are.
+pub(crate) const PRIORITY_CLASSES: &str = "/apis/scheduling.k8s.io/v1/priorityclasses";
+
+/// A class of pods of this priority.
+pub(crate) fn priority_class(name: &str, value: i32) -> Value {
+    json!({
+        "apiVersion": "scheduling.k8s.io/v1", "kind": "PriorityClass",
+        "metadata": {"name": name}, "value": value,
+    })
+}
+
 /// The node that a pod is on.
 pub(crate) fn node_of(pod: &Value) -> Option<&str> {
     pod["spec"]["nodeName"].as_str()

@@ -30,8 +30,7 @@ pub(crate) struct Scene {
     name: &'static str,
     /// Where its berth connects to.
     kubeconfig: PathBuf,
-    /// Kept alive.
-    _plane: Arc<ControlPlane>,
+    plane: Arc<ControlPlane>,
 }
 
 impl Scene {
@@ -82,12 +81,17 @@ impl Scene {
         kubeconfig: PathBuf,
     ) -> Self {
         let berth = start_berth(&kubeconfig, name);
-        Self { berth, proxy, rest: Rest(client), name, kubeconfig, _plane: plane }
+        Self { berth, proxy, rest: Rest(client), name, kubeconfig, plane }
     }
 
     /// Another berth for the same pods, in place of one that has ended.
     pub(crate) fn start_another_berth(&mut self) {
         self.berth = start_berth(&self.kubeconfig, self.name);
+    }
+
+    /// The admin's kubeconfig file, for what runs beside berth.
+    pub(crate) fn admin_kubeconfig(&self) -> PathBuf {
+        self.plane.kubeconfig()
     }
 
     /// `namespace/name` of a pod, as logs have it.
@@ -137,6 +141,14 @@ impl Scene {
                 }],
             },
         })
+    }
+
+    /// A pod that needs more than half a node of one core and is not gone at once when it is deleted.
+    pub(crate) fn patient_pod(&self, name: &str) -> Value {
+        let mut pod = self.pod(name, "600m");
+        pod["metadata"]["labels"] = json!({"app": name});
+        pod["spec"]["terminationGracePeriodSeconds"] = json!(30);
+        pod
     }
 
     /// Creates a pod for this scene's berth.

@@ -15,7 +15,8 @@ use super::say;
 /// The Go module, beside this folder.
 const MODULE: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/upstream");
 /// The programs whose sources are in the module itself, each in the folder of its name.
-const OWN: [&str; 7] = ["etcd", "informers", "loadgen", "oracle", "patches", "schema", "wire"];
+const OWN: [&str; 8] =
+    ["config", "etcd", "informers", "loadgen", "oracle", "patches", "schema", "wire"];
 /// The programs that come from Kubernetes.
 const KUBERNETES: [&str; 4] =
     ["kube-apiserver", "kube-controller-manager", "kube-scheduler", "kubectl"];

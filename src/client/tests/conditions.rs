@@ -121,9 +121,9 @@ async fn a_nomination_goes_with_it_or_alone() {
     bench.push([
         nominate("a", "2", Nomination::Set("n2".into())),
         patch("a", "3"),
-        Effect::ClearNomination { pod: pod("b") },
+        Effect::Nominate { pod: pod("b"), nomination: Nomination::Clear },
         nominate("c", "4", Nomination::Set("n2".into())),
-        Effect::ClearNomination { pod: pod("c") },
+        Effect::Nominate { pod: pod("c"), nomination: Nomination::Clear },
     ]);
     gate.send(()).unwrap();
     let seen = bench.fake.requests(4).await;

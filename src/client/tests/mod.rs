@@ -21,7 +21,8 @@ use tokio::time::{Instant, timeout};
 use fake::{Fake, Reply, Seen};
 
 use crate::engine::{
-    AttemptId, BindOutcome, Effect, Event, FailedCondition, Nomination, PodRef, Report,
+    AttemptId, BindOutcome, Effect, Event, Eviction, EvictionOutcome, FailedCondition, Nomination,
+    PodRef, Report,
 };
 use crate::model::PodKey;
 use crate::units::Nanos;

@@ -47,10 +47,7 @@ pub(super) const HANDLED: [(&str, Handling); 35] = [
     ),
     ("InterPodAffinityHostnameFastPath", Same),
     ("MatchLabelKeysInPodTopologySpread", Honoured),
-    (
-        "NominatedNodeNameForExpectation",
-        Default("berth has one way to use status.nominatedNodeName"),
-    ),
+    ("NominatedNodeNameForExpectation", Honoured),
     ("OpportunisticBatching", Same),
     ("PodGroupPreemptionPolicy", Default(POD_GROUPS)),
     ("PodLevelResources", Default("berth always counts what is asked for a pod as a whole")),

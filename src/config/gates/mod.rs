@@ -221,6 +221,7 @@ impl Values {
         let is_on = |name: &str| find(name).is_some_and(|gate| self.is_on(gate));
         FeatureGates {
             match_label_keys_in_pod_topology_spread: is_on("MatchLabelKeysInPodTopologySpread"),
+            nominated_node_name_for_expectation: is_on("NominatedNodeNameForExpectation"),
             storage_capacity_scoring: is_on("StorageCapacityScoring"),
             taint_toleration_comparison_operators: is_on("TaintTolerationComparisonOperators"),
             volume_limit_scaling: is_on("VolumeLimitScaling"),

@@ -125,6 +125,20 @@ fn what_is_warned_about() {
     );
 }
 
+/// What tests/upstream/config prints with `-gates`.
+const UPSTREAM: &str = include_str!("../../../tests/data/gates.txt");
+
+#[test]
+fn the_gates_are_those_of_upstream() {
+    let shown = |gate: &Gate| {
+        let stage = format!("{:?}", gate.stage).to_lowercase();
+        let lock = format!("{:?}", gate.lock).to_lowercase();
+        format!("{} {stage} {} {lock}", gate.name, gate.default)
+    };
+    let own: Vec<String> = KNOWN.iter().map(shown).collect();
+    assert_eq!(own, UPSTREAM.lines().collect::<Vec<_>>());
+}
+
 #[test]
 fn the_tables_agree() {
     assert!(KNOWN.is_sorted_by(|a, b| a.name < b.name));

@@ -55,6 +55,10 @@ fn what_is_wrong_is_named() {
             "[1].managedResources[1].name: \"a/b\": duplicate extender managed resource name",
         ),
         (
+            "[{tlsConfig: {insecure: true, caFile: a}}]",
+            "[0].tlsConfig: specifying a root certificates file with the insecure flag is not allowed",
+        ),
+        (
             "[{bindVerb: b}, {bindVerb: c}]",
             ": \"found 2 extenders implementing bind\": only one extender can implement bind",
         ),
@@ -99,7 +103,7 @@ extenders:
   weight: 5
   bindVerb: b
   enableHTTPS: true
-  tlsConfig: {insecure: true, serverName: h, certFile: c, keyFile: k, caFile: a, certData: YWI=, keyData: 'Y
+  tlsConfig: {insecure: false, serverName: h, certFile: c, keyFile: k, caFile: a, certData: YWI=, keyData: 'Y
     Q==', caData: ''}
   httpTimeout: 1m30s
   nodeCacheCapable: true
@@ -129,7 +133,7 @@ fn all_fields() {
         bind_verb: some("b"),
         enable_https: true,
         tls: Some(ExtenderTls {
-            insecure: true,
+            insecure: false,
             server_name: "h".to_owned(),
             cert: of("c", b"ab"),
             key: of("k", b"a"),
@@ -180,7 +184,6 @@ extenders:
     caFile: a
     certData: \"YWI=\"
     certFile: c
-    insecure: true
     keyData: \"YQ==\"
     keyFile: k
     serverName: h

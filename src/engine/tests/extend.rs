@@ -306,7 +306,7 @@ fn victims(of: &[(&str, &[&str])]) -> Answer {
 
 fn evicted(effects: &[Effect]) -> Vec<String> {
     let one = |effect: &Effect| match effect {
-        Effect::Evict { pod } => Some(pod.uid.to_string()),
+        Effect::Evict(eviction) => Some(eviction.pod.uid.to_string()),
         _ => None,
     };
     effects.iter().filter_map(one).collect()

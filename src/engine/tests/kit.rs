@@ -59,6 +59,7 @@ impl Kit {
             extenders: Vec::new(),
             bindings_in_flight_max: BINDINGS_MAX,
             backoff: Backoff::default(),
+            announces_nodes: true,
             dry_run: false,
             probe,
         });

@@ -15,7 +15,7 @@ use crate::units::Nanos;
 
 use super::kit::{self, Kit, TestPod, node, pod};
 
-const WAIT: Nanos = Nanos::from_secs(90);
+pub(super) const WAIT: Nanos = Nanos::from_secs(90);
 
 static TEST_PLUGIN: PluginInfo = PluginInfo {
     name: "Test",
@@ -28,7 +28,7 @@ static TEST_PLUGIN: PluginInfo = PluginInfo {
         ExtensionPoint::PostBind,
     ],
     summary: "does what a label says",
-    make: |_| Box::new(Test { reserved: AtomicUsize::new(0) }),
+    make: |_| Ok(Box::new(Test { reserved: AtomicUsize::new(0) })),
 };
 
 /// Counts what it keeps; a pod with the label `expects` is refused at Permit unless so many are kept.
@@ -114,7 +114,7 @@ impl Plugin for Test {
     }
 }
 
-fn kit() -> Kit {
+pub(super) fn kit() -> Kit {
     // Before DefaultBinder, so that it is asked first.
     let mut all: Vec<PluginInfo> = vec![TEST_PLUGIN];
     all.extend_from_slice(PLUGINS);
@@ -124,7 +124,7 @@ fn kit() -> Kit {
     kit
 }
 
-fn wishing(name: &str, point: &str, wish: &str) -> TestPod {
+pub(super) fn wishing(name: &str, point: &str, wish: &str) -> TestPod {
     pod(name).label(point, wish)
 }
 

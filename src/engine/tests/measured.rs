@@ -50,6 +50,14 @@ impl Probe for Recorder {
         self.say(format!("{} {event}", queue.as_str()));
     }
 
+    fn victims(&self, count: usize) {
+        self.say(format!("victims {count}"));
+    }
+
+    fn preemption(&self, failed: bool, _: Nanos) {
+        self.say(format!("preemption {}", if failed { "error" } else { "success" }));
+    }
+
     fn compared(&self, outcome: DryRunOutcome) {
         self.say(outcome.as_str().into());
     }

@@ -1,13 +1,13 @@
 //! Preemption in life: victims are evicted, the room is kept, and the pod gets it.
 
 use super::kit::{self, Kit, node, pod};
-use crate::engine::{DecisionVerdict, Effect, Event, Nomination, Report};
+use crate::engine::{DecisionVerdict, Effect, Event, EvictionOutcome, Nomination, Report};
 use crate::units::Nanos;
 
 /// Names of the pods that are to be deleted.
 fn evicted(effects: &[Effect]) -> Vec<String> {
     let name = |effect: &Effect| match effect {
-        Effect::Evict { pod } => Some(pod.key.name.to_string()),
+        Effect::Evict(eviction) => Some(eviction.pod.key.name.to_string()),
         _ => None,
     };
     effects.iter().filter_map(name).collect()
@@ -18,6 +18,11 @@ fn nomination(effects: &[Effect]) -> Option<Nomination> {
         Effect::PatchCondition { nomination, .. } => Some(nomination.clone()),
         _ => None,
     })
+}
+
+fn answer(kit: &mut Kit, victim: &str, outcome: EvictionOutcome) -> Vec<Effect> {
+    let uid = format!("uid-{victim}").into();
+    kit.step(Event::Evicted { key: kit::key(victim), uid, outcome })
 }
 
 /// A full node, with a pod of higher priority that has evicted the one on it.
@@ -39,15 +44,12 @@ fn the_victim_goes_and_the_pod_is_nominated() {
     assert_eq!(evicted(&effects), ["victim"]);
     let message = "0/1 nodes are available: 1 Insufficient cpu. preemption: found a potential \
                    placement for pod on node n, preempting 1 victims";
-    assert_eq!(
-        kit::reports(&effects),
-        [
-            Report::Preempted { by: "uid-p".into(), node: "n".into() },
-            Report::FailedScheduling { message: message.into() },
-        ]
-    );
+    let failed = Report::FailedScheduling { message: message.into() };
+    assert_eq!(kit::reports(&effects), [failed]);
     assert_eq!(kit::decisions(&effects), [DecisionVerdict::Message(message.into())]);
     assert_eq!(nomination(&effects), Some(Nomination::Set("n".into())));
+    let preempted = Report::Preempted { by: "uid-p".into(), node: "n".into(), in_memory: false };
+    assert_eq!(kit::reports(&answer(&mut kit, "victim", EvictionOutcome::Done)), [preempted]);
 }
 
 #[test]
@@ -122,9 +124,10 @@ fn lower_nominations_on_the_node_are_cleared() {
     assert_eq!(nomination(&effects), Some(Nomination::Clear), "nothing helps it");
     kit.put(pod("p").cpu(1000).priority(10));
     let cleared = |effects: &[Effect]| {
-        effects.iter().any(
-            |effect| matches!(effect, Effect::ClearNomination { pod } if &*pod.key.name == "lower"),
-        )
+        effects.iter().any(|effect| {
+            matches!(effect, Effect::Nominate { pod, nomination: Nomination::Clear }
+                if &*pod.key.name == "lower")
+        })
     };
     // The nomination was cleared already; once it is there again it is cleared again.
     kit.put(pod("lower").cpu(500).priority(1));
@@ -138,9 +141,8 @@ fn lower_nominations_on_the_node_are_cleared() {
 fn an_eviction_that_fails_is_tried_again() {
     let mut kit = preempting();
     assert!(!kit.next.attempt);
-    kit.step(Event::EvictionFailed { key: kit::key("victim"), uid: "uid-victim".into() });
-    kit.wait(Nanos::from_secs(20));
-    assert!(kit.next.attempt);
+    answer(&mut kit, "victim", EvictionOutcome::Failed);
+    assert!(kit.next.attempt, "at once, whatever it waits for");
     assert_eq!(evicted(&kit.step(Event::Attempt)), ["victim"]);
 }
 
@@ -166,4 +168,79 @@ fn a_nomination_is_cleared_where_preemption_does_not_help() {
     nominated.0.never_preempts = true;
     kit.put(nominated);
     assert_eq!(nomination(&kit.step(Event::Attempt)), Some(Nomination::Keep));
+}
+
+/// A node with three pods that all have to go for one.
+fn three_victims() -> Kit {
+    let mut kit = Kit::with_nodes([node("n").cpu(900)]);
+    for victim in ["a", "b", "c"] {
+        kit.put(pod(victim).cpu(300).on("n"));
+    }
+    kit.put(pod("p").cpu(900).priority(10));
+    kit
+}
+
+#[test]
+fn the_last_victim_is_asked_when_the_others_have_answered() {
+    let mut kit = three_victims();
+    let asked = evicted(&kit.step(Event::Attempt));
+    assert_eq!(asked.len(), 2);
+    let effects = answer(&mut kit, &asked[0], EvictionOutcome::Done);
+    assert_eq!(evicted(&effects), [""; 0]);
+    // One that was gone already is as good, and nothing is said of it.
+    let effects = answer(&mut kit, &asked[1], EvictionOutcome::Gone);
+    let last = evicted(&effects);
+    assert_eq!((last.len(), kit::reports(&effects)), (1, Vec::new()));
+    assert!(!asked.contains(&last[0]));
+    assert_eq!(kit::reports(&answer(&mut kit, &last[0], EvictionOutcome::Done)).len(), 1);
+}
+
+#[test]
+fn where_one_victim_stays_the_last_one_does_too() {
+    let mut kit = three_victims();
+    let asked = evicted(&kit.step(Event::Attempt));
+    let effects = answer(&mut kit, &asked[0], EvictionOutcome::Failed);
+    assert_eq!(evicted(&effects), [""; 0]);
+    let effects = answer(&mut kit, &asked[1], EvictionOutcome::Done);
+    assert_eq!(evicted(&effects), [""; 0]);
+    assert!(kit.next.attempt, "it looks for another way at once");
+}
+
+#[test]
+fn a_victim_of_two_pods_is_asked_once() {
+    let mut kit = Kit::with_nodes([node("n").cpu(1000)]);
+    kit.put(pod("victim").cpu(1000).on("n"));
+    kit.put(pod("p").cpu(600).priority(10));
+    assert_eq!(evicted(&kit.step(Event::Attempt)), ["victim"]);
+    kit.put(pod("q").cpu(600).priority(20));
+    let effects = kit.step(Event::Attempt);
+    assert_eq!(evicted(&effects), [""; 0]);
+    assert_eq!(nomination(&effects), Some(Nomination::Set("n".into())));
+    let by = |name: &str| {
+        let by = format!("uid-{name}").into();
+        Report::Preempted { by, node: "n".into(), in_memory: false }
+    };
+    let effects = answer(&mut kit, "victim", EvictionOutcome::Done);
+    assert_eq!(kit::reports(&effects), [by("p"), by("q")]);
+    // A third one waits with them for what is going.
+    kit.put(pod("r").cpu(600).priority(30));
+    let effects = kit.step(Event::Attempt);
+    assert_eq!(evicted(&effects), [""; 0]);
+    assert_eq!(nomination(&effects), Some(Nomination::Set("n".into())));
+}
+
+#[test]
+fn what_the_condition_says() {
+    let mut kit = Kit::with_nodes([node("n").cpu(1000)]);
+    kit.put(pod("victim").cpu(1000).on("n").generation(3));
+    kit.put(pod("p").cpu(600).priority(10));
+    let effects = kit.step(Event::Attempt);
+    let eviction = effects.iter().find_map(|effect| match effect {
+        Effect::Evict(eviction) => Some(eviction.clone()),
+        _ => None,
+    });
+    let eviction = eviction.expect("a victim is evicted");
+    let message = "berth: preempting to accommodate a higher priority pod";
+    assert_eq!(eviction.message.as_deref(), Some(message));
+    assert_eq!(eviction.observed_generation, 3);
 }

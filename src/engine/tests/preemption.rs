@@ -1,5 +1,5 @@
-//! Cases of upstream's unit tests as facts: DryRunPreemption, SelectBestCandidate,
-//! PodEligibleToPreemptOthers and the messages of PostFilter, v1.37.
+//! Victims on a node, disruption budgets, who may evict, the messages, and what follows from where the search
+//! begins. All cases of upstream's own unit tests are in `tests/data/upstream_tables`.
 
 use crate::cluster::{Cluster, View};
 use crate::framework::{Prepared, Profile, ProfileSpec, Table, prepare};
@@ -10,11 +10,9 @@ use crate::model::{
 use crate::plugins::PLUGINS;
 use crate::preemption::{Outcome, Preemption, Unplaced, preempt};
 
-const NEG: i32 = -100;
 const LOW: i32 = 0;
 const MID: i32 = 100;
 const HIGH: i32 = 1000;
-const VERY_HIGH: i32 = 10_000;
 
 /// Upstream's sizes: thousandths of a core and bytes of memory, 100 MiB to a core of 100m.
 const SMALL: i64 = 100;
@@ -192,133 +190,6 @@ fn a_node_without_protected_victims_is_looked_for_beyond_the_limit() {
     for (start, want) in [(4, "n2"), (2, "n2"), (3, "n3")] {
         let preemption = ask(&cluster, &pod("p", HIGH, LARGE), args, start);
         assert_eq!(place(&cluster, &preemption.outcome).0, want, "from {start}");
-    }
-}
-
-#[test]
-#[expect(clippy::too_many_lines, reason = "a table")]
-fn the_best_candidate() {
-    let t = Some;
-    let rows: [(&str, i32, &[Bound<'_>], &str); 8] = [
-        (
-            "lowest highest priority",
-            HIGH,
-            &[
-                ("1.1", "n1", MID, MEDIUM, t(0)),
-                ("1.2", "n1", MID, LARGE, t(0)),
-                ("2.1", "n2", MID, MEDIUM, t(0)),
-                ("2.2", "n2", LOW, MEDIUM, t(0)),
-                ("3.1", "n3", LOW, MEDIUM, t(0)),
-                ("3.2", "n3", LOW, MEDIUM, t(0)),
-            ],
-            "n3",
-        ),
-        (
-            "smallest sum of priorities",
-            HIGH,
-            &[
-                ("1.1", "n1", MID, MEDIUM, t(0)),
-                ("1.2", "n1", MID, LARGE, t(0)),
-                ("2.1", "n2", MID, LARGE, t(0)),
-                ("2.2", "n2", LOW, MEDIUM, t(0)),
-                ("3.1", "n3", MID, MEDIUM, t(0)),
-                ("3.2", "n3", MID, MEDIUM, t(0)),
-            ],
-            "n2",
-        ),
-        (
-            "fewest pods",
-            HIGH,
-            &[
-                ("1.1", "n1", MID, SMALL, t(0)),
-                ("1.2", "n1", NEG, SMALL, t(0)),
-                ("1.3", "n1", MID, SMALL, t(0)),
-                ("1.4", "n1", NEG, SMALL, t(0)),
-                ("2.1", "n2", MID, LARGE, t(0)),
-                ("2.2", "n2", NEG, MEDIUM, t(0)),
-                ("3.1", "n3", MID, MEDIUM, t(0)),
-                ("3.2", "n3", NEG, SMALL, t(0)),
-                ("3.3", "n3", LOW, SMALL, t(0)),
-            ],
-            "n2",
-        ),
-        (
-            "priorities count from the lowest",
-            HIGH,
-            &[
-                ("1.1", "n1", MID, SMALL, t(0)),
-                ("1.2", "n1", NEG, SMALL, t(0)),
-                ("1.3", "n1", NEG, SMALL, t(0)),
-                ("2.1", "n2", MID, LARGE, t(0)),
-                ("2.2", "n2", NEG, MEDIUM, t(0)),
-                ("3.1", "n3", MID, MEDIUM, t(0)),
-                ("3.2", "n3", NEG, SMALL, t(0)),
-                ("3.3", "n3", LOW, SMALL, t(0)),
-            ],
-            "n2",
-        ),
-        (
-            "each rule names another node",
-            VERY_HIGH,
-            &[
-                ("1.1", "n1", MID, SMALL, t(0)),
-                ("1.2", "n1", LOW, SMALL, t(0)),
-                ("1.3", "n1", LOW, SMALL, t(0)),
-                ("2.1", "n2", HIGH, LARGE, t(0)),
-                ("3.1", "n3", MID, MEDIUM, t(0)),
-                ("3.2", "n3", LOW, SMALL, t(0)),
-                ("3.3", "n3", LOW, SMALL, t(0)),
-                ("3.4", "n3", LOW, MEDIUM, t(0)),
-                ("4.1", "n4", MID, MEDIUM, t(0)),
-                ("4.2", "n4", MID, SMALL, t(0)),
-                ("4.3", "n4", MID, SMALL, t(0)),
-                ("4.4", "n4", NEG, SMALL, t(0)),
-            ],
-            "n1",
-        ),
-        (
-            "latest start, the same for the pods of a node",
-            HIGH,
-            &[
-                ("1.1", "n1", MID, MEDIUM, t(2)),
-                ("1.2", "n1", MID, MEDIUM, t(2)),
-                ("2.1", "n2", MID, MEDIUM, t(3)),
-                ("2.2", "n2", MID, MEDIUM, t(3)),
-                ("3.1", "n3", MID, MEDIUM, t(1)),
-                ("3.2", "n3", MID, MEDIUM, t(1)),
-            ],
-            "n2",
-        ),
-        (
-            "latest start of the earliest",
-            HIGH,
-            &[
-                ("1.1", "n1", MID, MEDIUM, t(4)),
-                ("1.2", "n1", MID, MEDIUM, t(2)),
-                ("2.1", "n2", MID, MEDIUM, t(5)),
-                ("2.2", "n2", MID, MEDIUM, t(1)),
-                ("3.1", "n3", MID, MEDIUM, t(3)),
-                ("3.2", "n3", MID, MEDIUM, t(6)),
-            ],
-            "n3",
-        ),
-        (
-            "latest start among those of the highest priority",
-            HIGH,
-            &[
-                ("1.1", "n1", LOW, MEDIUM, t(4)),
-                ("1.2", "n1", MID, MEDIUM, t(2)),
-                ("2.1", "n2", MID, MEDIUM, t(6)),
-                ("2.2", "n2", LOW, MEDIUM, t(1)),
-                ("3.1", "n3", LOW, MEDIUM, t(3)),
-                ("3.2", "n3", MID, MEDIUM, t(5)),
-            ],
-            "n2",
-        ),
-    ];
-    for (name, priority, bound, want) in rows {
-        let cluster = cluster(bound);
-        assert_eq!(found(&cluster, &pod("p", priority, VERY_LARGE)).0, want, "{name}");
     }
 }
 

@@ -32,7 +32,7 @@ pub(super) const INFO: PluginInfo = PluginInfo {
         ExtensionPoint::Score,
     ],
     summary: "honours affinity and anti-affinity between pods",
-    make: |args| Box::new(InterPodAffinity { args: args.inter_pod_affinity }),
+    make: |args| Ok(Box::new(InterPodAffinity { args: args.inter_pod_affinity })),
 };
 
 /// Number of key words: a raw score.
@@ -43,6 +43,19 @@ struct InterPodAffinity {
 }
 
 impl Plugin for InterPodAffinity {
+    fn lacks(&self, missing: ExtensionPoint, at: ExtensionPoint) -> Option<&'static str> {
+        use ExtensionPoint::{Filter, PreFilter, PreScore, Score};
+        match (missing, at) {
+            (PreFilter, Filter) => {
+                Some("error reading \"PreFilterInterPodAffinity\" from cycleState: not found")
+            }
+            (PreScore, Score) => {
+                Some("failed to read \"PreScoreInterPodAffinity\" from cycleState: not found")
+            }
+            _ => None,
+        }
+    }
+
     fn prepare(&self, pod: &Pod, cx: &PrepareCx<'_>) -> PluginEval {
         let (cluster, own) = (cx.view.cluster, pod.pod_affinity.as_deref());
         if let Some(error) = own.and_then(|own| own.error.as_deref()) {

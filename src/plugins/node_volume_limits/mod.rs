@@ -17,7 +17,9 @@ pub(super) const INFO: PluginInfo = PluginInfo {
     default_weight: Some(0),
     points: &[ExtensionPoint::PreFilter, ExtensionPoint::Filter],
     summary: "the node can attach the pod's volumes",
-    make: |args| Box::new(NodeVolumeLimits { requires_drivers: args.gates.volume_limit_scaling }),
+    make: |args| {
+        Ok(Box::new(NodeVolumeLimits { requires_drivers: args.gates.volume_limit_scaling }))
+    },
 };
 
 struct NodeVolumeLimits {

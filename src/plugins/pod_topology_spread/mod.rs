@@ -37,7 +37,7 @@ pub(super) const INFO: PluginInfo = PluginInfo {
         ExtensionPoint::Score,
     ],
     summary: "spreads pods over zones, hosts and other domains",
-    make: |args| Box::new(PodTopologySpread::new(args)),
+    make: |args| Ok(Box::new(PodTopologySpread::new(args))),
 };
 
 /// The label whose domains are single nodes. When scoring, its pods are counted node by node.
@@ -93,6 +93,19 @@ impl PodTopologySpread {
 }
 
 impl Plugin for PodTopologySpread {
+    fn lacks(&self, missing: ExtensionPoint, at: ExtensionPoint) -> Option<&'static str> {
+        use ExtensionPoint::{Filter, PreFilter, PreScore, Score};
+        match (missing, at) {
+            (PreFilter, Filter) => {
+                Some("reading \"PreFilterPodTopologySpread\" from cycleState: not found")
+            }
+            (PreScore, Score) => {
+                Some("error reading \"PreScorePodTopologySpread\" from cycleState: not found")
+            }
+            _ => None,
+        }
+    }
+
     fn prepare(&self, pod: &Pod, cx: &PrepareCx<'_>) -> PluginEval {
         use WhenUnsatisfiable::{DoNotSchedule, ScheduleAnyway};
         let view = &cx.view;

@@ -2,6 +2,8 @@
 //! those are bound before the pod is.
 
 mod check;
+#[cfg(test)]
+mod check_tests;
 mod claims;
 mod eval;
 mod find;
@@ -29,7 +31,7 @@ use reserve::Reserved;
 
 pub(super) const INFO: PluginInfo = PluginInfo {
     name: "VolumeBinding",
-    default_weight: Some(1),
+    default_weight: Some(0),
     points: &[
         ExtensionPoint::PreFilter,
         ExtensionPoint::Filter,
@@ -39,7 +41,7 @@ pub(super) const INFO: PluginInfo = PluginInfo {
         ExtensionPoint::PreBind,
     ],
     summary: "the pod's claims have volumes or find some from the node; binds them",
-    make: |args| Box::new(VolumeBinding::new(&args.volume_binding)),
+    make: |args| Ok(Box::new(VolumeBinding::new(&args.volume_binding))),
 };
 
 /// Upstream: the error of a context whose time is up.
@@ -71,6 +73,19 @@ impl VolumeBinding {
 }
 
 impl Plugin for VolumeBinding {
+    fn lacks(&self, missing: ExtensionPoint, at: ExtensionPoint) -> Option<&'static str> {
+        use ExtensionPoint::{Filter, PreBind, PreFilter, PreScore, Reserve, Score};
+        match (missing, at) {
+            (PreFilter, PreScore | Score) if self.shape.is_empty() => None,
+            (PreFilter, Filter | PreScore | Score | Reserve | PreBind) => Some("not found"),
+            _ => None,
+        }
+    }
+
+    fn follows_filter(&self) -> bool {
+        true
+    }
+
     fn prepare(&self, pod: &Pod, cx: &PrepareCx<'_>) -> PluginEval {
         match pod_claims(cx.view.cluster, pod) {
             Ok(None) => PluginEval::Skip,

@@ -24,9 +24,9 @@ pub(super) struct ReservedVolume {
     pub(super) version: Box<str>,
     pub(super) claim: PodKey,
     pub(super) claim_uid: Box<str>,
-    claim_version: Box<str>,
+    pub(super) claim_version: Box<str>,
     /// Nobody kept it for the claim before, nor marked it.
-    by_controller: bool,
+    pub(super) by_controller: bool,
     /// Something of it is to be written.
     pub(super) written: bool,
 }

@@ -17,14 +17,14 @@ use super::claims::pod_claims;
 use super::find::{BIND_CONFLICT, NO_VOLUME, NODE_CONFLICT, NOT_ENOUGH_SPACE, Slice};
 use super::plan::Plan;
 
-type Claim = PersistentVolumeClaim;
-type Volume = PersistentVolume;
+pub(super) type Claim = PersistentVolumeClaim;
+pub(super) type Volume = PersistentVolume;
 
 fn gi(amount: i64) -> Quantity {
     Quantity::from_units(amount << 30)
 }
 
-fn claim(name: &str, class: &str, size: i64) -> Claim {
+pub(super) fn claim(name: &str, class: &str, size: i64) -> Claim {
     Claim {
         namespace: "ns".into(),
         name: name.into(),
@@ -36,15 +36,15 @@ fn claim(name: &str, class: &str, size: i64) -> Claim {
     }
 }
 
-fn bound(name: &str, volume: &str) -> Claim {
+pub(super) fn bound(name: &str, volume: &str) -> Claim {
     Claim { volume_name: volume.into(), bind_completed: true, ..claim(name, "wait", 1) }
 }
 
-fn selected(name: &str, node: &str) -> Claim {
+pub(super) fn selected(name: &str, node: &str) -> Claim {
     Claim { selected_node: Some(node.into()), ..claim(name, "wait", 1) }
 }
 
-fn volume(name: &str, class: &str, size: i64) -> Volume {
+pub(super) fn volume(name: &str, class: &str, size: i64) -> Volume {
     Volume {
         name: name.into(),
         class: class.into(),
@@ -55,7 +55,7 @@ fn volume(name: &str, class: &str, size: i64) -> Volume {
     }
 }
 
-fn near(zone: &str, volume: Volume) -> Volume {
+pub(super) fn near(zone: &str, volume: Volume) -> Volume {
     let requirement = NodeRequirement {
         key: "zone".into(),
         operator: Some(NodeOperator::In),
@@ -65,7 +65,7 @@ fn near(zone: &str, volume: Volume) -> Volume {
     Volume { node_affinity: Some(vec![term]), ..volume }
 }
 
-fn kept(claim: &str, uid: &str, volume: Volume) -> Volume {
+pub(super) fn kept(claim: &str, uid: &str, volume: Volume) -> Volume {
     let (namespace, name) = ("ns".into(), claim.into());
     let claim = Some(ClaimRef { namespace, name, uid: uid.into() });
     Volume { claim, available: false, ..volume }
@@ -79,7 +79,7 @@ fn in_zone(zone: &str) -> LabelSelector {
 
 /// A node in zone `a`; the classes `wait`, `near` (zone `b` only), `none` (no provisioner), `full` (its
 /// driver tells its capacity) and `now`.
-fn cluster(claims: &[Claim], volumes: &[Volume]) -> Cluster {
+pub(super) fn cluster(claims: &[Claim], volumes: &[Volume]) -> Cluster {
     let mut cluster = Cluster::new(0);
     let labels = Labels::from_iter([("zone", "a")]);
     cluster.upsert_node(&Node { name: "n".into(), labels, ..Node::default() }, 0);
@@ -119,7 +119,7 @@ fn cluster(claims: &[Claim], volumes: &[Volume]) -> Cluster {
     cluster
 }
 
-fn pod(claims: &[Claim]) -> Pod {
+pub(super) fn pod(claims: &[Claim]) -> Pod {
     let volume = |claim: &Claim| PodVolume {
         name: claim.name.clone(),
         source: VolumeSource::Claim { name: claim.name.clone() },

@@ -77,7 +77,7 @@ fn said(plugin: &str, cluster: &Cluster, pod: &Pod) -> Said {
 fn said_without(plugin: &str, cluster: &Cluster, pod: &Pod, removed: &[PodId]) -> Said {
     let info = PLUGINS.iter().find(|info| info.name == plugin).expect("a built-in plugin");
     let view = View::new(cluster);
-    let plugin = (info.make)(&PluginArgs::default());
+    let plugin = (info.make)(&PluginArgs::default()).expect("the defaults are right");
     let eval = match plugin.prepare(pod, &PrepareCx { view, position: 0 }) {
         PluginEval::Skip => return Said::Skip,
         PluginEval::Reject(code, reasons) => return Said::Rejected(code, reasons.join(", ")),

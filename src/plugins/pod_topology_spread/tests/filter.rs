@@ -227,11 +227,11 @@ fn a_selector_that_cannot_be_read_is_an_error() {
     let broken = SpreadConstraint { selector_error: Some("no".into()), ..hard(1, "node", "foo") };
     let cluster = cluster(GRID, "");
     let profile = profile(DefaultSpread::default());
-    let Prepared::Failed(error) = prepare(&profile, &pod("foo", vec![broken]), View::new(&cluster))
-    else {
+    let pod = pod("foo", vec![broken]);
+    let Prepared::Failed { message, .. } = prepare(&profile, &pod, View::new(&cluster)) else {
         panic!("nothing can be decided")
     };
     let want = "running PreFilter plugin \"PodTopologySpread\": get constraints from pod: \
                 obtaining pod's hard topology spread constraints: no";
-    assert_eq!(error, want);
+    assert_eq!(message, want);
 }
