@@ -159,6 +159,12 @@ async fn every_right_is_used_and_no_other_is_asked_for() {
 async fn the_secure_port_knows_who_asks() {
     let test = "the_secure_port_knows_who_asks";
     let Some(deployed) = Deployed::start(test, &Options::default()).await else { return };
+    // The API server makes one where it knows authorities; this one knows none.
+    let map = json!({
+        "apiVersion": "v1", "kind": "ConfigMap",
+        "metadata": {"name": "extension-apiserver-authentication"},
+    });
+    deployed.rest.create("/api/v1/namespaces/kube-system/configmaps", &map).await;
     let kubeconfig = deployed.kubeconfig();
     let path = kubeconfig.display().to_string();
     let flags = [

@@ -231,7 +231,7 @@ impl Pair {
         let berth = ask(self.port, question).await;
         let path = question.path;
         [upstream, berth].map(|answer| {
-            let (status, kind, body) = answer.unwrap_or_else(|| panic!("{path}: no answer"));
+            let (status, kind, body) = answer.expect("both answer");
             let body = body
                 .replace("kube-scheduler statusz", "berth statusz")
                 .replace("kube-scheduler flagz", "berth flagz")
@@ -312,7 +312,7 @@ async fn people(pair: &Pair) {
 
 /// YAML, of which JSON is a part.
 fn parsed(text: &str) -> Value {
-    serde_saphyr::from_str(text).unwrap_or_else(|error| panic!("{text}: {error}"))
+    serde_saphyr::from_str(text).expect("the body is JSON or YAML")
 }
 
 async fn paths(pair: &Pair) {
@@ -422,7 +422,10 @@ async fn log_level(pair: &Pair) {
         pair.same(&put(&admin, body)).await;
     }
     pair.same(&put(&Person::with_token("token-of-viewer"), "5")).await;
-    assert!(!pair.berth.log().contains(" TRACE "), "{}", pair.berth.log());
+    let detail = "unable to authenticate the request";
+    assert!(!pair.berth.log().contains(detail), "{}", pair.berth.log());
     pair.same(&put(&admin, "5")).await;
+    pair.same(&question(&Person::with_token("token-of-nobody"), "/livez")).await;
+    pair.berth.wait_for_log(detail).await;
     pair.same(&put(&admin, "0")).await;
 }
