@@ -14,6 +14,7 @@ use support::accounts;
 use support::berth::Berth;
 use support::control_plane::Options;
 use support::deployed::{Deployed, documents, examples, files, manifests, only, user_of};
+use support::endpoint::start_secure;
 use support::proxy::{Action, Proxy};
 use support::rest::{NODES, Rest, node_of, pods_path, scheduled_condition};
 use support::rights::{Audit, Right, granted, without};
@@ -152,6 +153,40 @@ async fn every_right_is_used_and_no_other_is_asked_for() {
     berth.stop().await;
     assert_eq!(audit.asked(), granted);
     assert_eq!(audit.refused(), BTreeSet::new());
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_secure_port_knows_who_asks() {
+    let test = "the_secure_port_knows_who_asks";
+    let Some(deployed) = Deployed::start(test, &Options::default()).await else { return };
+    // The API server makes one where it knows authorities; this one knows none.
+    let map = json!({
+        "apiVersion": "v1", "kind": "ConfigMap",
+        "metadata": {"name": "extension-apiserver-authentication"},
+    });
+    deployed.rest.create("/api/v1/namespaces/kube-system/configmaps", &map).await;
+    let kubeconfig = deployed.kubeconfig();
+    let path = kubeconfig.display().to_string();
+    let flags = [
+        "--authentication-kubeconfig",
+        &path,
+        "--authorization-kubeconfig",
+        &path,
+        // The rights of the manifests are enough for it.
+        "--authentication-tolerate-lookup-failure=false",
+    ];
+    let (berth, endpoint) = start_secure(&kubeconfig, "berth", &flags).await;
+    for (path, token, status) in [
+        ("/livez", None, 200),
+        ("/metrics", None, 403),
+        ("/metrics", Some("token-of-nobody"), 401),
+        ("/metrics", Some("token-of-admin"), 200),
+    ] {
+        let answer = endpoint.get_as(path, token).await.expect("there is an answer");
+        assert_eq!(answer.0, status, "{path} {token:?}: {}", answer.1);
+    }
+    berth.stop().await;
+    assert!(!berth.log().contains("cannot be told"), "{}", berth.log());
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

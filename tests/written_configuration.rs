@@ -33,9 +33,9 @@ fn the_configuration_is_written_as_upstream_writes_it() {
     let folder = tempfile::tempdir().expect("a folder can be made");
     let folder = folder.path();
     let kubeconfig = folder.join("kubeconfig");
-    let text = "{apiVersion: v1, kind: Config, clusters: [{name: c, cluster: {server: 'http://127.0.0.1:1'}}], \
+    let access = "{apiVersion: v1, kind: Config, clusters: [{name: c, cluster: {server: 'http://127.0.0.1:1'}}], \
                 contexts: [{name: c, context: {cluster: c}}], current-context: c}";
-    fs::write(&kubeconfig, text).expect("the folder can be written");
+    fs::write(&kubeconfig, access).expect("the folder can be written");
     let kubeconfig = kubeconfig.display().to_string();
 
     let flags: [&[&str]; 5] = [

@@ -15,7 +15,7 @@ use super::{
 pub struct PluginInfo {
     /// Its name, as upstream names it.
     pub name: &'static str,
-    /// Its weight in the default profile; zero where it gives no score. `None`: it is not in the default
+    /// Its weight in the default profile; zero where it gives no score, or counts once without a word. `None`: it is not in the default
     /// profile, and a configuration has to name it.
     pub default_weight: Option<i64>,
     /// The extension points that it has.

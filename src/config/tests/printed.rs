@@ -3,8 +3,7 @@
 use super::super::{render_default, render_file};
 use super::*;
 
-/// What kube-scheduler v1.37.2 writes with `--write-config-to` for a file that says nothing, but for the
-/// weight of VolumeBinding, which it leaves at zero and takes for one.
+/// What kube-scheduler v1.37.2 writes with `--write-config-to` for a file that says nothing.
 const UPSTREAM: &str = include_str!("default.yaml");
 
 fn printed(body: &str) -> String {

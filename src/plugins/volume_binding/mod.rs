@@ -35,7 +35,7 @@ use reserve::Reserved;
 
 pub(super) const INFO: PluginInfo = PluginInfo {
     name: "VolumeBinding",
-    default_weight: Some(1),
+    default_weight: Some(0),
     points: &[
         ExtensionPoint::PreFilter,
         ExtensionPoint::Filter,
