@@ -10,6 +10,7 @@ use clap::{Args, CommandFactory as _, Parser, Subcommand, ValueEnum};
 
 use super::actors::{ControllersArgs, KubeletsArgs};
 use super::go_flags::{normalize, parse_bool, parse_finite, parse_integer};
+use super::leader_flags::LeaderElectionArgs;
 use super::playground::PlaygroundArgs;
 use super::version::VERSION;
 use crate::config::{GateErrors, Gates};
@@ -93,16 +94,9 @@ pub struct RunArgs {
     )]
     pub dry_run: Option<bool>,
 
-    /// Leader election, which is not there yet: true is only warned about.
-    #[arg(
-        long,
-        value_name = "BOOL",
-        num_args = 0..=1,
-        require_equals = true,
-        default_missing_value = "true",
-        value_parser = parse_bool
-    )]
-    pub leader_elect: Option<bool>,
+    /// Leader election.
+    #[command(flatten)]
+    pub leader_election: LeaderElectionArgs,
 
     /// Requests a second to the API server; negative is no limit. Ignored with --config [default: 50].
     #[arg(long, value_name = "QPS", allow_hyphen_values = true, value_parser = parse_finite)]

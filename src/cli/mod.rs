@@ -17,6 +17,7 @@ pub mod version;
 mod evaluate_answers;
 mod evaluate_table;
 mod go_flags;
+mod leader_flags;
 mod scenario;
 
 #[cfg(test)]

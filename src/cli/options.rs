@@ -7,8 +7,9 @@ use std::path::{Path, PathBuf};
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use super::args::RunArgs;
+use super::leader_flags::own_namespace;
 use super::registry;
-use crate::config::{self, ConfigErrors, Configuration, GateErrors, RateLimit};
+use crate::config::{self, ConfigErrors, Configuration, GateErrors, LeaderElection, RateLimit};
 use crate::model::FeatureGates;
 use crate::server::addresses::{Addresses, CertificateFiles, Secure};
 use crate::units::mix;
@@ -53,6 +54,8 @@ pub struct RunOptions {
     pub seed: u64,
     /// Decide and compare, but write nothing.
     pub dry_run: bool,
+    /// How one of several berths is chosen, with the namespace; none where there is no election.
+    pub leader_election: Option<LeaderElection>,
     /// The decision log, if one is to be written.
     pub decision_log: Option<PathBuf>,
     /// Where health and metrics are served.
@@ -99,20 +102,20 @@ impl RunArgs {
             Some(file) => {
                 self.warn_of_ignored(&mut warnings);
                 let configuration = config::load(file, registry(), gates.features)?;
-                self.warn_of_file(file, &configuration, &mut warnings);
+                let of_file = configuration.warnings.iter();
+                warnings.extend(of_file.map(|warning| format!("{}: {warning}", file.display())));
                 configuration
             }
             None => self.without_file(gates.features),
         };
-        if self.leader_elect == Some(true) {
-            warnings.push(format!("--leader-elect: {}", config::LEADER_ELECTION_UNSUPPORTED));
-        }
         self.name_the_profile(&mut configuration)?;
         self.choose_cluster(&mut configuration, surroundings.in_cluster, &mut warnings)?;
+        let leader_election = self.elect(&configuration, &mut warnings)?;
         Ok(RunOptions {
             configuration,
             seed: self.seed.unwrap_or_else(|| mix(0, surroundings.now_nanos)),
             dry_run: self.dry_run == Some(true),
+            leader_election,
             decision_log: given(self.decision_log.as_ref()).cloned(),
             addresses: self.addresses(&mut warnings)?,
             warnings,
@@ -183,13 +186,29 @@ impl RunArgs {
         }
     }
 
-    /// What the file says without effect. The flag for leader election wins over the file's block.
-    fn warn_of_file(&self, file: &Path, found: &Configuration, warnings: &mut Vec<String>) {
-        let settled = |warning: &str| {
-            self.leader_elect.is_some() && warning.ends_with(config::LEADER_ELECTION_UNSUPPORTED)
-        };
-        let of_file = found.warnings.iter().filter(|warning| !settled(warning));
-        warnings.extend(of_file.map(|warning| format!("{}: {warning}", file.display())));
+    /// The election that file and flags want.
+    fn elect(
+        &self,
+        configuration: &Configuration,
+        warnings: &mut Vec<String>,
+    ) -> Result<Option<LeaderElection>, OptionsError> {
+        let mut election = configuration.leader_election.clone();
+        let of_file = election.warning();
+        self.leader_election.apply(&mut election).map_err(|(field, value, message)| {
+            OptionsError::Flag { flag: field.flag(), value, message }
+        })?;
+        // Nothing is written, so that nobody has to wait for anybody.
+        if !election.leader_elect || self.dry_run == Some(true) {
+            return Ok(None);
+        }
+        if let Some((field, value, message)) = election.warning().filter(|_| of_file.is_none()) {
+            warnings.push(format!("{}: {value}: {message}", field.flag()));
+        }
+        if election.resource_namespace.is_empty() {
+            let has_kubeconfig = configuration.client.kubeconfig.is_some();
+            election.resource_namespace = own_namespace(has_kubeconfig);
+        }
+        Ok(Some(election))
     }
 
     /// The flag's name wins over that of the only profile.
@@ -364,21 +383,68 @@ mod tests {
 
     #[test]
     fn what_has_no_effect_is_warned_about() {
-        let unsupported = "leader election is not supported yet; run one replica";
-        let options = resolved("run --leader-elect", IN_CLUSTER);
-        assert_eq!(options.warnings, [format!("--leader-elect: {unsupported}")]);
-
         let directory = tempfile::tempdir().unwrap();
-        let file =
-            config_file(directory.path(), "leaderElection: {leaderElect: true}\nparallelism: 8");
+        let file = config_file(directory.path(), "parallelism: 8");
         let options = resolved(&format!("run --config {file}"), IN_CLUSTER);
-        let of_file = [
-            format!("{file}: leaderElection.leaderElect: true: {unsupported}"),
-            format!("{file}: parallelism: 8: has no effect"),
+        assert_eq!(options.warnings, [format!("{file}: parallelism: 8: has no effect")]);
+    }
+
+    #[test]
+    fn a_lease_is_stood_for_unless_somebody_says_no() {
+        let lease = |line: &str| {
+            let election = resolved(line, OUTSIDE).leader_election;
+            election.map(|it| format!("{}/{}", it.resource_namespace, it.resource_name))
+        };
+        let directory = tempfile::tempdir().unwrap();
+        let on = config_file(directory.path(), "leaderElection: {resourceName: c}");
+        let other = tempfile::tempdir().unwrap();
+        let off = config_file(other.path(), "leaderElection: {leaderElect: false}");
+        let table = [
+            (String::new(), Some("kube-system/berth")),
+            ("--leader-elect=false".to_owned(), None),
+            ("--dry-run".to_owned(), None),
+            (
+                "--leader-elect-resource-name a --leader-elect-resource-namespace b".to_owned(),
+                Some("b/a"),
+            ),
+            (format!("--config {on}"), Some("kube-system/c")),
+            (format!("--config {on} --leader-elect-resource-name d"), Some("kube-system/d")),
+            (format!("--config {off}"), None),
+            (format!("--config {off} --leader-elect"), Some("kube-system/berth")),
         ];
-        assert_eq!(options.warnings, of_file);
-        let options = resolved(&format!("run --config {file} --leader-elect=false"), IN_CLUSTER);
-        assert_eq!(options.warnings, of_file[1..]);
+        for (flags, expected) in table {
+            let line = format!("run --kubeconfig k {flags}");
+            assert_eq!(lease(&line).as_deref(), expected, "{line}");
+        }
+        let line = "run --kubeconfig k --leader-elect-resource-name kube-scheduler";
+        let warnings = resolved(line, OUTSIDE).warnings;
+        let flag =
+            "--leader-elect-resource-name: \"kube-scheduler\": is the lease of the cluster's own";
+        assert!(warnings.len() == 1 && warnings[0].starts_with(flag), "{warnings:?}");
+    }
+
+    #[test]
+    fn an_election_that_cannot_be_is_refused() {
+        let table = [
+            (
+                "--leader-elect-lease-duration 10s",
+                "--leader-elect-lease-duration: \"10s\": must be greater than `RenewDeadline`",
+            ),
+            (
+                "--leader-elect-retry-period 9s",
+                "--leader-elect-renew-deadline: \"10s\": renewDeadline must be greater than \
+                 retryPeriod*JitterFactor",
+            ),
+            (
+                "--leader-elect-resource-lock endpoints",
+                "--leader-elect-resource-lock: \"endpoints\": resourceLock value must be \"leases\"",
+            ),
+        ];
+        for (flags, expected) in table {
+            let line = format!("run --kubeconfig k {flags}");
+            assert_eq!(run(&line).resolve(OUTSIDE).unwrap_err().to_string(), expected);
+            resolved(&format!("{line} --leader-elect=false"), OUTSIDE);
+        }
     }
 
     #[test]

@@ -243,6 +243,8 @@ fn scheduler(source: ApiSource, configuration: Configuration, seed: u64) -> runt
             max: configuration.pod_max_backoff,
         },
         dry_run: false,
+        // Nobody else is there.
+        leader_election: None,
         decisions: Box::new(Decisions(None)),
         addresses: Taken::default(),
     }

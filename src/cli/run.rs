@@ -4,12 +4,14 @@ use std::process::ExitCode;
 
 use tracing::{error, warn};
 
-use crate::client::{RateLimit, Source};
+use crate::client::{self, LeaderElection, RateLimit, Source, Times, WRITE_TIME_MAX};
+use crate::config;
 use crate::engine::Decision;
 use crate::queue::Backoff;
 use crate::runtime::{self, DecisionSink, Options, StopSignals};
 use crate::server::addresses::Taken;
 use crate::telemetry;
+use crate::units::Nanos;
 
 use super::args::RunArgs;
 use super::decision_log::DecisionLog;
@@ -64,6 +66,8 @@ pub fn execute(args: &RunArgs) -> ExitCode {
 
 fn runtime_options(options: RunOptions, log: Option<DecisionLog>, addresses: Taken) -> Options {
     let configuration = options.configuration;
+    let first = configuration.profiles.first();
+    let reporter = first.map(|profile| profile.scheduler_name.to_string()).unwrap_or_default();
     let rate = configuration.client.rate;
     Options {
         source: match configuration.client.kubeconfig {
@@ -80,8 +84,28 @@ fn runtime_options(options: RunOptions, log: Option<DecisionLog>, addresses: Tak
             max: configuration.pod_max_backoff,
         },
         dry_run: options.dry_run,
+        leader_election: options.leader_election.map(|election| candidate(&election, &reporter)),
         decisions: Box::new(Decisions(log)),
         addresses,
+    }
+}
+
+/// This process as a candidate.
+fn candidate(election: &config::LeaderElection, reporter: &str) -> LeaderElection {
+    let nanos = |nanos: i64| Nanos(u64::try_from(nanos).unwrap_or_default());
+    let host = runtime::hostname();
+    LeaderElection {
+        namespace: election.resource_namespace.clone(),
+        name: election.resource_name.clone(),
+        identity: client::identity(&host),
+        times: Times {
+            lease_duration: nanos(election.lease_nanos),
+            renew_deadline: nanos(election.renew_nanos),
+            retry_period: nanos(election.retry_nanos),
+        },
+        write_within: election.write_time().min(WRITE_TIME_MAX),
+        reporter: reporter.to_owned(),
+        host,
     }
 }
 

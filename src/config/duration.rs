@@ -25,7 +25,8 @@ pub fn parse_duration(text: &str) -> Option<Duration> {
 }
 
 /// `text` in nanoseconds; `None` where Go's `time.ParseDuration` refuses it.
-pub(super) fn parse_go_duration(text: &str) -> Option<i64> {
+#[must_use]
+pub fn parse_go_duration(text: &str) -> Option<i64> {
     let (sign, mut rest) = match text.as_bytes().first()? {
         b'-' => (-1, &text[1..]),
         b'+' => (1, &text[1..]),

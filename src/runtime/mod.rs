@@ -2,6 +2,7 @@
 //! Called by `cli`.
 
 mod client_metrics;
+mod election;
 mod engine_thread;
 mod plugin_calls;
 mod progress;
@@ -28,6 +29,7 @@ use crate::telemetry::{Metrics, SchedulerMetrics};
 use crate::units::Nanos;
 
 use client_metrics::ClientMetrics;
+use election::Election;
 pub use engine_thread::DecisionSink;
 use engine_thread::{EngineThread, Observers};
 use plugin_calls::PluginCalls;
@@ -67,6 +69,8 @@ pub struct Options {
     pub backoff: Backoff,
     /// Decide and compare, but write nothing.
     pub dry_run: bool,
+    /// Of several processes let one lead; none where this is the only one, which then leads from the start.
+    pub leader_election: Option<client::LeaderElection>,
     /// Takes the decisions.
     pub decisions: Box<dyn DecisionSink>,
     /// Where health and metrics are served.
@@ -78,16 +82,27 @@ pub async fn run(mut options: Options, mut stop: StopSignals) -> anyhow::Result<
     let clock = clock();
     let progress = Arc::new(Progress::default());
     let metrics = Arc::new(Metrics::new(&names(&options)));
-    let answers = progress.endpoints(&clock, printed(&metrics)).router();
+    let election = Election::new(options.leader_election.take());
+    let mut answers = progress.endpoints(&clock, printed(&metrics));
+    election.add_check(&clock, &mut answers);
+    let answers = answers.router();
     let endpoints = take(&mut options.addresses).serve(&answers)?;
     let (extenders, raw) = extenders(&options)?;
     let (client, server) = client::connect(&options.source).await?;
     announce(&options, &server);
     let counters = Arc::new(Counters::default());
     metrics.register(ClientMetrics(Arc::clone(&counters)));
+    if let Some(of_election) = election.metrics() {
+        metrics.register(of_election);
+    }
     let (events, incoming) = mpsc::channel(EVENTS_MAX);
-    let writer_options =
-        WriterOptions { hostname: hostname(), requests: options.rate, events: options.rate };
+    let writer_options = WriterOptions {
+        hostname: hostname(),
+        requests: options.rate,
+        events: options.rate,
+        within: election.write_within(),
+        standing: election.standing(),
+    };
     let writer = Writer::start(
         client.clone(),
         writer_options,
@@ -96,14 +111,17 @@ pub async fn run(mut options: Options, mut stop: StopSignals) -> anyhow::Result<
         Arc::clone(&counters),
     );
     let engine = engine(&options, &extenders, &metrics)?;
+    let engine = if election.is_wanted() { engine.on_standby() } else { engine };
     let (stopped, mut has_stopped) = oneshot::channel();
     let observers = Observers {
         decisions: options.decisions,
         progress: Arc::clone(&progress),
         metrics: Arc::clone(&metrics.scheduler),
+        standing: election.standing(),
     };
     let calls = PluginCalls::new(Handle::current(), events.downgrade(), extenders);
-    let engine = EngineThread::new(engine, incoming, writer.outbox(), clock, observers, calls);
+    let engine =
+        EngineThread::new(engine, incoming, writer.outbox(), Arc::clone(&clock), observers, calls);
     let engine = engine.start(stopped)?;
     let mut watches = JoinSet::new();
     let said = client::Said::default();
@@ -112,9 +130,14 @@ pub async fn run(mut options: Options, mut stop: StopSignals) -> anyhow::Result<
         let (counters, said) = (Arc::clone(&counters), said.clone());
         watches.spawn(client::watch(client, kind, events, counters, said, raw.clone()));
     }
+    let election = election.start(&client, &clock, &events);
     tokio::select! {
         biased;
         () = stop.first() => progress.is_stopping(),
+        reason = election.lost() => {
+            writer.cut().await;
+            return Err(lost(&reason));
+        }
         _ = &mut has_stopped => anyhow::bail!("the engine has ended by a mistake of berth's own"),
     }
     info!("stopping: no new attempts, bindings in flight finish");
@@ -127,8 +150,11 @@ pub async fn run(mut options: Options, mut stop: StopSignals) -> anyhow::Result<
     let left = tokio::select! {
         biased;
         () = stop.second() => anyhow::bail!("stopped at once, as asked for a second time"),
+        reason = election.lost() => return Err(lost(&reason)),
         left = drained => left,
     };
+    // Nothing more is written, so another one may begin.
+    election.resign().await;
     watches.abort_all();
     while watches.join_next().await.is_some() {}
     drop(events);
@@ -144,6 +170,14 @@ pub async fn run(mut options: Options, mut stop: StopSignals) -> anyhow::Result<
         warn!("stopped; not written after {DRAIN_MAX:?}: {left:?}");
     }
     Ok(())
+}
+
+/// Another one may lead soon, and what was decided and not written is void: the process ends by this error at
+/// once, and with it every request that is under way.
+///
+/// Upstream: OnStoppedLeading of kube-scheduler, v1.37: exit code 1.
+fn lost(reason: &str) -> anyhow::Error {
+    anyhow::anyhow!("leaderelection lost: {reason}")
 }
 
 /// An engine as the options want it.
