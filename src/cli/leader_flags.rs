@@ -21,39 +21,43 @@ pub struct LeaderElectionArgs {
     // terminal. It costs one Lease, and the log says at the start whether this berth leads, or who does and what
     // to do about it.
     #[arg(
-        long,
+        long = "leader-elect",
         value_name = "BOOL",
         num_args = 0..=1,
         require_equals = true,
         default_missing_value = "true",
         value_parser = parse_bool
     )]
-    pub leader_elect: Option<bool>,
+    pub elect: Option<bool>,
 
     /// How long the others wait after the last renewal that they saw before they take the lease [default: 15s].
-    #[arg(long, value_name = "DURATION", allow_hyphen_values = true, value_parser = parse_nanos)]
-    pub leader_elect_lease_duration: Option<i64>,
+    #[arg(long = "leader-elect-lease-duration", value_name = "DURATION", allow_hyphen_values = true, value_parser = parse_nanos)]
+    pub lease_duration: Option<i64>,
 
     /// How long a leader goes on without renewing the lease; then it ends itself [default: 10s].
-    #[arg(long, value_name = "DURATION", allow_hyphen_values = true, value_parser = parse_nanos)]
-    pub leader_elect_renew_deadline: Option<i64>,
+    #[arg(long = "leader-elect-renew-deadline", value_name = "DURATION", allow_hyphen_values = true, value_parser = parse_nanos)]
+    pub renew_deadline: Option<i64>,
 
     /// How often the lease is renewed, or looked at [default: 2s].
-    #[arg(long, value_name = "DURATION", allow_hyphen_values = true, value_parser = parse_nanos)]
-    pub leader_elect_retry_period: Option<i64>,
+    #[arg(long = "leader-elect-retry-period", value_name = "DURATION", allow_hyphen_values = true, value_parser = parse_nanos)]
+    pub retry_period: Option<i64>,
 
     /// The kind of object that is locked: only leases [default: leases].
-    #[arg(long, value_name = "KIND", allow_hyphen_values = true)]
-    pub leader_elect_resource_lock: Option<String>,
+    #[arg(long = "leader-elect-resource-lock", value_name = "KIND", allow_hyphen_values = true)]
+    pub resource_lock: Option<String>,
 
     /// The name of the lease [default: berth].
-    #[arg(long, value_name = "NAME", allow_hyphen_values = true)]
-    pub leader_elect_resource_name: Option<String>,
+    #[arg(long = "leader-elect-resource-name", value_name = "NAME", allow_hyphen_values = true)]
+    pub resource_name: Option<String>,
 
     /// The namespace of the lease [default: that of the pod with whose service account berth runs, else
     /// kube-system].
-    #[arg(long, value_name = "NAMESPACE", allow_hyphen_values = true)]
-    pub leader_elect_resource_namespace: Option<String>,
+    #[arg(
+        long = "leader-elect-resource-namespace",
+        value_name = "NAMESPACE",
+        allow_hyphen_values = true
+    )]
+    pub resource_namespace: Option<String>,
 }
 
 impl LeaderElectionArgs {
@@ -63,21 +67,21 @@ impl LeaderElectionArgs {
     ///
     /// What is wrong with the result.
     pub(super) fn apply(&self, election: &mut LeaderElection) -> Result<(), ElectionProblem> {
-        if let Some(elect) = self.leader_elect {
+        if let Some(elect) = self.elect {
             election.leader_elect = elect;
         }
         let durations = [
-            (&mut election.lease_nanos, self.leader_elect_lease_duration),
-            (&mut election.renew_nanos, self.leader_elect_renew_deadline),
-            (&mut election.retry_nanos, self.leader_elect_retry_period),
+            (&mut election.lease_nanos, self.lease_duration),
+            (&mut election.renew_nanos, self.renew_deadline),
+            (&mut election.retry_nanos, self.retry_period),
         ];
         for (nanos, given) in durations {
             *nanos = given.unwrap_or(*nanos);
         }
         let texts = [
-            (&mut election.resource_lock, &self.leader_elect_resource_lock),
-            (&mut election.resource_name, &self.leader_elect_resource_name),
-            (&mut election.resource_namespace, &self.leader_elect_resource_namespace),
+            (&mut election.resource_lock, &self.resource_lock),
+            (&mut election.resource_name, &self.resource_name),
+            (&mut election.resource_namespace, &self.resource_namespace),
         ];
         for (text, given) in texts {
             if let Some(given) = given {

@@ -48,13 +48,13 @@ fn every_flag_is_read() {
         decision_log: Some("d".into()),
         dry_run: None,
         leader_election: LeaderElectionArgs {
-            leader_elect: Some(false),
-            leader_elect_lease_duration: Some(90_000_000_000),
-            leader_elect_renew_deadline: Some(-1_000_000),
-            leader_elect_retry_period: Some(0),
-            leader_elect_resource_lock: Some("l".to_owned()),
-            leader_elect_resource_name: Some("m".to_owned()),
-            leader_elect_resource_namespace: Some("n".to_owned()),
+            elect: Some(false),
+            lease_duration: Some(90_000_000_000),
+            renew_deadline: Some(-1_000_000),
+            retry_period: Some(0),
+            resource_lock: Some("l".to_owned()),
+            resource_name: Some("m".to_owned()),
+            resource_namespace: Some("n".to_owned()),
         },
         kube_api_qps: Some(1.5),
         kube_api_burst: Some(3),
@@ -109,17 +109,14 @@ fn a_flag_takes_the_next_word_whatever_it_looks_like() {
 #[test]
 fn the_last_of_several_wins() {
     assert_eq!(run("run --seed 1 --seed=2").seed, Some(2));
-    assert_eq!(
-        run("run --leader-elect --leader-elect=false").leader_election.leader_elect,
-        Some(false)
-    );
+    assert_eq!(run("run --leader-elect --leader-elect=false").leader_election.elect, Some(false));
 }
 
 #[test]
 fn a_boolean_takes_its_value_only_after_an_equals_sign() {
-    assert_eq!(run("run --leader-elect").leader_election.leader_elect, Some(true));
-    assert_eq!(run("run --leader-elect=T").leader_election.leader_elect, Some(true));
-    assert_eq!(run("run --leader_elect=0").leader_election.leader_elect, Some(false));
+    assert_eq!(run("run --leader-elect").leader_election.elect, Some(true));
+    assert_eq!(run("run --leader-elect=T").leader_election.elect, Some(true));
+    assert_eq!(run("run --leader_elect=0").leader_election.elect, Some(false));
     assert_eq!(run("run --leader-elect --seed 3").seed, Some(3));
     assert_eq!(refused("run --leader-elect false").kind(), ErrorKind::UnknownArgument);
 }

@@ -13,9 +13,10 @@ use prometheus_client::metrics::gauge::ConstGauge;
 use tokio::sync::mpsc;
 
 use crate::client::{Candidacy, Clock, LeaderElection, Standing, WRITE_TIME_MAX};
-use crate::engine::Event;
+use crate::engine::{Engine, Event};
 use crate::server::endpoints::Endpoints;
 use crate::server::health::Check;
+use crate::telemetry::Metrics;
 
 /// How long giving the lease up may take at the end. Healthy API servers answer in milliseconds; without an
 /// answer the lease ends by itself.
@@ -44,9 +45,9 @@ impl Election {
         Arc::clone(&self.standing)
     }
 
-    /// Whether the engine begins on standby.
-    pub(super) fn is_wanted(&self) -> bool {
-        self.wanted.is_some()
+    /// The engine as it is at the start: on standby where there is an election.
+    pub(super) fn begin(&self, engine: Engine) -> Engine {
+        if self.wanted.is_some() { engine.on_standby() } else { engine }
     }
 
     /// How long a write may take.
@@ -69,10 +70,12 @@ impl Election {
         }
     }
 
-    /// The metrics, where there is an election.
-    pub(super) fn metrics(&self) -> Option<ElectionMetrics> {
-        let wanted = self.wanted.as_ref()?;
-        Some(ElectionMetrics { standing: self.standing(), name: wanted.name.clone() })
+    /// Has its metrics shown, where there is an election.
+    pub(super) fn register(&self, metrics: &Metrics) {
+        if let Some(wanted) = &self.wanted {
+            let (standing, name) = (self.standing(), wanted.name.clone());
+            metrics.register(ElectionMetrics { standing, name });
+        }
     }
 
     /// Begins to stand for election. The engine hears of it when this process leads.
@@ -118,7 +121,7 @@ impl Running {
 /// Upstream: component-base metrics/prometheus/clientgo/leaderelection, v0.37. There the name is always that of
 /// the program; here it is the Lease's.
 #[derive(Debug)]
-pub(super) struct ElectionMetrics {
+struct ElectionMetrics {
     standing: Arc<Standing>,
     name: String,
 }

@@ -18,7 +18,9 @@ use tokio::task::JoinSet;
 use tokio::time::Instant;
 use tracing::{info, warn};
 
-use crate::client::{self, Clock, Counters, Extenders, RawObjects, Source, Writer, WriterOptions};
+use crate::client::{
+    self, Clock, Counters, Extenders, Left, RawObjects, Source, Writer, WriterOptions,
+};
 use crate::config;
 use crate::engine::{Engine, EngineConfig, Event, Kind};
 use crate::framework::{PluginInfo, Profile, ProfileSpec};
@@ -85,33 +87,23 @@ pub async fn run(mut options: Options, mut stop: StopSignals) -> anyhow::Result<
     let election = Election::new(options.leader_election.take());
     let mut answers = progress.endpoints(&clock, printed(&metrics));
     election.add_check(&clock, &mut answers);
-    let answers = answers.router();
-    let endpoints = take(&mut options.addresses).serve(&answers)?;
+    let endpoints = take(&mut options.addresses).serve(&answers.router())?;
     let (extenders, raw) = extenders(&options)?;
     let (client, server) = client::connect(&options.source).await?;
     announce(&options, &server);
     let counters = Arc::new(Counters::default());
     metrics.register(ClientMetrics(Arc::clone(&counters)));
-    if let Some(of_election) = election.metrics() {
-        metrics.register(of_election);
-    }
+    election.register(&metrics);
     let (events, incoming) = mpsc::channel(EVENTS_MAX);
-    let writer_options = WriterOptions {
-        hostname: hostname(),
-        requests: options.rate,
-        events: options.rate,
-        within: election.write_within(),
-        standing: election.standing(),
-    };
     let writer = Writer::start(
         client.clone(),
-        writer_options,
+        writer_options(&options, &election),
         Arc::clone(&clock),
         events.clone(),
         Arc::clone(&counters),
     );
     let engine = engine(&options, &extenders, &metrics)?;
-    let engine = if election.is_wanted() { engine.on_standby() } else { engine };
+    let engine = election.begin(engine);
     let (stopped, mut has_stopped) = oneshot::channel();
     let observers = Observers {
         decisions: options.decisions,
@@ -123,13 +115,7 @@ pub async fn run(mut options: Options, mut stop: StopSignals) -> anyhow::Result<
     let engine =
         EngineThread::new(engine, incoming, writer.outbox(), Arc::clone(&clock), observers, calls);
     let engine = engine.start(stopped)?;
-    let mut watches = JoinSet::new();
-    let said = client::Said::default();
-    for kind in Kind::all() {
-        let (client, events) = (client.clone(), events.clone());
-        let (counters, said) = (Arc::clone(&counters), said.clone());
-        watches.spawn(client::watch(client, kind, events, counters, said, raw.clone()));
-    }
+    let mut watches = watch_all(&client, &events, &counters, raw.as_ref());
     let election = election.start(&client, &clock, &events);
     tokio::select! {
         biased;
@@ -155,8 +141,7 @@ pub async fn run(mut options: Options, mut stop: StopSignals) -> anyhow::Result<
     };
     // Nothing more is written, so another one may begin.
     election.resign().await;
-    watches.abort_all();
-    while watches.join_next().await.is_some() {}
+    watches.shutdown().await;
     drop(events);
     drop(tokio::task::spawn_blocking(move || engine.join()).await);
     tokio::select! {
@@ -164,12 +149,44 @@ pub async fn run(mut options: Options, mut stop: StopSignals) -> anyhow::Result<
         () = stop.second() => {}
         () = endpoints.shutdown(ENDPOINTS_SHUTDOWN_MAX) => {}
     }
-    if left == client::Left::default() {
+    say_what_is_left(left);
+    Ok(())
+}
+
+/// The last line of a log.
+fn say_what_is_left(left: Left) {
+    if left == Left::default() {
         info!("stopped");
     } else {
         warn!("stopped; not written after {DRAIN_MAX:?}: {left:?}");
     }
-    Ok(())
+}
+
+/// Lists and watches every kind.
+fn watch_all(
+    client: &kube::Client,
+    events: &mpsc::Sender<Event>,
+    counters: &Arc<Counters>,
+    raw: Option<&Arc<RawObjects>>,
+) -> JoinSet<()> {
+    let mut watches = JoinSet::new();
+    let said = client::Said::default();
+    for kind in Kind::all() {
+        let (client, events) = (client.clone(), events.clone());
+        let (counters, said) = (Arc::clone(counters), said.clone());
+        watches.spawn(client::watch(client, kind, events, counters, said, raw.cloned()));
+    }
+    watches
+}
+
+fn writer_options(options: &Options, election: &Election) -> WriterOptions {
+    WriterOptions {
+        hostname: hostname(),
+        requests: options.rate,
+        events: options.rate,
+        within: election.write_within(),
+        standing: election.standing(),
+    }
 }
 
 /// Another one may lead soon, and what was decided and not written is void: the process ends by this error at
