@@ -14,6 +14,7 @@ use serde_json::{Value, json};
 use support::accounts;
 use support::berth::Berth;
 use support::control_plane::ControlPlane;
+use support::endpoint::start_secure;
 use support::process::Process;
 use support::proxy::{Action, Proxy};
 use support::rest::{NODES, Rest, node_of, pods_path};
@@ -227,6 +228,33 @@ async fn the_lease_is_made_as_kube_scheduler_makes_its_own() {
         assert_eq!(ours_now["spec"][field], theirs["spec"][field], "{field}");
     }
     ours.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn one_that_stands_by_is_ready_and_says_that_it_does_not_lead() {
+    let test = "one_that_stands_by_is_ready_and_says_that_it_does_not_lead";
+    let Some(plane) = ControlPlane::start(test).await else { return };
+    let first = start_secure(&plane.kubeconfig(), "berth", &ELECTION).await;
+    first.0.wait_for_log(LEADS).await;
+    let second = start_secure(&plane.kubeconfig(), "berth", &ELECTION).await;
+    second.0.wait_for_log("standing by").await;
+    for ((berth, endpoint), status) in [(&first, 1), (&second, 0)] {
+        let passes = async || {
+            let (code, checks) = endpoint.get("/readyz?verbose").await?;
+            (code == 200).then_some(checks)
+        };
+        let checks = berth.wait_for("readiness", passes).await;
+        assert!(checks.contains("[+]leaderElection ok"), "{checks}");
+        for path in ["/healthz/leaderElection", "/livez/leaderElection"] {
+            assert_eq!(endpoint.get(path).await, Some((200, "ok".to_owned())), "{path}");
+        }
+        let (_, metrics) = endpoint.get("/metrics").await.expect("it is served");
+        let line = format!("leader_election_master_status{{name=\"berth\"}} {status}");
+        assert!(metrics.lines().any(|found| found == line), "{line} is not in\n{metrics}");
+        assert!(metrics.contains("leader_election_slowpath_total{name=\"berth\"} 0"), "{metrics}");
+    }
+    second.0.stop().await;
+    first.0.stop().await;
 }
 
 /// A berth that stands for election.

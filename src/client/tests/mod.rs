@@ -6,6 +6,7 @@ mod conditions;
 mod events;
 mod evictions;
 mod fake;
+mod leading;
 mod pre_binds;
 mod stop;
 mod watch_troubles;
