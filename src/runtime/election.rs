@@ -57,7 +57,8 @@ impl Election {
 
     /// Adds the check `leaderElection` where there is an election.
     ///
-    /// Upstream: kube-scheduler has it first in /healthz, /livez and /readyz, v1.37.
+    /// Differs from upstream, which has it in /healthz and /readyz alone: a leader that should have ended itself
+    /// is helped by a restart only, which is what /livez is for.
     pub(super) fn add_check(&self, clock: &Clock, endpoints: &mut Endpoints) {
         let Some(wanted) = &self.wanted else { return };
         let (standing, clock) = (self.standing(), Arc::clone(clock));
