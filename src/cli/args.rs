@@ -11,7 +11,7 @@ use clap::{Args, CommandFactory as _, FromArgMatches as _, Parser, Subcommand, V
 use super::actors::{ControllersArgs, KubeletsArgs};
 use super::component_args::ComponentArgs;
 use super::go_flags::{normalize, parse_bool, parse_finite, parse_integer};
-use super::leader_args::LeaderElectionOptions;
+use super::leader_flags::LeaderElectionArgs;
 use super::playground::PlaygroundArgs;
 use super::secure_args::{AuthenticationArgs, AuthorizationArgs, SecureServingArgs};
 use super::upstream_args::UpstreamArgs;
@@ -104,6 +104,10 @@ pub struct RunArgs {
     )]
     pub dry_run: Option<bool>,
 
+    /// Leader election.
+    #[command(flatten)]
+    pub leader_election: LeaderElectionArgs,
+
     /// Requests a second to the API server; negative is no limit. Ignored with --config [default: 50].
     #[arg(long, value_name = "QPS", allow_hyphen_values = true, value_parser = parse_finite)]
     pub kube_api_qps: Option<f64>,
@@ -140,10 +144,6 @@ pub struct RunArgs {
     /// What they may ask for.
     #[command(flatten)]
     pub authorization: AuthorizationArgs,
-
-    /// Leader election.
-    #[command(flatten)]
-    pub leader: LeaderElectionOptions,
 
     /// The versions and the metrics.
     #[command(flatten)]

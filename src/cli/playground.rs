@@ -250,6 +250,8 @@ fn scheduler(
             max: configuration.pod_max_backoff,
         },
         dry_run: false,
+        // Nobody else is there.
+        leader_election: None,
         decisions: Box::new(Decisions(None)),
         addresses: Taken::default(),
         guard: None,
