@@ -4,13 +4,14 @@
 use std::ffi::OsString;
 use std::net::{IpAddr, SocketAddr};
 use std::path::PathBuf;
+use std::time::Duration;
 
 use clap::builder::{OsStringValueParser, TypedValueParser as _};
 use clap::{Args, CommandFactory as _, FromArgMatches as _, Parser, Subcommand, ValueEnum};
 
 use super::actors::{ControllersArgs, KubeletsArgs};
 use super::component_args::ComponentArgs;
-use super::go_flags::{normalize, parse_bool, parse_finite, parse_integer};
+use super::go_flags::{normalize, parse_bool, parse_duration, parse_finite, parse_integer};
 use super::leader_flags::LeaderElectionArgs;
 use super::playground::PlaygroundArgs;
 use super::secure_args::{AuthenticationArgs, AuthorizationArgs, SecureServingArgs};
@@ -115,6 +116,11 @@ pub struct RunArgs {
     /// Requests at once to the API server. Ignored with --config [default: 100].
     #[arg(long, value_name = "N", allow_hyphen_values = true, value_parser = parse_integer::<i32>)]
     pub kube_api_burst: Option<i32>,
+
+    /// How long a pod may be unschedulable before it is tried again although nothing has happened that can
+    /// help it [default: 5m].
+    #[arg(long, value_name = "DURATION", allow_hyphen_values = true, value_parser = parse_duration)]
+    pub pod_max_in_unschedulable_pods_duration: Option<Duration>,
 
     /// Serve health and metrics over plain HTTP, too, for instance at 127.0.0.1:10251, without asking who
     /// it is for. For a laptop, or behind a sidecar that speaks TLS.

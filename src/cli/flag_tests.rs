@@ -81,7 +81,7 @@ const VALUES: &[(&str, &str, Outcome)] = &[
     ),
     ("permit-address-sharing", "true", Warned("as Go does it")),
     ("permit-port-sharing", "true", Taken),
-    ("pod-max-in-unschedulable-pods-duration", "10m0s", Warned("it is 5 minutes")),
+    ("pod-max-in-unschedulable-pods-duration", "10m0s", Taken),
     ("profiling", "false", Taken),
     ("requestheader-allowed-names", "a,b", Taken),
     ("requestheader-client-ca-file", "f", Taken),

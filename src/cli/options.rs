@@ -14,9 +14,10 @@ use crate::config::{
     self, ConfigErrors, Configuration, GateErrors, LeaderElection, Overrides, RateLimit,
 };
 use crate::model::FeatureGates;
+use crate::queue::UNSCHEDULABLE_MAX;
 use crate::runtime::Guard;
 use crate::server::addresses::Addresses;
-use crate::units::mix;
+use crate::units::{Nanos, mix};
 
 /// Where a pod finds the token of its service account.
 const TOKEN_FILE: &str = "/var/run/secrets/kubernetes.io/serviceaccount/token";
@@ -61,6 +62,8 @@ pub struct RunOptions {
     pub decision_log: Option<PathBuf>,
     /// The address of the API server, where that of the kubeconfig is not to be taken.
     pub master: Option<String>,
+    /// How long a pod may be unschedulable before it is tried again without an event.
+    pub unschedulable_max: Nanos,
     /// Where health and metrics are served.
     pub addresses: Addresses,
     /// Who may ask at the secure port.
@@ -144,6 +147,11 @@ impl RunArgs {
             leader_election,
             decision_log: given(self.decision_log.as_ref()).cloned(),
             master: self.master.clone().filter(|master| !master.is_empty()),
+            unschedulable_max: self
+                .pod_max_in_unschedulable_pods_duration
+                .map_or(UNSCHEDULABLE_MAX, |longest| {
+                    Nanos(u64::try_from(longest.as_nanos()).unwrap_or(u64::MAX))
+                }),
             addresses: self.addresses(surroundings.in_cluster, &mut warnings)?,
             guard: self.guard(surroundings.in_cluster),
             written,

@@ -248,6 +248,7 @@ fn scheduler(
         backoff: Backoff {
             initial: configuration.pod_initial_backoff,
             max: configuration.pod_max_backoff,
+            ..Backoff::default()
         },
         dry_run: false,
         // Nobody else is there.

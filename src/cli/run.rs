@@ -102,6 +102,7 @@ fn runtime_options(options: RunOptions, log: Option<DecisionLog>, addresses: Tak
         backoff: Backoff {
             initial: configuration.pod_initial_backoff,
             max: configuration.pod_max_backoff,
+            unschedulable_max: options.unschedulable_max,
         },
         dry_run: options.dry_run,
         leader_election: options.leader_election.map(|election| candidate(&election, &reporter)),

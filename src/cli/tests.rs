@@ -13,6 +13,7 @@ use super::secure_args::SecureServingArgs;
 use super::upstream_args::UpstreamArgs;
 use super::*;
 use crate::telemetry::LogFormat;
+use std::time::Duration;
 
 /// The words of a command line, program name first; `''` is an empty one.
 fn words(line: &str) -> impl Iterator<Item = String> {
@@ -39,7 +40,7 @@ fn every_flag_is_read() {
                 --leader-elect=false --leader-elect-lease-duration 1m30s \
                 --leader-elect-renew-deadline -1ms --leader-elect-retry-period=0 \
                 --leader-elect-resource-lock l --leader-elect-resource-name m \
-                --leader-elect-resource-namespace n --kube-api-qps 1.5 --kube-api-burst 3 -v 2 --logging-format json \
+                --leader-elect-resource-namespace n --pod-max-in-unschedulable-pods-duration 10m --kube-api-qps 1.5 --kube-api-burst 3 -v 2 --logging-format json \
                 --secure-port 0 --bind-address ::1 --tls-cert-file c --tls-private-key-file p \
                 --http-address 127.0.0.1:80 --feature-gates A=true,B=false --feature_gates=C=1";
     let expected = RunArgs {
@@ -58,6 +59,7 @@ fn every_flag_is_read() {
             resource_name: Some("m".to_owned()),
             resource_namespace: Some("n".to_owned()),
         },
+        pod_max_in_unschedulable_pods_duration: Some(Duration::from_mins(10)),
         kube_api_qps: Some(1.5),
         kube_api_burst: Some(3),
         secure: SecureServingArgs {
