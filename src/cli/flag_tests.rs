@@ -60,7 +60,7 @@ const VALUES: &[(&str, &str, Outcome)] = &[
     ("kubeconfig", "f", Taken),
     ("leader-elect", "false", Taken),
     ("leader-elect-lease-duration", "1m", Taken),
-    ("leader-elect-renew-deadline", "30s", Taken),
+    ("leader-elect-renew-deadline", "8s", Taken),
     ("leader-elect-resource-lock", "leases", Taken),
     ("leader-elect-resource-name", "n", Taken),
     ("leader-elect-resource-namespace", "n", Taken),

@@ -12,7 +12,7 @@ const NAMESPACE_FILE: &str = "/var/run/secrets/kubernetes.io/serviceaccount/name
 /// The namespace of the Lease outside of a cluster. Upstream: `--leader-elect-resource-namespace`, v1.37.
 const NAMESPACE: &str = "kube-system";
 
-/// The flags of leader election, named as kube-scheduler's. One that is given wins over the --config file.
+/// The flags of leader election, named as kube-scheduler's, by which ids `/flagz` finds them. One that is given wins over the --config file.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Args)]
 pub struct LeaderElectionArgs {
     /// Of several berths with the same lease let one schedule while the others stand by. A dry run needs no
@@ -21,7 +21,7 @@ pub struct LeaderElectionArgs {
     // terminal. It costs one Lease, and the log says at the start whether this berth leads, or who does and what
     // to do about it.
     #[arg(
-        long = "leader-elect",
+        id = "leader_elect", long = "leader-elect",
         value_name = "BOOL",
         num_args = 0..=1,
         require_equals = true,
@@ -31,28 +31,39 @@ pub struct LeaderElectionArgs {
     pub elect: Option<bool>,
 
     /// How long the others wait after the last renewal that they saw before they take the lease [default: 15s].
-    #[arg(long = "leader-elect-lease-duration", value_name = "DURATION", allow_hyphen_values = true, value_parser = parse_nanos)]
+    #[arg(id = "leader_elect_lease_duration", long = "leader-elect-lease-duration", value_name = "DURATION", allow_hyphen_values = true, value_parser = parse_nanos)]
     pub lease_duration: Option<i64>,
 
     /// How long a leader goes on without renewing the lease; then it ends itself [default: 10s].
-    #[arg(long = "leader-elect-renew-deadline", value_name = "DURATION", allow_hyphen_values = true, value_parser = parse_nanos)]
+    #[arg(id = "leader_elect_renew_deadline", long = "leader-elect-renew-deadline", value_name = "DURATION", allow_hyphen_values = true, value_parser = parse_nanos)]
     pub renew_deadline: Option<i64>,
 
     /// How often the lease is renewed, or looked at [default: 2s].
-    #[arg(long = "leader-elect-retry-period", value_name = "DURATION", allow_hyphen_values = true, value_parser = parse_nanos)]
+    #[arg(id = "leader_elect_retry_period", long = "leader-elect-retry-period", value_name = "DURATION", allow_hyphen_values = true, value_parser = parse_nanos)]
     pub retry_period: Option<i64>,
 
     /// The kind of object that is locked: only leases [default: leases].
-    #[arg(long = "leader-elect-resource-lock", value_name = "KIND", allow_hyphen_values = true)]
+    #[arg(
+        id = "leader_elect_resource_lock",
+        long = "leader-elect-resource-lock",
+        value_name = "KIND",
+        allow_hyphen_values = true
+    )]
     pub resource_lock: Option<String>,
 
     /// The name of the lease [default: berth].
-    #[arg(long = "leader-elect-resource-name", value_name = "NAME", allow_hyphen_values = true)]
+    #[arg(
+        id = "leader_elect_resource_name",
+        long = "leader-elect-resource-name",
+        value_name = "NAME",
+        allow_hyphen_values = true
+    )]
     pub resource_name: Option<String>,
 
     /// The namespace of the lease [default: that of the pod with whose service account berth runs, else
     /// kube-system].
     #[arg(
+        id = "leader_elect_resource_namespace",
         long = "leader-elect-resource-namespace",
         value_name = "NAMESPACE",
         allow_hyphen_values = true
