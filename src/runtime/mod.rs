@@ -5,6 +5,7 @@ mod client_metrics;
 mod engine_thread;
 mod plugin_calls;
 mod progress;
+mod questions;
 mod stop;
 
 use std::mem::take;
@@ -28,6 +29,7 @@ use crate::server::access::{Access, AccessOptions};
 use crate::server::addresses::{Served, Taken};
 use crate::server::endpoints;
 use crate::server::pages::Pages;
+use crate::server::pending;
 use crate::telemetry::{Metrics, SchedulerMetrics, without};
 use crate::units::Nanos;
 
@@ -36,6 +38,7 @@ pub use engine_thread::DecisionSink;
 use engine_thread::{EngineThread, Observers};
 use plugin_calls::PluginCalls;
 use progress::Progress;
+use questions::questions;
 pub use stop::{StopSignals, Wish};
 
 /// Events between the watches and the engine: some 2 MB of pods. A full channel makes the watches wait.
@@ -103,7 +106,9 @@ pub async fn run(mut options: Options, mut stop: StopSignals) -> anyhow::Result<
     let progress = Arc::new(Progress::default());
     let metrics = Arc::new(Metrics::new(&names(&options)));
     let printed = printed(&metrics, take(&mut options.disabled_metrics));
-    let endpoints = serve(&mut options, progress.endpoints(&clock, printed).router()).await?;
+    let (questions, ask) = questions();
+    let service = progress.endpoints(&clock, printed).router().merge(pending::router(ask));
+    let endpoints = serve(&mut options, service).await?;
     let (extenders, raw) = extenders(&options)?;
     let (client, server) = client::connect(&options.source).await?;
     announce(&options, &server);
@@ -122,6 +127,7 @@ pub async fn run(mut options: Options, mut stop: StopSignals) -> anyhow::Result<
     let engine = engine(&options, &extenders, &metrics)?;
     let (stopped, mut has_stopped) = oneshot::channel();
     let observers = Observers {
+        questions,
         decisions: options.decisions,
         progress: Arc::clone(&progress),
         metrics: Arc::clone(&metrics.scheduler),
