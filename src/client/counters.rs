@@ -35,7 +35,8 @@ pub struct Counters {
     /// Pods never deleted to make room because the API server refused that or gave no answer often
     /// enough.
     pub evictions_failed: Counter,
-    /// Condition patches that a newer patch or a Binding of the same pod took the place of.
+    /// Condition patches that a newer patch or a Binding of the same pod took the place of, or that came too
+    /// late: the pod was on a node.
     pub patches_coalesced: Counter,
     /// Condition patches never sent because the queue was full.
     pub patches_dropped: Counter,

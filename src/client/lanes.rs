@@ -34,6 +34,8 @@ struct Lane {
     bindings: usize,
     /// A request is in flight.
     busy: bool,
+    /// If it is a patch, it is not tried again.
+    withdrawn: bool,
     /// Bindings that found the lane busy.
     waiting: VecDeque<Bind>,
 }
@@ -86,8 +88,7 @@ impl Lanes {
     }
 
     /// Queues `patch`. It takes the place of one that is queued for the same pod, with what only that one
-    /// says; beyond the limit the
-    /// oldest one goes.
+    /// says; beyond the limit the oldest one goes.
     pub(super) fn push_patch(&mut self, mut patch: Patch) {
         if let Some(place) = self.patch_places.get(&patch.pod.uid) {
             self.counters.patches_coalesced.add_one();
@@ -107,6 +108,16 @@ impl Lanes {
         let place = self.place(patch.not_before);
         self.patch_places.insert(patch.pod.uid.clone(), place);
         self.patches.insert(place, patch);
+    }
+
+    /// The pod is on a node: what is queued of its condition must not be written any more.
+    pub(super) fn withdraw(&mut self, uid: &str) {
+        if self.remove_patch(uid) {
+            self.counters.patches_coalesced.add_one();
+        }
+        if let Some(lane) = self.pods.get_mut(uid) {
+            lane.withdrawn = true;
+        }
     }
 
     /// Queues an eviction: all of them, since the engine asks for each pod once.
@@ -174,11 +185,13 @@ impl Lanes {
     }
 
     /// A patch that was taken has been answered. One to be tried again is dropped where a newer patch
-    /// or a Binding of the pod has come since; says whether it is queued.
+    /// or a Binding of the pod has come since, or it is on a node; says whether it is queued.
     pub(super) fn finish_patch(&mut self, uid: &str, again: Option<Patch>) -> bool {
+        let lane = self.pods.get_mut(uid);
+        let withdrawn = lane.is_some_and(|lane| std::mem::take(&mut lane.withdrawn));
         self.free(uid);
         let Some(patch) = again else { return false };
-        if self.pods.contains_key(uid) || self.patch_places.contains_key(uid) {
+        if withdrawn || self.pods.contains_key(uid) || self.patch_places.contains_key(uid) {
             self.counters.patches_coalesced.add_one();
             return false;
         }

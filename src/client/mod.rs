@@ -31,6 +31,7 @@ mod lines;
 mod outbox;
 mod plugin;
 mod pre_bind;
+mod printf;
 mod proxy;
 mod raw;
 mod renew;

@@ -57,6 +57,7 @@ impl Outbox {
                 Effect::Nominate { pod, nomination } => {
                     lanes.push_patch(Patch::new(pod, None, nomination));
                 }
+                Effect::Withdraw { uid } => lanes.withdraw(&uid),
                 Effect::Evict(eviction) => lanes.push_eviction(Evict::new(eviction)),
                 Effect::Report { pod, profile, report } => {
                     lanes.push_event(Job::new(pod, profile, report, now));
@@ -106,6 +107,7 @@ fn is_request(effect: &Effect) -> bool {
         | Effect::PreBind { .. }
         | Effect::PatchCondition { .. }
         | Effect::Nominate { .. }
+        | Effect::Withdraw { .. }
         | Effect::Evict(_)
         | Effect::Report { .. } => true,
         Effect::Call { .. }

@@ -43,8 +43,8 @@ pub(super) const EVICTIONS_IN_FLIGHT_MAX: usize = 16;
 /// Event writes in flight: one a Binding, but nobody waits for them.
 pub(super) const EVENTS_IN_FLIGHT_MAX: usize = 16;
 
-/// While bindings use up the rate limit, one patch goes for this many of them.
-const BINDINGS_PER_PATCH: u32 = 8;
+/// While bindings and what goes with them use up the rate limit, one patch goes for this many of them.
+pub(super) const BINDINGS_PER_PATCH: u32 = 8;
 
 /// How often a condition patch is tried.
 pub(super) const PATCH_TRIES_MAX: u32 = 4;
@@ -105,7 +105,8 @@ pub(super) struct Task {
     series: Series,
     running: FuturesUnordered<BoxFuture<'static, Done>>,
     in_flight: Left,
-    bindings_in_a_row: u32,
+    /// Requests since the last patch.
+    others_in_a_row: u32,
     /// When the engine has surely answered the last outcome of a Binding.
     settled_at: Nanos,
     /// Event writes to be tried again, by time and order.
@@ -132,7 +133,7 @@ impl Task {
             series: Series::new(options.hostname, outbox.now(), Arc::clone(&counters)),
             running: FuturesUnordered::new(),
             in_flight: Left::default(),
-            bindings_in_a_row: 0,
+            others_in_a_row: 0,
             settled_at: Nanos::default(),
             parked: BTreeMap::new(),
             parkings: 0,
@@ -203,13 +204,14 @@ impl Task {
             if !self.requests_bucket.is_ready(now) {
                 return Some(self.requests_bucket.ready_at());
             }
-            let patch_first = self.bindings_in_a_row >= BINDINGS_PER_PATCH;
-            let started = (patch_first && self.start_patch(now))
-                || self.start_eviction(now)
-                || self.start_pre_bind(now)
-                || self.start_bind()
-                || self.start_patch(now);
-            if !started {
+            let patch_first = self.others_in_a_row >= BINDINGS_PER_PATCH;
+            if patch_first && self.start_patch(now) {
+                self.others_in_a_row = 0;
+            } else if self.start_eviction(now) || self.start_pre_bind(now) || self.start_bind() {
+                self.others_in_a_row = self.others_in_a_row.saturating_add(1);
+            } else if self.start_patch(now) {
+                self.others_in_a_row = 0;
+            } else {
                 return None;
             }
             self.requests_bucket.take(now);
@@ -222,7 +224,6 @@ impl Task {
         }
         let Some(bind) = self.outbox.lanes().take_bind() else { return false };
         self.in_flight.bindings += 1;
-        self.bindings_in_a_row = self.bindings_in_a_row.saturating_add(1);
         let (api, results) = (Arc::clone(&self.api), self.results.clone());
         self.running.push(Box::pin(carry_out_bind(api, results, bind)));
         true
@@ -258,7 +259,6 @@ impl Task {
         }
         let Some(patch) = self.outbox.lanes().take_patch(now) else { return false };
         self.in_flight.patches += 1;
-        self.bindings_in_a_row = 0;
         let api = Arc::clone(&self.api);
         self.running.push(Box::pin(async move {
             let outcome = condition::send(&api, &patch, now).await;

@@ -176,8 +176,12 @@ impl Engine {
                     "" => message.clone(),
                     binder => format!("running Bind plugin \"{binder}\": {message}"),
                 };
-                let queued = attempt.queued.clone();
-                self.say_failed(&queued, "SchedulerError", text, Nomination::Clear, out);
+                let mut queued = attempt.queued.clone();
+                let failed = ("SchedulerError", text);
+                self.say_failed(&mut queued, failed, Nomination::Clear, now, out);
+                if let Some(attempt) = self.attempts.get_mut(&id) {
+                    attempt.queued = queued;
+                }
                 // Where one is refused all may be: the writer says so, once for many.
                 self.abandon_at(NoticeLevel::Debug, id, &message, now, out);
             }
@@ -252,9 +256,10 @@ impl Engine {
         now: Nanos,
         out: &mut Vec<Effect>,
     ) {
-        let Some(attempt) = self.take_back(id, why, now, out) else { return };
+        let Some(mut attempt) = self.take_back(id, why, now, out) else { return };
         Self::withdraw_announced(&attempt, out);
         let text = format!("binding failed, the pod is tried again: {why}");
+        attempt.queued.tell(&text.as_str().into(), now);
         Self::notice(level, &attempt.queued.pod, text, out);
         let world = world(&self.config, &self.cluster, now);
         self.queue.put_back(attempt.pod, attempt.queued, Rejected::default(), world);

@@ -304,7 +304,7 @@ impl Engine {
         let Some((id, queued)) = self.queue.pop(now) else { return };
         if queued.pod.terminating {
             let message = format!("skip schedule deleting pod: {}", queued.pod.key);
-            out.push(self.report(&queued, Report::FailedScheduling { message }));
+            out.push(self.report(&queued, Report::FailedScheduling { message: message.into() }));
             return;
         }
         let began = self.config.probe.clock();
@@ -470,7 +470,7 @@ impl Engine {
     fn reject(
         &mut self,
         id: PodId,
-        queued: QueuedPod,
+        mut queued: QueuedPod,
         misfit: Misfit,
         now: Nanos,
         out: &mut Vec<Effect>,
@@ -478,7 +478,7 @@ impl Engine {
         let Misfit { message, rejected, outcome } = misfit;
         let nomination = self.carry_out(id, &queued, outcome, now, out);
         self.decide(&queued.pod, DecisionVerdict::Message(message.clone()), out);
-        self.say_failed(&queued, "Unschedulable", message, nomination, out);
+        self.say_failed(&mut queued, ("Unschedulable", message), nomination, now, out);
         let world = world(&self.config, &self.cluster, now);
         self.queue.put_back(id, queued, rejected, world);
     }
@@ -487,7 +487,7 @@ impl Engine {
     pub(super) fn fail(
         &mut self,
         id: PodId,
-        queued: QueuedPod,
+        mut queued: QueuedPod,
         message: String,
         now: Nanos,
         out: &mut Vec<Effect>,
@@ -495,26 +495,31 @@ impl Engine {
         self.decide(&queued.pod, DecisionVerdict::Message(message.clone()), out);
         Self::notice(NoticeLevel::Warn, &queued.pod, message.clone(), out);
         self.withdraw_nomination(id);
-        self.say_failed(&queued, "SchedulerError", message, Nomination::Clear, out);
+        self.say_failed(&mut queued, ("SchedulerError", message), Nomination::Clear, now, out);
         let world = world(&self.config, &self.cluster, now);
         self.queue.put_back(id, queued, Rejected::default(), world);
     }
 
-    /// The Event of a failed attempt, its condition, and what becomes of the pod's nomination.
+    /// The Event of a failed attempt, its condition, and what becomes of the pod's nomination. The pod keeps
+    /// the reason, also where nothing has to be written.
+    ///
+    /// Upstream: updatePod in schedule_one.go and UpdatePodCondition, v1.37.
     pub(super) fn say_failed(
         &self,
-        queued: &QueuedPod,
-        reason: &'static str,
-        message: String,
+        queued: &mut QueuedPod,
+        (reason, message): (&'static str, String),
         nomination: Nomination,
+        now: Nanos,
         out: &mut Vec<Effect>,
     ) {
+        let message: Arc<str> = message.into();
+        queued.tell(&message, now);
         let pod = &queued.pod;
-        let report = Report::FailedScheduling { message: message.clone() };
+        let report = Report::FailedScheduling { message: Arc::clone(&message) };
         out.push(self.report(queued, report));
         let before = pod.scheduled_condition.as_ref();
         let same = |c: &crate::model::ScheduledCondition| {
-            &*c.status == "False" && &*c.reason == reason && *c.message == *message
+            &*c.status == "False" && &*c.reason == reason && c.message == message && !c.probed
         };
         let nomination = nomination.news_to(pod.nominated_node.as_deref());
         if before.is_some_and(same) && nomination == Nomination::Keep {

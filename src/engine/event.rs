@@ -1,6 +1,8 @@
 //! What goes into the engine and what comes out. Events are made by `client`, effects are carried out
 //! there; both are plain owned values.
 
+use std::sync::Arc;
+
 use crate::framework::{Answer, ApiOperation, ExtenderVerb, PluginCall, Question, Refusal};
 use crate::model::{Namespace, Node, Object, ObjectKey, ObjectKind, Pod, PodKey};
 use crate::units::Nanos;
@@ -273,6 +275,11 @@ pub enum Effect {
         /// What becomes of it.
         nomination: Nomination,
     },
+    /// A condition PodScheduled=False that is not written yet is out of date: the pod is on a node.
+    Withdraw {
+        /// UID of the pod.
+        uid: Box<str>,
+    },
     /// Mark a pod as disrupted and delete it, to make room for one of higher priority. Never dropped;
     /// answered by [`Event::Evicted`].
     Evict(Eviction),
@@ -311,7 +318,7 @@ pub enum Report {
     /// Warning, reason FailedScheduling, action Scheduling.
     FailedScheduling {
         /// The full text; the writer cuts it at the API's limit.
-        message: String,
+        message: Arc<str>,
     },
     /// Normal, reason Preempted, action Preempting.
     Preempted {
@@ -354,7 +361,7 @@ pub struct FailedCondition {
     /// `Unschedulable` or `SchedulerError`.
     pub reason: &'static str,
     /// The full text.
-    pub message: String,
+    pub message: Arc<str>,
     /// The pod's generation; zero where it has none.
     pub observed_generation: i64,
     /// When the status flipped; `None` means now.

@@ -193,7 +193,9 @@ impl Engine {
     pub(super) fn go_on(&mut self, trial: Trial, said: Said, now: Nanos, out: &mut Vec<Effect>) {
         if trial.queued.pod.terminating {
             let message = format!("skip schedule deleting pod: {}", trial.queued.pod.key);
-            out.push(self.report(&trial.queued, Report::FailedScheduling { message }));
+            out.push(
+                self.report(&trial.queued, Report::FailedScheduling { message: message.into() }),
+            );
             return;
         }
         self.try_to_place(trial, said, now, out);

@@ -404,7 +404,7 @@ impl Engine {
     pub(super) fn put_back_refused(
         &mut self,
         id: PodId,
-        queued: QueuedPod,
+        mut queued: QueuedPod,
         refused: Refused,
         now: Nanos,
         out: &mut Vec<Effect>,
@@ -429,7 +429,7 @@ impl Engine {
                 ("Unschedulable", diagnosis.message(), Rejected::with(code, 1 << plugin))
             }
         };
-        self.say_failed(&queued, reason, message, Nomination::Clear, out);
+        self.say_failed(&mut queued, (reason, message), Nomination::Clear, now, out);
         let world = world(&self.config, &self.cluster, now);
         self.queue.put_back(id, queued, rejected, world);
     }

@@ -10,6 +10,7 @@ mod extend;
 mod extend_preempt;
 mod lifecycle;
 mod objects;
+mod pending;
 mod pods;
 mod preempt;
 mod preempting;
@@ -24,6 +25,7 @@ pub use event::{
     AttemptId, BindOutcome, Decision, DecisionVerdict, Effect, Event, Eviction, EvictionOutcome,
     FailedCondition, Kind, Nomination, NoticeLevel, PodRef, Report,
 };
+pub use pending::{PendingPart, PendingPod, PendingPods, PendingReason};
 pub use query::{NodeVerdict, PodAnswer, PreemptionAnswer};
 
 use std::collections::{BTreeMap, BTreeSet};

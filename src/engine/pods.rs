@@ -110,12 +110,22 @@ impl Engine {
         self.cluster.update_pod(id, pod, list);
         let node = pod.node_name.as_deref().unwrap_or_default();
         self.compare(id, pod, node, waited, out);
+        let said = waited || self.was_told(id);
         self.confirm_attempt(id, pod, node, now, out);
+        if said {
+            out.push(Effect::Withdraw { uid: pod.uid.clone() });
+        }
         let on = self.cluster.pod(id).and_then(|entry| entry.place.node());
         if assumed.is_some() && assumed != on {
             self.pod_left(before, Reach::All, now);
         }
         self.pod_came(pod, now);
+    }
+
+    /// Whether something was to be written about a pod that is assumed, beside its Binding.
+    fn was_told(&self, id: PodId) -> bool {
+        let attempt = self.attempt_of.get(&id).and_then(|at| self.attempts.get(at));
+        attempt.is_some_and(|attempt| attempt.announced || attempt.queued.told.is_some())
     }
 
     /// A waiting pod changed: it may be tried again because of that.

@@ -128,10 +128,10 @@ fn a_rejected_pod_says_why_in_upstreams_words() {
     let want = "0/2 nodes are available: 1 Insufficient cpu, 1 node(s) were unschedulable. \
                 preemption: 0/2 nodes are available: 2 Preemption is not helpful for scheduling.";
     let message = want.to_owned();
-    assert_eq!(kit::reports(&effects), [Report::FailedScheduling { message: message.clone() }]);
+    assert_eq!(kit::reports(&effects), [Report::FailedScheduling { message: want.into() }]);
     let conditions: Vec<_> = effects.iter().filter_map(kit::condition).collect();
     assert_eq!(conditions.len(), 1);
-    assert_eq!((conditions[0].reason, conditions[0].message.as_str()), ("Unschedulable", want));
+    assert_eq!((conditions[0].reason, &*conditions[0].message), ("Unschedulable", want));
     assert_eq!(conditions[0].observed_generation, 3);
     assert_eq!(kit::decisions(&effects), [DecisionVerdict::Message(message)]);
 }
@@ -196,7 +196,7 @@ fn without_nodes_the_pod_waits_as_after_an_error() {
     let mut kit = Kit::with_nodes([]);
     kit.put(pod("a"));
     let effects = kit.step(Event::Attempt);
-    let message = "no nodes available to schedule pods".to_owned();
+    let message = "no nodes available to schedule pods".into();
     assert_eq!(kit::reports(&effects), [Report::FailedScheduling { message }]);
     assert_eq!(kit.engine.queue_lengths().backoff, 1);
 }
@@ -206,7 +206,7 @@ fn a_terminating_pod_is_skipped() {
     let mut kit = Kit::with_nodes([node("n1").cpu(1000)]);
     kit.put(pod("a").terminating());
     let effects = kit.step(Event::Attempt);
-    let message = "skip schedule deleting pod: default/a".to_owned();
+    let message = "skip schedule deleting pod: default/a".into();
     assert_eq!(kit::reports(&effects), [Report::FailedScheduling { message }]);
     assert!(!effects.iter().any(|effect| matches!(effect, Effect::Bind { .. })));
     assert!(!kit.next.attempt);

@@ -10,11 +10,13 @@
 mod backoff;
 mod changes;
 mod in_flight;
+mod look;
 mod places;
 mod shapes;
 mod strategy;
 #[cfg(test)]
 mod tests;
+mod texts;
 mod waiting;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -29,10 +31,12 @@ use in_flight::InFlight;
 use places::Group;
 use shapes::Shapes;
 use strategy::{Strategy, after_attempt};
+use texts::Texts;
 use waiting::{QueuePlace, Waiting};
 
 pub use backoff::{BACKOFF_INITIAL, BACKOFF_MAX, Backoff, UNSCHEDULABLE_MAX};
 pub use changes::Reach;
+pub use look::{Look, Part, Told};
 pub use strategy::World;
 pub use waiting::{QueuedPod, Rejected};
 
@@ -74,6 +78,7 @@ pub struct Queue {
     /// The unschedulable and the gated ones, the one first that has been so for the longest time.
     stale: BTreeSet<(Nanos, PodId)>,
     shapes: Shapes,
+    texts: Texts,
     in_flight: InFlight,
     times: Backoff,
     next_flush: Nanos,
@@ -95,6 +100,7 @@ impl Queue {
             gated: BTreeMap::new(),
             stale: BTreeSet::new(),
             shapes: Shapes::default(),
+            texts: Texts::default(),
             in_flight: InFlight::default(),
             times,
             next_flush: Nanos::default(),
@@ -106,6 +112,7 @@ impl Queue {
     /// Puts in a pod that was not there: ready to be tried, unless PreEnqueue holds it.
     pub fn add(&mut self, id: PodId, mut queued: QueuedPod, world: World<'_>) {
         queued.record.inserted = world.now;
+        self.texts.keep_of(&mut queued.pod);
         self.pods.insert(id, queued.into_waiting());
         self.enter_active(id, POD_ADD, world);
     }
@@ -138,6 +145,10 @@ impl Queue {
         let candidate = Candidate::whole(&queued.pod);
         let strategy = after_attempt(candidate, queued.profile, rejected, taken.as_ref(), world);
         drop(taken);
+        self.texts.keep_of(&mut queued.pod);
+        if let Some(told) = &mut queued.told {
+            told.message = self.texts.keep(std::mem::take(&mut told.message));
+        }
         self.pods.insert(id, queued.into_waiting());
         if strategy == Strategy::Skip {
             self.place(id, QueuePlace::Unschedulable);
@@ -196,6 +207,7 @@ impl Queue {
         }
         if world.now >= self.next_flush {
             self.next_flush = world.now + FLUSH_INTERVAL;
+            self.texts.sweep();
             self.flush(world);
         }
     }

@@ -22,7 +22,7 @@ impl Waiting {
     }
 
     /// Since when it counts as waiting for too long.
-    fn stale_since(&self) -> Nanos {
+    pub(super) fn stale_since(&self) -> Nanos {
         self.record.inserted.max(self.record.flushed_at)
     }
 

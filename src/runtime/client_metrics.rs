@@ -51,7 +51,7 @@ impl Collector for ClientMetrics {
             ),
             (
                 "patches_coalesced",
-                "Conditions that a newer one or a Binding took the place of",
+                "Conditions that a newer one, a Binding or the pod's node took the place of",
                 &counters.patches_coalesced,
             ),
             (

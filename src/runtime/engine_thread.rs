@@ -8,6 +8,7 @@ use tokio::runtime::Handle;
 use tokio::sync::mpsc::Receiver;
 use tokio::sync::mpsc::error::TryRecvError;
 use tokio::sync::oneshot;
+use tokio::time::timeout;
 use tracing::{debug, info, warn};
 
 use crate::client::{Clock, Outbox, Standing};
@@ -18,6 +19,7 @@ use crate::units::Nanos;
 
 use super::plugin_calls::PluginCalls;
 use super::progress::Progress;
+use super::questions::Question;
 
 /// Events taken in before a pod is judged, at most: a flood must not keep pods waiting for ever.
 const EVENTS_BEFORE_ATTEMPT_MAX: usize = 256;
@@ -41,6 +43,7 @@ pub(super) struct EngineThread {
     decisions: Box<dyn DecisionSink>,
     metrics: Arc<SchedulerMetrics>,
     progress: Arc<Progress>,
+    questions: Receiver<Question>,
     next: Next,
     synced: bool,
     repeats: Repeats,
@@ -50,17 +53,24 @@ pub(super) struct EngineThread {
     standing: Arc<Standing>,
 }
 
-/// Who is told what the engine does.
+/// Who is told what the engine does, and who asks.
 pub(super) struct Observers {
     pub(super) decisions: Box<dyn DecisionSink>,
     pub(super) progress: Arc<Progress>,
     pub(super) metrics: Arc<SchedulerMetrics>,
+    pub(super) questions: Receiver<Question>,
     /// Whether plugins and extenders may be called.
     pub(super) standing: Arc<Standing>,
 }
 
 /// There will be no more events.
 struct Closed;
+
+/// What ended a wait.
+enum Woken {
+    Event(Option<Event>),
+    Question(Question),
+}
 
 impl EngineThread {
     pub(super) fn new(
@@ -71,7 +81,7 @@ impl EngineThread {
         observers: Observers,
         calls: PluginCalls,
     ) -> Self {
-        let Observers { decisions, progress, metrics, standing } = observers;
+        let Observers { decisions, progress, metrics, questions, standing } = observers;
         let next = Next::default();
         let (repeats, effects) = (Repeats::default(), Vec::new());
         Self {
@@ -82,6 +92,7 @@ impl EngineThread {
             decisions,
             metrics,
             progress,
+            questions,
             next,
             synced: false,
             repeats,
@@ -133,6 +144,9 @@ impl EngineThread {
             self.step(Event::Attempt);
         }
         self.hand_over();
+        if let Ok(question) = self.questions.try_recv() {
+            question.answer(&self.engine);
+        }
         self.tell_stopped(stopped);
         self.tell_sizes();
         if !self.next.attempt && self.incoming.is_empty() {
@@ -153,22 +167,30 @@ impl EngineThread {
         Ok(())
     }
 
-    /// Waits for an event or for the engine's next deadline.
+    /// Waits for an event, a question, or the engine's next deadline.
     fn wait(&mut self, handle: &Handle) -> Result<(), Closed> {
         self.progress.waits();
         let now = (self.clock)();
-        let event = match self.next.deadline {
-            None => self.incoming.blocking_recv().ok_or(Closed)?,
-            Some(deadline) => {
-                let time = Duration::from_nanos(deadline.since(now).0);
-                let next = async { tokio::time::timeout(time, self.incoming.recv()).await };
-                match handle.block_on(next) {
-                    Ok(event) => event.ok_or(Closed)?,
-                    Err(_) => Event::Tick,
-                }
+        let (incoming, questions) = (&mut self.incoming, &mut self.questions);
+        let next = async {
+            tokio::select! {
+                biased;
+                event = incoming.recv() => Woken::Event(event),
+                Some(question) = questions.recv() => Woken::Question(question),
             }
         };
-        self.take_in(event);
+        let woken = match self.next.deadline {
+            None => handle.block_on(next),
+            Some(deadline) => {
+                let time = Duration::from_nanos(deadline.since(now).0);
+                let late = |_| Woken::Event(Some(Event::Tick));
+                handle.block_on(async { timeout(time, next).await.unwrap_or_else(late) })
+            }
+        };
+        match woken {
+            Woken::Event(event) => self.take_in(event.ok_or(Closed)?),
+            Woken::Question(question) => question.answer(&self.engine),
+        }
         Ok(())
     }
 
@@ -257,6 +279,7 @@ impl EngineThread {
                 | Effect::Report { .. }
                 | Effect::PatchCondition { .. }
                 | Effect::Nominate { .. }
+                | Effect::Withdraw { .. }
                 | Effect::Evict(_) => {}
             }
         }

@@ -6,6 +6,7 @@ mod election;
 mod engine_thread;
 mod plugin_calls;
 mod progress;
+mod questions;
 mod stop;
 
 use std::mem::take;
@@ -31,6 +32,7 @@ use crate::server::access::{Access, AccessOptions};
 use crate::server::addresses::{Served, Taken};
 use crate::server::endpoints;
 use crate::server::pages::Pages;
+use crate::server::pending;
 use crate::telemetry::{Metrics, SchedulerMetrics, without};
 use crate::units::Nanos;
 
@@ -40,6 +42,7 @@ pub use engine_thread::DecisionSink;
 use engine_thread::{EngineThread, Observers};
 use plugin_calls::PluginCalls;
 use progress::Progress;
+use questions::questions;
 pub use stop::{StopSignals, Wish};
 
 /// Events between the watches and the engine: some 2 MB of pods. A full channel makes the watches wait.
@@ -109,10 +112,12 @@ pub async fn run(mut options: Options, mut stop: StopSignals) -> anyhow::Result<
     let progress = Arc::new(Progress::default());
     let metrics = Arc::new(Metrics::new(&names(&options)));
     let printed = printed(&metrics, take(&mut options.disabled_metrics));
+    let (questions, ask) = questions();
     let election = Election::new(options.leader_election.take());
     let mut answers = progress.endpoints(&clock, printed);
     election.add_check(&clock, &mut answers);
-    let endpoints = serve(&mut options, answers.router()).await?;
+    let service = answers.router().merge(pending::router(ask));
+    let endpoints = serve(&mut options, service).await?;
     let (extenders, raw) = extenders(&options)?;
     let (client, server) = client::connect(&options.source).await?;
     announce(&options, &server);
@@ -131,6 +136,7 @@ pub async fn run(mut options: Options, mut stop: StopSignals) -> anyhow::Result<
     let engine = election.begin(engine);
     let (stopped, mut has_stopped) = oneshot::channel();
     let observers = Observers {
+        questions,
         decisions: options.decisions,
         progress: Arc::clone(&progress),
         metrics: Arc::clone(&metrics.scheduler),

@@ -132,7 +132,7 @@ pub(super) fn wishing(name: &str, point: &str, wish: &str) -> TestPod {
 /// The condition that is written, reason and message.
 fn written(effects: &[Effect]) -> Option<(&'static str, String)> {
     let condition = effects.iter().find_map(kit::condition)?;
-    Some((condition.reason, condition.message.clone()))
+    Some((condition.reason, condition.message.to_string()))
 }
 
 /// One pod more, which must find so many kept.
