@@ -11,7 +11,7 @@ use tokio::sync::oneshot;
 use tracing::{debug, info, warn};
 
 use crate::client::{Clock, Outbox};
-use crate::engine::{Decision, Effect, Engine, Event, Kind, Next, NoticeLevel};
+use crate::engine::{BindOutcome, Decision, Effect, Engine, Event, Kind, Next, NoticeLevel};
 use crate::model::PodKey;
 use crate::telemetry::{ClusterSizes, Repeats, SchedulerMetrics};
 use crate::units::Nanos;
@@ -19,8 +19,6 @@ use crate::units::Nanos;
 use super::plugin_calls::PluginCalls;
 use super::progress::Progress;
 
-/// Events taken in before a pod is judged, at most: a flood must not keep pods waiting for ever.
-const EVENTS_BEFORE_ATTEMPT_MAX: usize = 256;
 /// Attempts before effects are handed over, at most: one wake-up of the writer serves several pods.
 const ATTEMPTS_BEFORE_HAND_OVER_MAX: usize = 16;
 
@@ -117,29 +115,39 @@ impl EngineThread {
         handle: &Handle,
         stopped: &mut Option<oneshot::Sender<()>>,
     ) -> Result<(), Closed> {
+        let mut held = false;
         for _ in 0..ATTEMPTS_BEFORE_HAND_OVER_MAX {
             self.drain()?;
+            self.retract();
             let now = (self.clock)();
             if self.next.deadline.is_some_and(|deadline| deadline <= now) {
                 self.step(Event::Tick);
             }
-            if !self.next.attempt {
+            held = self.next.attempt && !self.outbox.may_decide(self.undelivered());
+            if held || !self.next.attempt {
                 break;
             }
             self.step(Event::Attempt);
+            if self.next.beside_others {
+                break;
+            }
         }
+        self.retract();
         self.hand_over();
         self.tell_stopped(stopped);
         self.tell_sizes();
-        if !self.next.attempt && self.incoming.is_empty() {
+        if (held || !self.next.attempt) && self.incoming.is_empty() {
             self.decisions.idle();
             self.wait(handle)?;
         }
         Ok(())
     }
 
+    /// Takes in everything that has come by now, so that nothing is decided by what is out of date; what
+    /// comes meanwhile waits, since a flood must not keep pods waiting for ever.
     fn drain(&mut self) -> Result<(), Closed> {
-        for _ in 0..EVENTS_BEFORE_ATTEMPT_MAX {
+        // Asked for once at least: that is how the end is noticed.
+        for _ in 0..self.incoming.len().max(1) {
             match self.incoming.try_recv() {
                 Ok(event) => self.take_in(event),
                 Err(TryRecvError::Empty) => break,
@@ -147,6 +155,23 @@ impl EngineThread {
             }
         }
         Ok(())
+    }
+
+    /// Bindings that were decided and are not handed over.
+    fn undelivered(&self) -> usize {
+        self.effects.iter().filter(|effect| matches!(effect, Effect::Bind { .. })).count()
+    }
+
+    /// Takes Bindings back at once, where the engine wants that and they are not sent.
+    fn retract(&mut self) {
+        if !self.effects.iter().any(|effect| matches!(effect, Effect::Retract { .. })) {
+            return;
+        }
+        self.hand_over();
+        for attempt in self.outbox.take_retracted() {
+            let outcome = BindOutcome::Retracted;
+            self.step(Event::BindResult { attempt, outcome });
+        }
     }
 
     /// Waits for an event or for the engine's next deadline.
@@ -242,6 +267,8 @@ impl EngineThread {
                 // The outbox took these.
                 Effect::PreBind { .. }
                 | Effect::Bind { .. }
+                | Effect::Retract { .. }
+                | Effect::Inquire(_)
                 | Effect::Report { .. }
                 | Effect::PatchCondition { .. }
                 | Effect::Nominate { .. }
