@@ -99,6 +99,8 @@ pub struct Engine {
     /// Where this is a dry run.
     dry_run: Option<DryRun>,
     lists: [ListState; Kind::COUNT],
+    /// Another one places the pods until [`Event::Lead`].
+    standby: bool,
     stopped: bool,
 }
 
@@ -130,9 +132,18 @@ impl Engine {
             search_from: 0,
             dry_run: config.dry_run.then(DryRun::default),
             lists: [ListState::default(); Kind::COUNT],
+            standby: false,
             stopped: false,
             config,
         }
+    }
+
+    /// The engine of a replica that does not lead yet: it takes everything in and tries no pod before
+    /// [`Event::Lead`]. Without an attempt it has no effects, so it writes nothing.
+    #[must_use]
+    pub fn on_standby(mut self) -> Self {
+        self.standby = true;
+        self
     }
 
     /// Takes `event` in at time `now` and appends what is to be done to `out`.
@@ -185,6 +196,7 @@ impl Engine {
                 self.queue.tick(world(&self.config, &self.cluster, now));
                 self.send_retries(now, out);
             }
+            Event::Lead => self.standby = false,
             Event::Stop => {
                 self.stopped = true;
                 // Nothing was decided about them, and nothing will be.
@@ -246,7 +258,7 @@ impl Engine {
         let few = if self.races.beside_others(now) { BINDINGS_BESIDE_OTHERS_MAX } else { all };
         let credits = all.min(few);
         let free = self.in_flight < credits && self.parked.len() < extend::PARKED_MAX;
-        free && !self.stopped && self.is_synced() && self.queue.has_next()
+        free && !self.stopped && !self.standby && self.is_synced() && self.queue.has_next()
     }
 
     /// Has a pod that waits count as nominated, as its object says, without its being in the queue: for
