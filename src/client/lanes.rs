@@ -9,12 +9,15 @@
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
 
+use crate::engine::AttemptId;
 use crate::units::{Map, Nanos};
 
 use super::Counters;
 use super::bind::Bind;
 use super::condition::Patch;
 use super::evict::Evict;
+use super::inquiry::Ask;
+use super::limit::Bucket;
 use super::pre_bind::PreBind;
 use super::report::Job;
 
@@ -23,6 +26,9 @@ pub(super) const PATCHES_QUEUED_MAX: usize = 10_000;
 
 /// Events queued. A `FailedScheduling` with a long text has 1 kB, so 10 MB at most.
 pub(super) const EVENTS_QUEUED_MAX: usize = 10_000;
+
+/// Questions about ended pods queued. At some 300 bytes each, 3 MB.
+pub(super) const ASKS_QUEUED_MAX: usize = 10_000;
 
 /// A place in a queue: not before this time, then in the order of arrival.
 type Place = (Nanos, u64);
@@ -53,6 +59,13 @@ pub(super) struct Lanes {
     /// Pods to be deleted: each pod once at most, until the engine hears that it failed.
     evictions: BTreeMap<Place, Evict>,
     events: VecDeque<Job>,
+    asks: BTreeMap<Place, Ask>,
+    /// The limit of all requests but events and questions.
+    pub(super) requests: Bucket,
+    /// The engine decides nothing until a Binding is taken.
+    engine_waits: bool,
+    /// Bindings that were taken back, until the engine is told.
+    retracted: Vec<AttemptId>,
     /// Pods (by UID) with a Binding or with a request in flight.
     pods: Map<Box<str>, Lane>,
     arrivals: u64,
@@ -60,7 +73,7 @@ pub(super) struct Lanes {
 }
 
 impl Lanes {
-    pub(super) fn new(counters: Arc<Counters>) -> Self {
+    pub(super) fn new(requests: Bucket, counters: Arc<Counters>) -> Self {
         Self {
             ready: VecDeque::new(),
             pre_binds: BTreeMap::new(),
@@ -68,6 +81,10 @@ impl Lanes {
             patch_places: Map::default(),
             evictions: BTreeMap::new(),
             events: VecDeque::new(),
+            asks: BTreeMap::new(),
+            requests,
+            engine_waits: false,
+            retracted: Vec::new(),
             pods: Map::default(),
             arrivals: 0,
             counters,
@@ -80,6 +97,58 @@ impl Lanes {
         }
         self.pods.entry(bind.pod.uid.clone()).or_default().bindings += 1;
         self.ready.push_back(bind);
+    }
+
+    /// Takes a Binding back, unless it was taken to be sent.
+    pub(super) fn retract(&mut self, attempt: AttemptId) {
+        let is_it = |bind: &Bind| bind.attempt == attempt;
+        let found = self.ready.iter().position(is_it);
+        let bind = found.and_then(|at| self.ready.remove(at)).or_else(|| {
+            let mut lanes = self.pods.values_mut();
+            lanes.find_map(|lane| lane.waiting.remove(lane.waiting.iter().position(is_it)?))
+        });
+        let Some(bind) = bind else { return };
+        self.retracted.push(attempt);
+        if let Some(lane) = self.pods.get_mut(&bind.pod.uid) {
+            lane.bindings -= 1;
+            if !lane.busy && lane.bindings == 0 {
+                self.pods.remove(&bind.pod.uid);
+            }
+        }
+    }
+
+    /// The Bindings that were taken back since this was asked last.
+    pub(super) fn take_retracted(&mut self) -> Vec<AttemptId> {
+        std::mem::take(&mut self.retracted)
+    }
+
+    /// Whether another Binding may be decided, where `undelivered` ones were that are not here yet: as many
+    /// as the limit lets go at once, and one where it lets none go.
+    pub(super) fn may_decide(&mut self, undelivered: usize, now: Nanos) -> bool {
+        let waiting = self.ready.len() + undelivered;
+        self.engine_waits = waiting > 0 && waiting >= self.requests.tokens(now);
+        !self.engine_waits
+    }
+
+    /// Whether the engine waits for the Binding that was taken just now.
+    pub(super) fn wakes_engine(&mut self) -> bool {
+        std::mem::take(&mut self.engine_waits)
+    }
+
+    /// Queues a question about a pod that has ended, unless the queue is full.
+    pub(super) fn push_ask(&mut self, ask: Ask) {
+        if self.asks.len() >= ASKS_QUEUED_MAX {
+            self.counters.inquiries_failed.add_one();
+        } else {
+            let place = self.place(ask.not_before);
+            self.asks.insert(place, ask);
+        }
+    }
+
+    /// The next question that may be asked.
+    pub(super) fn take_ask(&mut self, now: Nanos) -> Option<Ask> {
+        let entry = self.asks.first_entry()?;
+        (entry.key().0 <= now).then(|| entry.remove())
     }
 
     pub(super) fn push_pre_bind(&mut self, work: PreBind) {
@@ -204,8 +273,9 @@ impl Lanes {
         let later = (now, u64::MAX)..;
         let patch = self.patches.range(later.clone()).next().map(|(place, _)| place.0);
         let eviction = self.evictions.range(later.clone()).next().map(|(place, _)| place.0);
-        let pre_bind = self.pre_binds.range(later).next().map(|(place, _)| place.0);
-        [patch, eviction, pre_bind].into_iter().flatten().min()
+        let pre_bind = self.pre_binds.range(later.clone()).next().map(|(place, _)| place.0);
+        let ask = self.asks.range(later).next().map(|(place, _)| place.0);
+        [patch, eviction, pre_bind, ask].into_iter().flatten().min()
     }
 
     pub(super) fn evictions_queued(&self) -> usize {

@@ -22,6 +22,7 @@ mod counters;
 mod credential;
 mod evict;
 mod extender;
+mod inquiry;
 mod json;
 mod kubeconfig;
 mod lanes;

@@ -20,6 +20,7 @@ use super::api::{Api, Problem, advice};
 use super::bind::{self, Bind};
 use super::condition::{self, Patch, PatchOutcome};
 use super::evict::{self, Evict, EvictAnswer};
+use super::inquiry::{self, Ask};
 use super::limit::Bucket;
 use super::pre_bind::{self, Answer};
 use super::report::{self, EventOutcome, EventRequest};
@@ -42,6 +43,12 @@ pub(super) const EVICTIONS_IN_FLIGHT_MAX: usize = 16;
 
 /// Event writes in flight: one a Binding, but nobody waits for them.
 pub(super) const EVENTS_IN_FLIGHT_MAX: usize = 16;
+
+/// Questions about ended pods in flight. There are some only where schedulers race.
+const ASKS_IN_FLIGHT_MAX: usize = 4;
+
+/// How often a question about an ended pod is asked.
+const ASK_TRIES_MAX: u32 = 4;
 
 /// While bindings and what goes with them use up the rate limit, one patch goes for this many of them.
 pub(super) const BINDINGS_PER_PATCH: u32 = 8;
@@ -92,6 +99,7 @@ enum Done {
     Bind { pod: PodRef, problem: Option<(BindTrouble, String)> },
     Evict { evict: Evict, answer: EvictAnswer },
     PreBind(Answer),
+    Ask { ask: Ask, answer: inquiry::Answer },
     Patch { patch: Patch, outcome: PatchOutcome },
     Event { request: EventRequest, outcome: EventOutcome },
 }
@@ -100,11 +108,11 @@ pub(super) struct Task {
     api: Arc<Api>,
     outbox: Arc<Outbox>,
     results: mpsc::Sender<Event>,
-    requests_bucket: Bucket,
     events_bucket: Bucket,
     series: Series,
     running: FuturesUnordered<BoxFuture<'static, Done>>,
     in_flight: Left,
+    asks_in_flight: usize,
     /// Requests since the last patch.
     others_in_a_row: u32,
     /// When the engine has surely answered the last outcome of a Binding.
@@ -128,11 +136,11 @@ impl Task {
         Self {
             api: Arc::new(Api::within(client, options.within)),
             results,
-            requests_bucket: Bucket::new(options.requests),
             events_bucket: Bucket::new(options.events),
             series: Series::new(options.hostname, outbox.now(), Arc::clone(&counters)),
             running: FuturesUnordered::new(),
             in_flight: Left::default(),
+            asks_in_flight: 0,
             others_in_a_row: 0,
             settled_at: Nanos::default(),
             parked: BTreeMap::new(),
@@ -201,8 +209,12 @@ impl Task {
     /// the limit that is in the way.
     fn fill_requests(&mut self, now: Nanos) -> Option<Nanos> {
         loop {
-            if !self.requests_bucket.is_ready(now) {
-                return Some(self.requests_bucket.ready_at());
+            let (ready, ready_at) = {
+                let requests = &self.outbox.lanes().requests;
+                (requests.is_ready(now), requests.ready_at())
+            };
+            if !ready {
+                return Some(ready_at);
             }
             let patch_first = self.others_in_a_row >= BINDINGS_PER_PATCH;
             if patch_first && self.start_patch(now) {
@@ -214,7 +226,7 @@ impl Task {
             } else {
                 return None;
             }
-            self.requests_bucket.take(now);
+            self.outbox.lanes().requests.take(now);
         }
     }
 
@@ -222,7 +234,17 @@ impl Task {
         if self.in_flight.bindings >= BINDINGS_IN_FLIGHT_MAX {
             return false;
         }
-        let Some(bind) = self.outbox.lanes().take_bind() else { return false };
+        let (taken, wakes_engine) = {
+            let mut lanes = self.outbox.lanes();
+            let taken = lanes.take_bind();
+            let wakes_engine = taken.is_some() && lanes.wakes_engine();
+            (taken, wakes_engine)
+        };
+        let Some(bind) = taken else { return false };
+        if wakes_engine {
+            // Where the channel is full the engine is awake.
+            let _ = self.results.try_send(Event::Tick);
+        }
         self.in_flight.bindings += 1;
         let (api, results) = (Arc::clone(&self.api), self.results.clone());
         self.running.push(Box::pin(carry_out_bind(api, results, bind)));
@@ -267,8 +289,21 @@ impl Task {
         true
     }
 
-    /// As [`Self::fill_requests`], for events.
+    /// As [`Self::fill_requests`], for events and questions.
     fn fill_events(&mut self, now: Nanos) -> Option<Nanos> {
+        while self.asks_in_flight < ASKS_IN_FLIGHT_MAX {
+            if !self.events_bucket.is_ready(now) {
+                return Some(self.events_bucket.ready_at());
+            }
+            let Some(ask) = self.outbox.lanes().take_ask(now) else { break };
+            self.events_bucket.take(now);
+            self.asks_in_flight += 1;
+            self.running.push(Box::pin(carry_out_ask(
+                Arc::clone(&self.api),
+                self.results.clone(),
+                ask,
+            )));
+        }
         while self.in_flight.events < EVENTS_IN_FLIGHT_MAX {
             if !self.events_bucket.is_ready(now) {
                 return Some(self.events_bucket.ready_at());
@@ -323,6 +358,10 @@ impl Task {
                 self.in_flight.evictions -= 1;
                 self.settled_at = self.outbox.now() + SETTLE_AFTER;
                 self.finish_eviction(evict, answer);
+            }
+            Done::Ask { ask, answer } => {
+                self.asks_in_flight -= 1;
+                self.finish_ask(ask, answer);
             }
             Done::PreBind(answer) => {
                 self.in_flight.pre_binds -= 1;
@@ -399,6 +438,22 @@ impl Task {
         self.complain(what, &evict.eviction.pod.key, &message);
     }
 
+    fn finish_ask(&mut self, mut ask: Ask, answer: inquiry::Answer) {
+        ask.tries += 1;
+        let problem = match answer {
+            inquiry::Answer::Known(_) => return,
+            inquiry::Answer::Again(problem) if ask.tries < ASK_TRIES_MAX => {
+                ask.not_before = self.again_at(&problem, PATCH_RETRY_AFTER, ask.tries);
+                self.outbox.lanes().push_ask(ask);
+                return;
+            }
+            inquiry::Answer::Again(problem) | inquiry::Answer::Never(problem) => problem,
+        };
+        self.counters.inquiries_failed.add_one();
+        let what = "a pod that ended early was not read";
+        self.complain(what, &ask.inquiry.pod.key, &problem.to_string());
+    }
+
     fn finish_event(&mut self, mut request: EventRequest, outcome: &EventOutcome) {
         request.tries += 1;
         match outcome {
@@ -466,6 +521,16 @@ async fn carry_out_bind(api: Arc<Api>, results: mpsc::Sender<Event>, bind: Bind)
     // Nobody listens only when the process ends.
     let _ = results.send(Event::BindResult { attempt: bind.attempt, outcome }).await;
     Done::Bind { pod: bind.pod, problem }
+}
+
+/// Asks about a pod that has ended; the engine hears of it where it was refused.
+async fn carry_out_ask(api: Arc<Api>, results: mpsc::Sender<Event>, ask: Ask) -> Done {
+    let answer = inquiry::send(&api, &ask).await;
+    if let inquiry::Answer::Known(Some(refused)) = &answer {
+        // Nobody listens only when the process ends.
+        let _ = results.send(Event::Refused(refused.clone())).await;
+    }
+    Done::Ask { ask, answer }
 }
 
 /// Evicts a pod; once that has come to an end, the engine hears of it before its slot is free.

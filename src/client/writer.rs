@@ -64,7 +64,7 @@ impl Writer {
         results: mpsc::Sender<Event>,
         counters: Arc<Counters>,
     ) -> Self {
-        let outbox = Arc::new(Outbox::new(clock, counters));
+        let outbox = Arc::new(Outbox::new(clock, options.requests, counters));
         let task = Task::new(client, options, Arc::clone(&outbox), results);
         Self { outbox, task: tokio::spawn(task.run()) }
     }

@@ -68,6 +68,11 @@ impl Stage {
 }
 
 impl Attempt {
+    /// Whether its Binding was handed over once at most.
+    pub(super) fn is_first_try(&self) -> bool {
+        self.tries <= 1
+    }
+
     /// A call of `plugin` about this placement.
     pub(super) fn call(&self, point: ExtensionPoint, plugin: Arc<dyn Plugin>) -> PluginCall {
         let (pod, node) = (self.queued.pod.clone(), self.node.clone());
@@ -168,6 +173,7 @@ impl Engine {
                     Self::notice(NoticeLevel::Warn, &attempt.queued.pod, text, out);
                 }
             }
+            BindOutcome::Retracted => self.retracted(id, now, out),
             BindOutcome::Gone => self.abandon(id, "the pod is gone", now, out),
             BindOutcome::NotNow { message } => self.abandon(id, &message, now, out),
             BindOutcome::Refused { message } => {
@@ -304,13 +310,24 @@ impl Engine {
         now: Nanos,
         out: &mut Vec<Effect>,
     ) -> Option<(Attempt, Option<Arc<Pod>>)> {
+        let (attempt, left) = self.take_back_unmeasured(id, why, out)?;
+        self.measure(&attempt, AttemptResult::Error, now);
+        Some((attempt, left))
+    }
+
+    /// As [`Engine::take_back_unsaid`], where the attempt has not failed.
+    pub(super) fn take_back_unmeasured(
+        &mut self,
+        id: AttemptId,
+        why: &str,
+        out: &mut Vec<Effect>,
+    ) -> Option<(Attempt, Option<Arc<Pod>>)> {
         let attempt = self.take_attempt(id)?;
         let left = self.pod_before(attempt.pod);
         self.unreserve(&attempt.queued, attempt.pod, attempt.node_id);
         self.cluster.forget(attempt.pod);
         let (node, reason) = (attempt.node.clone(), why.to_owned());
         self.decide(&attempt.queued.pod, DecisionVerdict::Forgotten { node, reason }, out);
-        self.measure(&attempt, AttemptResult::Error, now);
         Some((attempt, left))
     }
 

@@ -258,20 +258,22 @@ fn sample(
 /// What is said where nodes are feasible and yet none is found: a mistake of berth's own.
 const NO_PICK: &str = "internal error: feasible nodes were counted but none was found";
 
-/// One of the best nodes, or why nothing can be decided. A single node is taken without scores.
+/// One of the best nodes, or why nothing can be decided; one that is not `busy`, where there is one. A single
+/// node is taken without scores.
 fn pick(
     profile: &Profile,
     evals: &Evals,
     table: &Table,
     view: &View<'_>,
     start: u32,
+    busy: impl Fn(NodeId) -> bool,
 ) -> Result<Option<NodeId>, String> {
     if table.feasible() > 1
         && let Some(error) = evals.score_error(profile)
     {
         return Err(error);
     }
-    table.pick(evals, view, start).map_err(|invalid| invalid.message(profile))
+    table.pick(evals, view, start, busy).map_err(|invalid| invalid.message(profile))
 }
 
 /// Whether nodes can be compared by their scores; where not, why.
@@ -405,11 +407,15 @@ impl Engine {
         let (seed, positions) = (self.config.seed, self.cluster.positions());
         let start = start_position(seed, &queued.pod.uid, u64::from(queued.attempts), positions);
         let view = View::new(&self.cluster);
+        let busy = |node| self.races.is_busy(node, now);
         let picked = match said.best(table, evals, &view) {
-            None => pick(profile, evals, table, &view, start).map(|node| (node, None)),
+            None => pick(profile, evals, table, &view, start, busy).map(|node| (node, None)),
             Some(best) => scores_are_valid(profile, evals, table, &view).map(|()| {
-                let from_start = |node: &&NodeId| self.cluster.position(**node) >= start;
-                (best.iter().find(from_start).or(best.first()).copied(), Some(best))
+                let from_start = |node: &NodeId| self.cluster.position(*node) >= start;
+                let at = best.iter().position(from_start).unwrap_or(0);
+                let mut around = best[at..].iter().chain(&best[..at]).copied();
+                let first = around.clone().next();
+                (around.find(|node| !busy(*node)).or(first), Some(best))
             }),
         };
         probe.algorithm(probe.clock().since(began));

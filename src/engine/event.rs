@@ -3,7 +3,7 @@
 
 use std::sync::Arc;
 
-use crate::framework::{Answer, ApiOperation, ExtenderVerb, PluginCall, Question, Refusal};
+use crate::framework::{Answer, ApiOperation, ExtenderVerb, LostBy, PluginCall, Question, Refusal};
 use crate::model::{Namespace, Node, Object, ObjectKey, ObjectKind, Pod, PodKey};
 use crate::units::Nanos;
 
@@ -85,6 +85,8 @@ pub enum Event {
         /// Why it may not be bound; `None` lets it go on.
         rejected: Option<String>,
     },
+    /// What came of [`Effect::Inquire`], where the pod was refused.
+    Refused(Refused),
     /// Judge the next pod, if there is one and a writer is free.
     Attempt,
     /// Time has passed: backoffs, flushes, retries.
@@ -163,6 +165,8 @@ pub enum BindOutcome {
         /// The API server's words.
         message: String,
     },
+    /// It was never sent: [`Effect::Retract`] came first.
+    Retracted,
     /// A definite no, such as 403 or 422; the same request would be refused again.
     Refused {
         /// The API server's words.
@@ -175,6 +179,26 @@ pub enum BindOutcome {
         /// How long the server asks to wait, if it does.
         retry_after: Option<Nanos>,
     },
+}
+
+/// A pod that ended right after its bind and has not run; its node may have refused it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Inquiry {
+    /// The pod; its resource version is not known.
+    pub pod: PodRef,
+    /// The node that it was bound to.
+    pub node: Box<str>,
+    /// Whose pod it is.
+    pub lost_by: LostBy,
+}
+
+/// A pod that its node refused for want of room.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Refused {
+    /// What was asked about.
+    pub inquiry: Inquiry,
+    /// The kubelet's reason, such as `OutOfcpu`.
+    pub reason: Box<str>,
 }
 
 /// What came of an eviction.
@@ -222,6 +246,14 @@ pub enum Effect {
         /// The node.
         node: Box<str>,
     },
+    /// Take a Binding back that is not sent yet; then it is answered with [`BindOutcome::Retracted`]. One
+    /// that is sent is answered as ever.
+    Retract {
+        /// The attempt that the Binding belongs to.
+        attempt: AttemptId,
+    },
+    /// Read whether a pod that has ended was refused; answered by [`Event::Refused`] where it was.
+    Inquire(Inquiry),
     /// Write objects before a Binding. Never dropped; answered by [`Event::PreBindResult`] once all is
     /// written, or one could not be.
     PreBind {

@@ -15,6 +15,7 @@ mod pods;
 mod preempt;
 mod preempting;
 mod query;
+mod race;
 mod said;
 mod sample;
 #[cfg(test)]
@@ -23,10 +24,11 @@ mod tests;
 pub use dry_run::DryRunCounts;
 pub use event::{
     AttemptId, BindOutcome, Decision, DecisionVerdict, Effect, Event, Eviction, EvictionOutcome,
-    FailedCondition, Kind, Nomination, NoticeLevel, PodRef, Report,
+    FailedCondition, Inquiry, Kind, Nomination, NoticeLevel, PodRef, Refused, Report,
 };
 pub use pending::{PendingPart, PendingPod, PendingPods, PendingReason};
 pub use query::{NodeVerdict, PodAnswer, PreemptionAnswer};
+pub use race::BINDINGS_BESIDE_OTHERS_MAX;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -42,6 +44,7 @@ use changes::world;
 use dry_run::DryRun;
 use extend::Parked;
 use preempting::Preemptions;
+use race::Races;
 
 /// What an engine is made of.
 pub struct EngineConfig {
@@ -70,6 +73,8 @@ pub struct Next {
     pub attempt: bool,
     /// [`Event::Tick`] has something to do at this time.
     pub deadline: Option<Nanos>,
+    /// Other schedulers are at work: what was decided is to go out before anything else is.
+    pub beside_others: bool,
 }
 
 /// The state machine.
@@ -87,6 +92,8 @@ pub struct Engine {
     /// When attempts must be looked at: Bindings to be sent again, waits that end.
     retries: BTreeSet<(Nanos, AttemptId)>,
     in_flight: usize,
+    /// What was bound of late, and by whom.
+    races: Races,
     last_attempt: u64,
     last_decision: u64,
     /// Where the next search that stops early begins.
@@ -121,6 +128,7 @@ impl Engine {
             parked: BTreeMap::new(),
             retries: BTreeSet::new(),
             in_flight: 0,
+            races: Races::default(),
             last_attempt: 0,
             last_decision: 0,
             search_from: 0,
@@ -180,8 +188,9 @@ impl Engine {
             Event::Permit { uid, plugin, rejected } => {
                 self.permit_event(&uid, &plugin, rejected, now, out);
             }
+            Event::Refused(refused) => self.refused(refused, now, out),
             Event::Attempt => {
-                if self.may_attempt() {
+                if self.may_attempt(now) {
                     self.attempt(now, out);
                 }
             }
@@ -197,7 +206,7 @@ impl Engine {
             }
         }
         self.withhold(out, from);
-        self.next()
+        self.next(now)
     }
 
     /// Whether every kind was listed once, so that pods can be judged.
@@ -237,17 +246,20 @@ impl Engine {
         &self.cluster
     }
 
-    fn next(&self) -> Next {
+    fn next(&self, now: Nanos) -> Next {
         let retry = self.retries.first().map(|(at, _)| *at);
         Next {
-            attempt: self.may_attempt(),
+            attempt: self.may_attempt(now),
             deadline: [self.queue.next_deadline(), retry].into_iter().flatten().min(),
+            beside_others: self.races.beside_others(now),
         }
     }
 
-    fn may_attempt(&self) -> bool {
-        let free = self.in_flight < self.config.bindings_in_flight_max
-            && self.parked.len() < extend::PARKED_MAX;
+    fn may_attempt(&self, now: Nanos) -> bool {
+        let all = self.config.bindings_in_flight_max;
+        let few = if self.races.beside_others(now) { BINDINGS_BESIDE_OTHERS_MAX } else { all };
+        let credits = all.min(few);
+        let free = self.in_flight < credits && self.parked.len() < extend::PARKED_MAX;
         free && !self.stopped && !self.standby && self.is_synced() && self.queue.has_next()
     }
 
@@ -263,6 +275,9 @@ impl Engine {
         let known = self.cluster.find_node(&node.name);
         let before = known.and_then(|id| self.node_before(id));
         let change = self.cluster.upsert_node(&node, self.lists[Kind::Node.index()].number);
+        if let Some(id) = known {
+            self.look_again_on(id, out);
+        }
         self.node_changed(before, node, change, now);
         if change.labels {
             self.look_at_pre_bindings(now, out);
@@ -277,6 +292,9 @@ impl Engine {
             // First those of which a plugin can say why.
             self.look_at_pre_bindings(now, out);
             self.forget_retries_on(name, now, out);
+            if let Some(id) = known {
+                self.look_again_on(id, out);
+            }
         }
     }
 

@@ -21,9 +21,9 @@ impl Engine {
             Some(id) if same(&id) => self.pod_changed(id, pod, now, out),
             Some(id) => {
                 self.pod_gone(id, now, out);
-                self.pod_added(pod, now);
+                self.pod_added(pod, now, out);
             }
-            None => self.pod_added(pod, now),
+            None => self.pod_added(pod, now, out),
         }
     }
 
@@ -47,6 +47,7 @@ impl Engine {
         let placed = entry.is_some_and(|entry| entry.place != Place::Pending);
         let before = if placed { self.pod_before(id) } else { None };
         let queued = self.queue.remove(id).or_else(|| self.forget_parked(id));
+        self.ask_what_became(id, now, out);
         let nominated = queued.filter(|queued| queued.pod.nominated_node.is_some());
         self.drop_attempt(id, "the pod is gone", out);
         self.forget_dry(id);
@@ -60,10 +61,11 @@ impl Engine {
         }
     }
 
-    fn pod_added(&mut self, pod: Box<Pod>, now: Nanos) {
+    fn pod_added(&mut self, pod: Box<Pod>, now: Nanos, out: &mut Vec<Effect>) {
         let list = self.lists[Kind::Pod.index()].number;
         if pod.node_name.is_some() {
-            self.cluster.add_pod(&pod, list);
+            let id = self.cluster.add_pod(&pod, list);
+            self.note_bind(id, false, now, out);
             self.pod_came(&pod, now);
         } else if let Some(profile) = self.profile_of(&pod) {
             let id = self.cluster.add_pod(&pod, list);
@@ -84,13 +86,16 @@ impl Engine {
                 if pod.terminating {
                     self.victim_goes(&pod.uid);
                 }
+                if pod.terminating || pod.start_time.is_some() {
+                    self.races.forget(id);
+                }
                 self.pod_on_node_changed(before.as_ref(), pod, &actions.unwrap_or_default(), now);
             }
             (_, Some(_)) => self.pod_placed(id, &pod, now, out),
             (Place::Bound(_), None) => {
                 // A bound pod stays bound for as long as it lives; this one must have been missed.
                 self.pod_gone(id, now, out);
-                self.pod_added(pod, now);
+                self.pod_added(pod, now, out);
             }
             (Place::Assumed(_), None) => self.assumed_changed(id, pod, now, out),
             (Place::Pending, None) => {
@@ -116,6 +121,7 @@ impl Engine {
             out.push(Effect::Withdraw { uid: pod.uid.clone() });
         }
         let on = self.cluster.pod(id).and_then(|entry| entry.place.node());
+        self.note_bind(id, assumed.is_some() && assumed == on, now, out);
         if assumed.is_some() && assumed != on {
             self.pod_left(before, Reach::All, now);
         }

@@ -30,7 +30,7 @@ pub use lifecycle::{
 };
 pub(crate) use plugin::default_normalise;
 pub use plugin::{Cells, Eval, KeyOut, Parts, Plugin, PluginEval, PluginInfo, PrepareCx};
-pub use probe::{AttemptResult, DryRunOutcome, NoProbe, Probe, QueuePart, Span, Stopwatch};
+pub use probe::{AttemptResult, DryRunOutcome, LostBy, NoProbe, Probe, QueuePart, Span, Stopwatch};
 pub use profile::{EXTENDERS, PluginMask, Profile, ProfileError, ProfilePlugin};
 pub use profile_spec::{EnabledPlugin, ExtensionPoint, ProfileSpec};
 pub use table::{BuildTimes, FailedNodes, Table, start_position};

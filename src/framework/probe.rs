@@ -25,6 +25,8 @@ pub trait Probe: Send + Sync {
     fn preemption(&self, failed: bool, took: Nanos);
     /// A dry run has seen where a pod went.
     fn compared(&self, outcome: DryRunOutcome);
+    /// A kubelet refused a pod, since two schedulers had given the same room away.
+    fn bind_conflict(&self, lost_by: LostBy);
 }
 
 /// How long one extension point took.
@@ -115,6 +117,29 @@ impl DryRunOutcome {
     }
 }
 
+/// Whose pod a kubelet refused where two schedulers had given the same room away.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum LostBy {
+    /// Ours.
+    Own,
+    /// Another scheduler's, on a node where we had bound just before.
+    Foreign,
+}
+
+impl LostBy {
+    /// All of them.
+    pub const ALL: [Self; 2] = [Self::Own, Self::Foreign];
+
+    /// The label of the metric.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Own => "self",
+            Self::Foreign => "foreign",
+        }
+    }
+}
+
 /// Measures nothing.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct NoProbe;
@@ -139,6 +164,8 @@ impl Probe for NoProbe {
     fn preemption(&self, _: bool, _: Nanos) {}
 
     fn compared(&self, _: DryRunOutcome) {}
+
+    fn bind_conflict(&self, _: LostBy) {}
 }
 
 /// Measures the extension points of one pod, one after the other.

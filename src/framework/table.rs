@@ -13,6 +13,9 @@ const SLICE: usize = 256;
 /// Up to this many points a level is found by index, above it by search.
 const DIRECT_POINTS_MAX: i64 = 4096;
 
+/// Busy nodes that a pick passes by, at most.
+const BUSY_PASSED_MAX: usize = 256;
+
 /// The nodes of one pod, judged.
 #[derive(Debug)]
 pub struct Table {
@@ -120,7 +123,8 @@ impl Table {
             .or_else(|| all.find_map(|(at, _, points)| InvalidScore::find(position(*at), points)))
     }
 
-    /// One of the best nodes: the first at or after `start` in the permutation, cyclic.
+    /// One of the best nodes: the first at or after `start` in the permutation, cyclic, that is not `busy`;
+    /// the first one where all are, or too many.
     ///
     /// A single feasible node is taken without a look at its scores, as upstream does; among more, an
     /// invalid score is an error.
@@ -129,6 +133,7 @@ impl Table {
         evals: &Evals,
         view: &View<'_>,
         start: u32,
+        busy: impl Fn(NodeId) -> bool,
     ) -> Result<Option<NodeId>, InvalidScore> {
         let scores = self.score_cells(evals, view);
         if self.feasible() > 1
@@ -138,8 +143,11 @@ impl Table {
         }
         let sets = self.best_sets(&scores).map(|(_, sets)| sets).unwrap_or_default();
         let first = |from: u32| sets.iter().filter_map(|set| set.first_from(from)).min();
-        let position = first(start).or_else(|| first(0));
-        Ok(position.and_then(|position| view.cluster.node_at(position)))
+        let node = |position| view.cluster.node_at(position);
+        let around = Around { next: start, start, wrapped: false, first };
+        let mut around = around.filter_map(node).take(BUSY_PASSED_MAX).peekable();
+        let first = around.peek().copied();
+        Ok(around.find(|node| !busy(*node)).or(first))
     }
 
     /// The best total and all nodes that have it, in the order of the permutation.
@@ -238,6 +246,30 @@ impl Cell {
             self.direct[slot] = u32::try_from(new + 1).expect("invariant: few levels");
         }
         &mut self.levels[new].1
+    }
+}
+
+/// Positions in their order, once around from `start`.
+struct Around<F> {
+    next: u32,
+    start: u32,
+    wrapped: bool,
+    /// The first position at or after one.
+    first: F,
+}
+
+impl<F: Fn(u32) -> Option<u32>> Iterator for Around<F> {
+    type Item = u32;
+
+    fn next(&mut self) -> Option<u32> {
+        let mut found = (self.first)(self.next);
+        if found.is_none() && !self.wrapped {
+            self.wrapped = true;
+            found = (self.first)(0);
+        }
+        let found = found.filter(|at| !self.wrapped || *at < self.start)?;
+        self.next = found.checked_add(1)?;
+        Some(found)
     }
 }
 

@@ -158,6 +158,15 @@ impl Queue {
         }
     }
 
+    /// Puts a pod back whose attempt has neither failed nor ended well: it keeps its place among the pods
+    /// that are ready.
+    pub fn try_again(&mut self, id: PodId, mut queued: QueuedPod, world: World<'_>) {
+        debug_assert!(!self.pods.contains_key(&id), "put back twice");
+        queued.done();
+        self.pods.insert(id, queued.into_waiting());
+        self.enter_active(id, ATTEMPT_FAILURE, world);
+    }
+
     /// Takes a pod out, wherever it is.
     pub fn remove(&mut self, id: PodId) -> Option<QueuedPod> {
         self.place(id, QueuePlace::Out);

@@ -45,6 +45,11 @@ impl Collector for ClientMetrics {
                 &counters.evictions_failed,
             ),
             (
+                "inquiries_failed",
+                "Pods of which it is not known whether a node refused them",
+                &counters.inquiries_failed,
+            ),
+            (
                 "pre_binds_failed",
                 "Volumes and claims that the API server refused to change or never answered",
                 &counters.pre_binds_failed,

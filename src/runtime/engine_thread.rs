@@ -12,7 +12,7 @@ use tokio::time::timeout;
 use tracing::{debug, info, warn};
 
 use crate::client::{Clock, Outbox, Standing};
-use crate::engine::{Decision, Effect, Engine, Event, Kind, Next, NoticeLevel};
+use crate::engine::{BindOutcome, Decision, Effect, Engine, Event, Kind, Next, NoticeLevel};
 use crate::model::PodKey;
 use crate::telemetry::{ClusterSizes, Repeats, SchedulerMetrics};
 use crate::units::Nanos;
@@ -21,8 +21,6 @@ use super::plugin_calls::PluginCalls;
 use super::progress::Progress;
 use super::questions::Question;
 
-/// Events taken in before a pod is judged, at most: a flood must not keep pods waiting for ever.
-const EVENTS_BEFORE_ATTEMPT_MAX: usize = 256;
 /// Attempts before effects are handed over, at most: one wake-up of the writer serves several pods.
 const ATTEMPTS_BEFORE_HAND_OVER_MAX: usize = 16;
 
@@ -132,32 +130,42 @@ impl EngineThread {
         handle: &Handle,
         stopped: &mut Option<oneshot::Sender<()>>,
     ) -> Result<(), Closed> {
+        let mut held = false;
         for _ in 0..ATTEMPTS_BEFORE_HAND_OVER_MAX {
             self.drain()?;
+            self.retract();
             let now = (self.clock)();
             if self.next.deadline.is_some_and(|deadline| deadline <= now) {
                 self.step(Event::Tick);
             }
-            if !self.next.attempt {
+            held = self.next.attempt && !self.outbox.may_decide(self.undelivered());
+            if held || !self.next.attempt {
                 break;
             }
             self.step(Event::Attempt);
+            if self.next.beside_others {
+                break;
+            }
         }
+        self.retract();
         self.hand_over();
         if let Ok(question) = self.questions.try_recv() {
             question.answer(&self.engine);
         }
         self.tell_stopped(stopped);
         self.tell_sizes();
-        if !self.next.attempt && self.incoming.is_empty() {
+        if (held || !self.next.attempt) && self.incoming.is_empty() {
             self.decisions.idle();
             self.wait(handle)?;
         }
         Ok(())
     }
 
+    /// Takes in everything that has come by now, so that nothing is decided by what is out of date; what
+    /// comes meanwhile waits, since a flood must not keep pods waiting for ever.
     fn drain(&mut self) -> Result<(), Closed> {
-        for _ in 0..EVENTS_BEFORE_ATTEMPT_MAX {
+        // Asked for once at least: that is how the end is noticed.
+        for _ in 0..self.incoming.len().max(1) {
             match self.incoming.try_recv() {
                 Ok(event) => self.take_in(event),
                 Err(TryRecvError::Empty) => break,
@@ -165,6 +173,23 @@ impl EngineThread {
             }
         }
         Ok(())
+    }
+
+    /// Bindings that were decided and are not handed over.
+    fn undelivered(&self) -> usize {
+        self.effects.iter().filter(|effect| matches!(effect, Effect::Bind { .. })).count()
+    }
+
+    /// Takes Bindings back at once, where the engine wants that and they are not sent.
+    fn retract(&mut self) {
+        if !self.effects.iter().any(|effect| matches!(effect, Effect::Retract { .. })) {
+            return;
+        }
+        self.hand_over();
+        for attempt in self.outbox.take_retracted() {
+            let outcome = BindOutcome::Retracted;
+            self.step(Event::BindResult { attempt, outcome });
+        }
     }
 
     /// Waits for an event, a question, or the engine's next deadline.
@@ -276,6 +301,8 @@ impl EngineThread {
                 // The outbox took these.
                 Effect::PreBind { .. }
                 | Effect::Bind { .. }
+                | Effect::Retract { .. }
+                | Effect::Inquire(_)
                 | Effect::Report { .. }
                 | Effect::PatchCondition { .. }
                 | Effect::Nominate { .. }

@@ -14,7 +14,7 @@ use prometheus_client::metrics::gauge::Gauge;
 use prometheus_client::metrics::histogram::{Histogram, exponential_buckets};
 use prometheus_client::registry::Registry;
 
-use crate::framework::{AttemptResult, DryRunOutcome, Probe, QueuePart, Span};
+use crate::framework::{AttemptResult, DryRunOutcome, LostBy, Probe, QueuePart, Span};
 use crate::queue::QueueLengths;
 use crate::units::Nanos;
 
@@ -90,6 +90,7 @@ pub struct SchedulerMetrics {
     pending: [Gauge; 4],
     cache: [Gauge; 3],
     compared: [Counter; 3],
+    bind_conflicts: [Counter; 2],
 }
 
 /// The labels of pending_pods, in the order of [`QueueLengths`].
@@ -105,6 +106,7 @@ impl SchedulerMetrics {
         let pending = Family::<ByQueue, Gauge>::default();
         let cache = Family::<ByType, Gauge>::default();
         let compared = Family::<ByOutcome, Counter>::default();
+        let conflicts = Family::<ByLoser, Counter>::default();
         let metrics = Self {
             profiles: profiles.iter().map(|name| Arc::new((*name).to_owned())).collect(),
             start: Instant::now(),
@@ -123,6 +125,9 @@ impl SchedulerMetrics {
             compared: DryRunOutcome::ALL.map(|outcome| {
                 compared.get_or_create_owned(&ByOutcome { outcome: outcome.as_str() })
             }),
+            bind_conflicts: LostBy::ALL.map(|lost_by| {
+                conflicts.get_or_create_owned(&ByLoser { lost_by: lost_by.as_str() })
+            }),
         };
         // Rates need a beginning.
         for profile in &metrics.profiles {
@@ -136,6 +141,11 @@ impl SchedulerMetrics {
             "dry_run_pods",
             "Pods of a dry run that went to a node, by how that compares with the decision",
             compared,
+        );
+        of_berth.register(
+            "bind_conflicts",
+            "Pods that a kubelet refused since two schedulers had used the same room, by whose they were",
+            conflicts,
         );
         let scheduler = registry.sub_registry_with_prefix("scheduler");
         metrics.register_own(scheduler);
@@ -271,6 +281,10 @@ impl Probe for SchedulerMetrics {
     fn compared(&self, outcome: DryRunOutcome) {
         self.compared[outcome as usize].inc();
     }
+
+    fn bind_conflict(&self, lost_by: LostBy) {
+        self.bind_conflicts[lost_by as usize].inc();
+    }
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
@@ -312,6 +326,11 @@ struct ByOutcome {
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct ByLoser {
+    lost_by: &'static str,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
 struct ByQueueAndEvent {
     queue: &'static str,
     event: &'static str,
@@ -339,6 +358,7 @@ mod tests {
             took,
         });
         probe.compared(DryRunOutcome::Differed);
+        probe.bind_conflict(LostBy::Foreign);
         probe.victims(3);
         probe.preemption(true, took);
         let waiting = QueueLengths { active: 1, backoff: 2, unschedulable: 3, gated: 4 };
@@ -366,6 +386,8 @@ mod tests {
             r#"scheduler_preemption_goroutines_execution_total{result="error"} 1"#,
             r#"scheduler_preemption_goroutines_duration_seconds_count{result="error"} 1"#,
             r#"berth_dry_run_pods_total{outcome="differed"} 1"#,
+            r#"berth_bind_conflicts_total{lost_by="self"} 0"#,
+            r#"berth_bind_conflicts_total{lost_by="foreign"} 1"#,
             "# TYPE kubernetes_build_info gauge",
         ];
         for line in lines {

@@ -4,7 +4,9 @@
 use std::sync::{Arc, Mutex};
 
 use crate::engine::{BindOutcome, Event};
-use crate::framework::{AttemptResult, DryRunOutcome, ExtensionPoint, Probe, QueuePart, Span};
+use crate::framework::{
+    AttemptResult, DryRunOutcome, ExtensionPoint, LostBy, Probe, QueuePart, Span,
+};
 use crate::units::Nanos;
 
 use super::kit::{Kit, node, pod};
@@ -60,6 +62,10 @@ impl Probe for Recorder {
 
     fn compared(&self, outcome: DryRunOutcome) {
         self.say(outcome.as_str().into());
+    }
+
+    fn bind_conflict(&self, lost_by: LostBy) {
+        self.say(format!("conflict {}", lost_by.as_str()));
     }
 }
 
