@@ -20,7 +20,7 @@ mod waiting;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-use crate::framework::{Candidate, Probe, QueuePart};
+use crate::framework::{Candidate, POD_POPPED, Probe, QueuePart};
 use crate::model::Pod;
 use crate::plugins::priority_sort::{SortKey, sort_key};
 use crate::units::{Map, Nanos, PodId};
@@ -99,7 +99,7 @@ impl Queue {
             gated: BTreeMap::new(),
             stale: BTreeSet::new(),
             shapes: Shapes::default(),
-            in_flight: InFlight::default(),
+            in_flight: InFlight::new(Arc::clone(&probe)),
             times,
             next_flush: Nanos::default(),
             sequence: 0,
@@ -111,7 +111,7 @@ impl Queue {
     pub fn add(&mut self, id: PodId, mut queued: QueuedPod, world: World<'_>) {
         queued.record.inserted = world.now;
         self.pods.insert(id, queued.into_waiting());
-        self.enter_active(id, POD_ADD, world);
+        self.enter_active(id, POD_ADD, None, world);
     }
 
     /// Puts back a pod whose attempt failed: after an error into error backoff, after a rejection among
@@ -142,10 +142,11 @@ impl Queue {
         let candidate = Candidate::whole(&queued.pod);
         let strategy = after_attempt(candidate, queued.profile, rejected, taken.as_ref(), world);
         drop(taken);
+        self.count_rejected(queued.profile, rejected.all(), 1);
         self.pods.insert(id, queued.into_waiting());
         if strategy == Strategy::Skip {
             self.place(id, QueuePlace::Unschedulable);
-            self.probe.incoming(QueuePart::Unschedulable, ATTEMPT_FAILURE);
+            self.probe.incoming(QueuePart::Unschedulable, ATTEMPT_FAILURE, false);
         } else {
             self.requeue(id, strategy, ATTEMPT_FAILURE, world);
         }
@@ -154,7 +155,9 @@ impl Queue {
     /// Takes a pod out, wherever it is.
     pub fn remove(&mut self, id: PodId) -> Option<QueuedPod> {
         self.place(id, QueuePlace::Out);
-        Some(self.pods.remove(&id)?.into_queued(&mut self.shapes))
+        let queued = self.pods.remove(&id)?.into_queued(&mut self.shapes);
+        self.count_rejected(queued.profile, queued.record.rejected.all(), -1);
+        Some(queued)
     }
 
     /// The next pod to be tried: from the active ones, else the one whose backoff ends first. Never one
@@ -166,14 +169,14 @@ impl Queue {
             *id
         } else {
             let (.., id) = *self.backoff.first()?;
-            self.probe.incoming(QueuePart::Active, POP_FROM_BACKOFF);
+            self.probe.incoming(QueuePart::Active, POP_FROM_BACKOFF, true);
             id
         };
         let mut queued = self.remove(id)?;
         queued.attempts = queued.attempts.saturating_add(1);
         queued.ready_since.get_or_insert(now);
         queued.record.rejected = Rejected::default();
-        queued.taken = Some(self.in_flight.here());
+        queued.taken = Some(self.in_flight.here(POD_POPPED));
         Some((id, queued))
     }
 

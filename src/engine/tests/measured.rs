@@ -30,7 +30,7 @@ impl Probe for Recorder {
 
     fn extension_point(&self, span: Span) {
         if span.point != ExtensionPoint::PreEnqueue {
-            self.say(format!("{} {}", span.point.as_str(), span.status));
+            self.say(format!("{} {}", span.point.as_str(), span.status.as_str()));
         }
     }
 
@@ -46,7 +46,7 @@ impl Probe for Recorder {
         self.say(format!("scheduled {attempts} {}", since_ready.0 / Nanos::SECOND.0));
     }
 
-    fn incoming(&self, queue: QueuePart, event: &'static str) {
+    fn incoming(&self, queue: QueuePart, event: &'static str, _: bool) {
         self.say(format!("{} {event}", queue.as_str()));
     }
 
