@@ -52,6 +52,7 @@ fn engine() -> Engine {
         bindings_in_flight_max: 16,
         backoff: Backoff::default(),
         dry_run: false,
+        announces_nodes: true,
         probe: Arc::new(NoProbe),
     });
     let mut out = Vec::new();

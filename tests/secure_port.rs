@@ -210,6 +210,9 @@ impl Pair {
             format!("--authentication-kubeconfig={path}"),
             format!("--authorization-kubeconfig={path}"),
             "--leader-elect=false".to_owned(),
+            // Their defaults differ on purpose.
+            "--leader-elect-resource-name=lease".to_owned(),
+            "--leader-elect-resource-namespace=default".to_owned(),
         ];
         let (berth, endpoint) =
             start_secure(&kubeconfig, "s", &shared.each_ref().map(String::as_str)).await;

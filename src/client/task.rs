@@ -25,7 +25,7 @@ use super::pre_bind::{self, Answer};
 use super::report::{self, EventOutcome, EventRequest};
 use super::series::Series;
 use super::writer::{Left, WriterOptions};
-use super::{Counters, Outbox};
+use super::{Counters, Outbox, Standing};
 
 /// Bindings in flight. A loopback API server answers in some 2 ms; 32 make 16,000 a second, far more
 /// than etcd takes.
@@ -113,6 +113,7 @@ pub(super) struct Task {
     parkings: u64,
     repeats: Repeats,
     counters: Arc<Counters>,
+    standing: Arc<Standing>,
 }
 
 impl Task {
@@ -124,7 +125,7 @@ impl Task {
     ) -> Self {
         let counters = Arc::clone(outbox.counters());
         Self {
-            api: Arc::new(Api::new(client)),
+            api: Arc::new(Api::within(client, options.within)),
             results,
             requests_bucket: Bucket::new(options.requests),
             events_bucket: Bucket::new(options.events),
@@ -137,6 +138,7 @@ impl Task {
             parkings: 0,
             repeats: Repeats::default(),
             counters,
+            standing: options.standing,
             outbox,
         }
     }
@@ -180,7 +182,12 @@ impl Task {
     }
 
     /// Starts what may be started, and says when more can be, if only time is in the way.
+    ///
+    /// Nothing is started outside of the time of a leader. It does not come back, so nothing is to be waited for.
     fn fill(&mut self, now: Nanos) -> Option<Nanos> {
+        if !self.standing.may_write(now) {
+            return None;
+        }
         let limited = self.fill_requests(now);
         let limited = limited.into_iter().chain(self.fill_events(now)).min();
         let retry = self.outbox.lanes().next_due(now);

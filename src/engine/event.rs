@@ -87,6 +87,9 @@ pub enum Event {
     Attempt,
     /// Time has passed: backoffs, flushes, retries.
     Tick,
+    /// This replica leads from here on. For an engine that is on standby; one that has led never stands by
+    /// again, since its process ends.
+    Lead,
     /// No new attempts from here on; bindings in flight may finish.
     Stop,
 }

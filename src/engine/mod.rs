@@ -92,6 +92,8 @@ pub struct Engine {
     /// Where this is a dry run.
     dry_run: Option<DryRun>,
     lists: [ListState; Kind::COUNT],
+    /// Another one places the pods until [`Event::Lead`].
+    standby: bool,
     stopped: bool,
     /// What the event that is being taken in means: to be measured.
     handled: Vec<ClusterEvent>,
@@ -124,10 +126,19 @@ impl Engine {
             search_from: 0,
             dry_run: config.dry_run.then(DryRun::default),
             lists: [ListState::default(); Kind::COUNT],
+            standby: false,
             stopped: false,
             handled: Vec::new(),
             config,
         }
+    }
+
+    /// The engine of a replica that does not lead yet: it takes everything in and tries no pod before
+    /// [`Event::Lead`]. Without an attempt it has no effects, so it writes nothing.
+    #[must_use]
+    pub fn on_standby(mut self) -> Self {
+        self.standby = true;
+        self
     }
 
     /// Takes `event` in at time `now` and appends what is to be done to `out`.
@@ -180,6 +191,7 @@ impl Engine {
                 self.queue.tick(world(&self.config, &self.cluster, now));
                 self.send_retries(now, out);
             }
+            Event::Lead => self.standby = false,
             Event::Stop => {
                 self.stopped = true;
                 // Nothing was decided about them, and nothing will be.
@@ -252,7 +264,7 @@ impl Engine {
     fn may_attempt(&self) -> bool {
         let free = self.in_flight < self.config.bindings_in_flight_max
             && self.parked.len() < extend::PARKED_MAX;
-        free && !self.stopped && self.is_synced() && self.queue.has_next()
+        free && !self.stopped && !self.standby && self.is_synced() && self.queue.has_next()
     }
 
     /// Has a pod that waits count as nominated, as its object says, without its being in the queue: for

@@ -58,6 +58,30 @@ fn nothing_is_judged_before_everything_was_listed() {
 }
 
 #[test]
+fn a_replica_on_standby_knows_all_and_does_nothing_until_it_leads() {
+    let mut kit = Kit::unsynced();
+    kit.engine = kit.engine.on_standby();
+    kit.sync();
+    kit.put_node(&node("n1").cpu(4000));
+    let mut effects = kit.put(pod("a").cpu(3000));
+    effects.extend(kit.put(pod("b").cpu(3000)));
+    effects.extend(kit.step(Event::Attempt));
+    effects.extend(kit.step(Event::Tick));
+    // The leader places one of them.
+    effects.extend(kit.put(pod("a").cpu(3000).on("n1")));
+    assert_eq!(effects, []);
+    assert_eq!((kit.next.attempt, kit.next.deadline), (false, None));
+    assert_eq!(kit.engine.cluster().placed_pods(), (1, 0));
+    assert_eq!(kit.step(Event::Lead), []);
+    assert!(kit.next.attempt);
+    let effects = kit.step(Event::Attempt);
+    assert!(
+        matches!(&kit::reports(&effects)[..], [Report::FailedScheduling { .. }]),
+        "{effects:?}"
+    );
+}
+
+#[test]
 fn the_emptier_node_wins_and_pods_of_others_count() {
     let mut kit = Kit::with_nodes([node("n1").cpu(4000), node("n2").cpu(4000)]);
     kit.put(pod("other").scheduler("default-scheduler").cpu(1000).on("n1"));

@@ -30,6 +30,12 @@ struct Tally {
     probe: Arc<dyn Probe>,
 }
 
+/// A change that is kept.
+struct Kept {
+    change: Change,
+    _tally: Tally,
+}
+
 /// The place at which a pod was taken.
 #[derive(Clone)]
 pub(super) struct Taken {
@@ -48,7 +54,7 @@ struct Link {
 
 enum Next {
     /// This happened next.
-    Happened(Box<Change>, Arc<Link>, Tally),
+    Happened(Box<Kept>, Arc<Link>),
     /// More happened than is kept.
     Lost,
 }
@@ -90,7 +96,7 @@ impl InFlight {
         let next = if self.length < CHANGES_MAX {
             self.length += 1;
             let tally = Tally::new(change.event.label(), &self.probe);
-            Next::Happened(Box::new(change), Arc::clone(&tail), tally)
+            Next::Happened(Box::new(Kept { change, _tally: tally }), Arc::clone(&tail))
         } else {
             self.length = 0;
             Next::Lost
@@ -132,9 +138,9 @@ impl<'a> Iterator for Since<'a> {
 
     fn next(&mut self) -> Option<Self::Item> {
         match self.0?.next.get()? {
-            Next::Happened(change, next, _) => {
+            Next::Happened(kept, next) => {
                 self.0 = Some(next);
-                Some(Happened::Change(change))
+                Some(Happened::Change(&kept.change))
             }
             Next::Lost => {
                 self.0 = None;
@@ -148,7 +154,7 @@ impl<'a> Iterator for Since<'a> {
 impl Drop for Link {
     fn drop(&mut self) {
         let mut next = self.next.take();
-        while let Some(Next::Happened(_, link, _)) = next {
+        while let Some(Next::Happened(_, link)) = next {
             let Some(mut link) = Arc::into_inner(link) else { return };
             next = link.next.take();
         }

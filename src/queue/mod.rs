@@ -31,16 +31,12 @@ use shapes::Shapes;
 use strategy::{Strategy, after_attempt};
 use waiting::{QueuePlace, Waiting};
 
-pub use backoff::{BACKOFF_INITIAL, BACKOFF_MAX, Backoff};
+pub use backoff::{BACKOFF_INITIAL, BACKOFF_MAX, Backoff, UNSCHEDULABLE_MAX};
 pub use changes::Reach;
 pub use strategy::World;
 pub use waiting::{QueuedPod, Rejected};
 
-/// How long a pod may be unschedulable before it is tried again without an event.
-///
-/// Upstream: --pod-max-in-unschedulable-pods-duration.
-pub const UNSCHEDULABLE_MAX: Nanos = Nanos::from_secs(5 * 60);
-/// How often that is looked at.
+/// How often pods are looked for that have been unschedulable for too long.
 pub const FLUSH_INTERVAL: Nanos = Nanos::from_secs(30);
 
 /// Why pods come into the queue or move in it, where no event of the cluster is the cause: upstream's
@@ -212,7 +208,8 @@ impl Queue {
     /// Upstream: flushUnschedulableEntitiesLeftover, v1.37.
     fn flush(&mut self, world: World<'_>) {
         let stale = self.stale.iter();
-        let stale = stale.take_while(|(since, _)| world.now.since(*since) > UNSCHEDULABLE_MAX);
+        let longest = self.times.unschedulable_max;
+        let stale = stale.take_while(|(since, _)| world.now.since(*since) > longest);
         let stale: Vec<_> = stale.map(|(_, id)| *id).collect();
         for id in stale {
             let Some(place) = self.pods.get(&id).map(|waiting| waiting.place) else { continue };

@@ -10,7 +10,7 @@ use tokio::sync::mpsc::error::TryRecvError;
 use tokio::sync::oneshot;
 use tracing::{debug, info, warn};
 
-use crate::client::{Clock, Outbox};
+use crate::client::{Clock, Outbox, Standing};
 use crate::engine::{Decision, Effect, Engine, Event, Kind, Next, NoticeLevel};
 use crate::model::PodKey;
 use crate::telemetry::{ClusterSizes, Repeats, SchedulerMetrics};
@@ -47,6 +47,7 @@ pub(super) struct EngineThread {
     effects: Vec<Effect>,
     calls: PluginCalls,
     stopping: bool,
+    standing: Arc<Standing>,
 }
 
 /// Who is told what the engine does.
@@ -54,6 +55,8 @@ pub(super) struct Observers {
     pub(super) decisions: Box<dyn DecisionSink>,
     pub(super) progress: Arc<Progress>,
     pub(super) metrics: Arc<SchedulerMetrics>,
+    /// Whether plugins and extenders may be called.
+    pub(super) standing: Arc<Standing>,
 }
 
 /// There will be no more events.
@@ -68,7 +71,7 @@ impl EngineThread {
         observers: Observers,
         calls: PluginCalls,
     ) -> Self {
-        let Observers { decisions, progress, metrics } = observers;
+        let Observers { decisions, progress, metrics, standing } = observers;
         let next = Next::default();
         let (repeats, effects) = (Repeats::default(), Vec::new());
         Self {
@@ -85,6 +88,7 @@ impl EngineThread {
             effects,
             calls,
             stopping: false,
+            standing,
         }
     }
 
@@ -201,12 +205,17 @@ impl EngineThread {
         }
         if self.engine.is_synced() {
             self.synced = true;
+            let then = if self.standing.leads() {
+                "scheduling begins"
+            } else {
+                "scheduling begins when this berth leads"
+            };
             let (cluster, queue) = (self.engine.cluster(), self.engine.queue_lengths());
             info!(
                 nodes = cluster.node_count(),
                 placed_pods = cluster.placed_pods().0,
                 waiting_pods = queue.active + queue.gated,
-                "all objects are listed; scheduling begins"
+                "all objects are listed; {then}"
             );
         }
     }
@@ -236,6 +245,9 @@ impl EngineThread {
                 Effect::Notice { level, pod, message } => {
                     say(level, pod.as_ref(), &message, &mut self.repeats, now);
                 }
+                // Who leads no more is about to end, and must not have anybody act for it.
+                Effect::Call { .. } | Effect::AskExtender { .. }
+                    if !self.standing.may_write(now) => {}
                 Effect::Call { attempt, call } => self.calls.start(attempt, call),
                 Effect::AskExtender { attempt, extender, pod, question } => {
                     self.calls.ask((attempt, extender), pod, question);

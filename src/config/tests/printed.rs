@@ -16,8 +16,11 @@ fn printed(body: &str) -> String {
 
 #[test]
 fn the_defaults_are_printed_as_upstream_prints_them() {
-    assert_eq!(printed(""), UPSTREAM);
-    let berth = UPSTREAM.replace("schedulerName: default-scheduler", "schedulerName: berth");
+    let own_lease = UPSTREAM
+        .replace("resourceName: kube-scheduler", "resourceName: berth")
+        .replace("resourceNamespace: kube-system", "resourceNamespace: \"\"");
+    assert_eq!(printed(""), own_lease);
+    let berth = own_lease.replace("schedulerName: default-scheduler", "schedulerName: berth");
     assert_eq!(render_default(PLUGINS, FeatureGates::default()), berth);
     let mut read = parse(
         &render_default(PLUGINS, FeatureGates::default()),

@@ -26,7 +26,7 @@ fn plugin(name: &str) -> Box<dyn Plugin> {
 
 fn plugin_with(name: &str, args: &PluginArgs) -> Box<dyn Plugin> {
     let info = PLUGINS.iter().find(|info| info.name == name).expect("it is a plugin");
-    (info.make)(args)
+    (info.make)(args).expect("it takes these args")
 }
 
 fn pod() -> Pod {
@@ -108,7 +108,7 @@ fn ask(plugin: &dyn Plugin, pod: &Pod, change: &Change) -> Hint {
 fn every_plugin_that_asks_cannot_tell_where_nothing_is_known() {
     let mut asked = 0;
     for info in PLUGINS {
-        let plugin = (info.make)(&PluginArgs::default());
+        let plugin = (info.make)(&PluginArgs::default()).expect("it takes no args");
         for interest in plugin.events() {
             let change = Change::new(interest.event, Changed::Unknown);
             if interest.asks != Asks::Nothing && info.name != "DefaultPreemption" {

@@ -13,16 +13,16 @@ use crate::model::{Labels, Node};
 
 const POINTS: &[ExtensionPoint] = &[ExtensionPoint::Filter];
 /// Asked about nodes that come, once a shape.
-const SHAPE: PluginInfo = info("Shape", POINTS, |_| Box::new(Answers(Asks::Shape)));
+const SHAPE: PluginInfo = info("Shape", POINTS, |_| Ok(Box::new(Answers(Asks::Shape))));
 /// Asked about nodes that come, for each pod.
-const EACH: PluginInfo = info("Each", POINTS, |_| Box::new(Answers(Asks::Each)));
+const EACH: PluginInfo = info("Each", POINTS, |_| Ok(Box::new(Answers(Asks::Each))));
 /// Holds pods with the label `held` until there is a node.
-const HOLDS: PluginInfo = info("Holds", &[ExtensionPoint::PreEnqueue], |_| Box::new(Holds));
+const HOLDS: PluginInfo = info("Holds", &[ExtensionPoint::PreEnqueue], |_| Ok(Box::new(Holds)));
 
 const fn info(
     name: &'static str,
     points: &'static [ExtensionPoint],
-    make: fn(&crate::model::PluginArgs) -> Box<dyn Plugin>,
+    make: fn(&crate::model::PluginArgs) -> Result<Box<dyn Plugin>, String>,
 ) -> PluginInfo {
     PluginInfo { name, default_weight: Some(0), points, summary: "for tests", make }
 }

@@ -41,7 +41,9 @@ impl QueueMetrics {
         let pods_in = |queue| pods.get_or_create_owned(&ByQueue { queue });
         let entities_in =
             |queue| entities.get_or_create_owned(&ByQueueAndType { queue, r#type: POD });
-        QUEUES_OF_GROUPS.map(|queue| drop(pods_in(queue)));
+        for queue in QUEUES_OF_GROUPS {
+            pods_in(queue).set(0);
+        }
         let metrics = Self {
             pods: QUEUES.map(pods_in),
             entities: QUEUES.map(entities_in),
