@@ -4,7 +4,7 @@
 use std::sync::Arc;
 
 use crate::framework::{
-    AttemptResult, ExtensionPoint, Placement, Plugin, PluginCall, Refusal, Span,
+    AttemptResult, Code, ExtensionPoint, Placement, Plugin, PluginCall, Refusal, Run, Span,
 };
 use crate::model::Pod;
 use crate::queue::{QueuedPod, Reach, Rejected};
@@ -36,6 +36,8 @@ pub(super) struct Attempt {
     tries: u32,
     /// When it was decided.
     pub(super) began: Nanos,
+    /// When Permit, PreBind or Bind began, by the clock of the probe.
+    since: Nanos,
     pub(super) stage: Stage,
     /// Name of the plugin that binds; empty where it is an extender.
     pub(super) binder: &'static str,
@@ -121,6 +123,7 @@ impl Engine {
             node_id,
             tries: 0,
             began: now,
+            since: self.config.probe.clock(),
             stage,
             binder: "",
             announced: false,
@@ -344,15 +347,40 @@ impl Engine {
         let ready = queued.ready_since.unwrap_or(attempt.began);
         self.measure(attempt, AttemptResult::Scheduled, now);
         self.config.probe.scheduled(queued.attempts, now.since(ready));
+        if queued.flushed {
+            self.config.probe.scheduled_after_flush();
+        }
     }
 
     /// The end of an attempt whose Binding was asked for, with the time that it took to be answered.
     fn measure(&self, attempt: &Attempt, result: AttemptResult, now: Nanos) {
-        let (profile, took) = (attempt.queued.profile, now.since(attempt.began));
-        let status = if result == AttemptResult::Scheduled { "Success" } else { "Error" };
-        let point = ExtensionPoint::Bind;
-        self.config.probe.extension_point(Span { profile, point, status, took });
-        self.config.probe.attempt(profile, result, took);
+        let (profile, probe) = (attempt.queued.profile, &self.config.probe);
+        if !matches!(attempt.stage, Stage::Permitting(_) | Stage::PreBinding { .. }) {
+            let scheduled = result == AttemptResult::Scheduled;
+            let status = if scheduled { Code::Success } else { Code::Error };
+            let (plugin, point) = (attempt.binder, ExtensionPoint::Bind);
+            let took = probe.clock().since(attempt.since);
+            probe.extension_point(Span { profile, point, status, took });
+            if !plugin.is_empty() && probe.times_plugins() {
+                probe.plugin(Run { plugin, point, status, took });
+            }
+        }
+        probe.attempt(profile, result, now.since(attempt.began));
+    }
+
+    /// What waiting at Permit, or PreBind, has come to; what is next begins.
+    pub(super) fn measure_stage(&mut self, id: AttemptId, point: ExtensionPoint, status: Code) {
+        let Some(attempt) = self.attempts.get_mut(&id) else { return };
+        let now = self.config.probe.clock();
+        let took = now.since(std::mem::replace(&mut attempt.since, now));
+        match point {
+            ExtensionPoint::Permit => self.config.probe.permit_wait(status, took),
+            ExtensionPoint::PreBind => {
+                let profile = attempt.queued.profile;
+                self.config.probe.extension_point(Span { profile, point, status, took });
+            }
+            _ => {}
+        }
     }
 
     /// The pod is gone, or may not be bound any more: nothing is to be put back.

@@ -7,8 +7,8 @@ use std::sync::Arc;
 use crate::cluster::{Cluster, View};
 use crate::framework::{
     AttemptResult, Code, Diagnosis, Evals, ExtensionPoint, FailedNodes, Histogram,
-    NO_NODES_AVAILABLE, PluginMask, PodRejection, Prepared, Profile, Stopwatch, Table, prepare,
-    start_position,
+    NO_NODES_AVAILABLE, PluginMask, PodRejection, Prepared, Profile, Stopwatch, Table,
+    prepare_timed, start_position,
 };
 use crate::model::Pod;
 use crate::preemption::{Outcome, Unplaced, preempt, propose};
@@ -65,6 +65,8 @@ pub(super) struct Trial {
     pub(super) queued: QueuedPod,
     /// When it was taken, by the clock of the probe.
     pub(super) began: Nanos,
+    /// Its plugins are timed.
+    pub(super) times_plugins: bool,
 }
 
 /// What an attempt adds to the question of what would become of a pod.
@@ -101,17 +103,17 @@ pub(super) fn judge(
     let Judging { profile, cluster, pod, .. } = *judging;
     let view = View::new(cluster);
     let mut diagnosis = Diagnosis { nodes: cluster.node_count(), ..Diagnosis::default() };
-    let (evals, narrowed) = match prepare(profile, pod, view) {
+    let (evals, narrowed) = match prepare_timed(profile, pod, view, watch) {
         Prepared::Ready { evals, narrowed } => {
-            watch.spent(ExtensionPoint::PreFilter, Code::Success.as_str());
+            watch.spent(ExtensionPoint::PreFilter, Code::Success);
             (evals, narrowed)
         }
         Prepared::Failed { plugin, message } => {
-            watch.spent(ExtensionPoint::PreFilter, Code::Error.as_str());
+            watch.spent(ExtensionPoint::PreFilter, Code::Error);
             return Judged::Failed { pre_filter: Some(plugin), message };
         }
         Prepared::Rejected { plugin, rejection, rejectors } => {
-            watch.spent(ExtensionPoint::PreFilter, rejection.code.as_str());
+            watch.spent(ExtensionPoint::PreFilter, rejection.code);
             diagnosis.pre_filter = Some(rejection.reasons.join(", "));
             let outcome = if profile.post_filter_fails(rejection.code, rejectors) {
                 Outcome::Ineligible
@@ -132,18 +134,24 @@ pub(super) fn judge(
     let (looked_at, nominated) = looked_at(judging, &view, &evals, over.as_deref(), trying);
     let searched = watch.lap();
     let nodes = looked_at.as_deref().or(over.as_deref());
-    let (table, times) = Table::build_timed(&evals, &view, nodes, watch.probe());
+    let (table, times) = Table::build_timed(&evals, &view, nodes, watch);
     watch.lap();
     if let Some((verdict, node)) = table.failed().error()
         && attempted
     {
-        watch.record(ExtensionPoint::Filter, Code::Error.as_str(), searched + times.filter);
+        watch.record(ExtensionPoint::Filter, Code::Error, searched + times.filter);
         let message = evals.reasons(&view, node, verdict).join(", ");
         return Judged::Failed { pre_filter: None, message };
     }
-    watch.record(ExtensionPoint::Filter, Code::Success.as_str(), searched + times.filter);
+    watch.record(ExtensionPoint::Filter, Code::Success, searched + times.filter);
     if table.feasible() > 1 {
-        watch.record(ExtensionPoint::Score, Code::Success.as_str(), times.score);
+        let scoring = evals.plugins(ExtensionPoint::Score);
+        let asked = profile.mask_at(ExtensionPoint::PreScore) & scoring;
+        watch.evaluated(ExtensionPoint::PreScore, asked, 1);
+        watch.evaluated(ExtensionPoint::Score, scoring, table.feasible().into());
+        // What PreScore does is done at PreFilter.
+        watch.record(ExtensionPoint::PreScore, Code::Success, Nanos(0));
+        watch.record(ExtensionPoint::Score, Code::Success, times.score);
     }
     let mut rejectors = table.failed().rejectors() | narrowing;
     let mut unplaced = None;
@@ -215,6 +223,7 @@ fn post_filter(
     let Some(args) = plugins.find_map(|(_, entry)| entry.plugin.preempts()) else {
         return Outcome::NoPlace;
     };
+    watch.probe().preemption_attempt();
     let view = View::new(cluster);
     let unplaced = Unplaced { pod, view, judged, nominated, start };
     let preemption = match (said.and_then(|(said, _)| said.preemption(cluster)), said) {
@@ -229,7 +238,7 @@ fn post_filter(
         Outcome::Place { .. } => Code::Success,
         Outcome::Ineligible | Outcome::NoPlace => Code::Unschedulable,
     };
-    watch.spent(ExtensionPoint::PostFilter, code.as_str());
+    watch.spent(ExtensionPoint::PostFilter, code);
     preemption.outcome
 }
 
@@ -267,13 +276,14 @@ fn pick(
     view: &View<'_>,
     start: u32,
     busy: impl Fn(NodeId) -> bool,
+    watch: &Stopwatch<'_>,
 ) -> Result<Option<NodeId>, String> {
     if table.feasible() > 1
         && let Some(error) = evals.score_error(profile)
     {
         return Err(error);
     }
-    table.pick(evals, view, start, busy).map_err(|invalid| invalid.message(profile))
+    table.pick_timed(evals, view, start, busy, watch).map_err(|invalid| invalid.message(profile))
 }
 
 /// Whether nodes can be compared by their scores; where not, why.
@@ -310,7 +320,9 @@ impl Engine {
             return;
         }
         let began = self.config.probe.clock();
-        self.try_to_place(Trial { id, queued, began }, Said::default(), now, out);
+        let times_plugins = self.config.probe.times_plugins();
+        let trial = Trial { id, queued, began, times_plugins };
+        self.try_to_place(trial, Said::default(), now, out);
     }
 
     /// Judges the nodes, and asks an extender, places the pod or says why that cannot be.
@@ -332,7 +344,7 @@ impl Engine {
             return;
         }
         let profile = &self.config.profiles[at];
-        let mut watch = Stopwatch::start(&*probe, at);
+        let mut watch = Stopwatch::start(&*probe, at).timing_plugins(trial.times_plugins);
         let judging = Judging {
             profile,
             cluster: &self.cluster,
@@ -399,7 +411,7 @@ impl Engine {
         now: Nanos,
         out: &mut Vec<Effect>,
     ) {
-        let Trial { id, queued, began } = trial;
+        let Trial { id, queued, began, times_plugins } = trial;
         let probe = Arc::clone(&self.config.probe);
         let profile = &self.config.profiles[queued.profile];
         let at = queued.profile;
@@ -409,7 +421,10 @@ impl Engine {
         let view = View::new(&self.cluster);
         let busy = |node| self.races.is_busy(node, now);
         let picked = match said.best(table, evals, &view) {
-            None => pick(profile, evals, table, &view, start, busy).map(|node| (node, None)),
+            None => {
+                let watch = Stopwatch::start(&*probe, at).timing_plugins(times_plugins);
+                pick(profile, evals, table, &view, start, busy, &watch).map(|node| (node, None))
+            }
             Some(best) => scores_are_valid(profile, evals, table, &view).map(|()| {
                 let from_start = |node: &NodeId| self.cluster.position(*node) >= start;
                 let at = best.iter().position(from_start).unwrap_or(0);

@@ -98,6 +98,21 @@ pub enum Event {
     Stop,
 }
 
+impl Event {
+    /// Whether it is about one object that is watched.
+    pub(super) fn is_of_object(&self) -> bool {
+        matches!(
+            self,
+            Self::NodeUpsert(_)
+                | Self::NodeDelete(_)
+                | Self::PodUpsert(_)
+                | Self::PodDelete { .. }
+                | Self::ObjectUpsert(_)
+                | Self::ObjectDelete(..)
+        )
+    }
+}
+
 /// The kinds that are listed and watched.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Kind {

@@ -181,7 +181,7 @@ impl Engine {
 
     /// Nothing can be decided, since an extender failed.
     fn give_up(&mut self, trial: Trial, message: String, now: Nanos, out: &mut Vec<Effect>) {
-        let Trial { id, queued, began } = trial;
+        let Trial { id, queued, began, .. } = trial;
         let profile = queued.profile;
         self.fail(id, queued, message, now, out);
         let took = self.config.probe.clock().since(began);

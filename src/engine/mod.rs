@@ -34,7 +34,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use crate::cluster::Cluster;
-use crate::framework::{Extender, Probe, Profile};
+use crate::framework::{ClusterEvent, Extender, Probe, Profile};
 use crate::model::{Node, Pod};
 use crate::queue::{Backoff, Queue, QueueLengths};
 use crate::units::{Map, Nanos, PodId};
@@ -104,6 +104,8 @@ pub struct Engine {
     /// Another one places the pods until [`Event::Lead`].
     standby: bool,
     stopped: bool,
+    /// What the event that is being taken in means: to be measured.
+    handled: Vec<ClusterEvent>,
 }
 
 /// How far the list of one kind is.
@@ -136,6 +138,7 @@ impl Engine {
             lists: [ListState::default(); Kind::COUNT],
             standby: false,
             stopped: false,
+            handled: Vec::new(),
             config,
         }
     }
@@ -151,6 +154,7 @@ impl Engine {
     /// Takes `event` in at time `now` and appends what is to be done to `out`.
     pub fn step(&mut self, event: Event, now: Nanos, out: &mut Vec<Effect>) -> Next {
         let from = out.len();
+        let begun = event.is_of_object().then(|| self.config.probe.clock());
         match event {
             Event::NodeUpsert(node) => self.node_upsert(node, now, out),
             Event::NodeDelete(name) => self.node_delete(&name, now, out),
@@ -205,8 +209,22 @@ impl Engine {
                 self.parked.clear();
             }
         }
+        self.tell_handled(begun);
         self.withhold(out, from);
         self.next(now)
+    }
+
+    /// Says how long it took to take an event in, for each thing that it means.
+    fn tell_handled(&mut self, begun: Option<Nanos>) {
+        if let Some(begun) = begun
+            && !self.handled.is_empty()
+        {
+            let took = self.config.probe.clock().since(begun);
+            for event in &self.handled {
+                self.config.probe.handled(event.label(), took);
+            }
+        }
+        self.handled.clear();
     }
 
     /// Whether every kind was listed once, so that pods can be judged.

@@ -1,6 +1,7 @@
 //! What the engine does when a pod comes, changes or goes.
 
 use crate::cluster::Place;
+use crate::framework::{Action, ClusterEvent, Resource};
 use crate::model::{Pod, PodKey};
 use crate::queue::{QueuedPod, Reach};
 use crate::units::{Nanos, PodId};
@@ -53,6 +54,9 @@ impl Engine {
         self.forget_dry(id);
         let uid = self.cluster.pod(id).map(|entry| entry.uid.clone()).unwrap_or_default();
         self.cluster.remove_pod(id);
+        if !placed {
+            self.handled_waiting(Action::DELETE);
+        }
         if placed {
             self.victim_goes(&uid);
             self.pod_left(before, Reach::All, now);
@@ -69,6 +73,7 @@ impl Engine {
             self.pod_came(&pod, now);
         } else if let Some(profile) = self.profile_of(&pod) {
             let id = self.cluster.add_pod(&pod, list);
+            self.handled_waiting(Action::ADD);
             let world = world(&self.config, &self.cluster, now);
             self.queue.add(id, QueuedPod::new(pod, profile), world);
         }
@@ -125,6 +130,7 @@ impl Engine {
         if assumed.is_some() && assumed != on {
             self.pod_left(before, Reach::All, now);
         }
+        self.handled_waiting(Action::DELETE);
         self.pod_came(pod, now);
     }
 
@@ -134,18 +140,28 @@ impl Engine {
         attempt.is_some_and(|attempt| attempt.announced || attempt.queued.told.is_some())
     }
 
+    /// `action` was taken in of a pod that waits, or waited until now.
+    fn handled_waiting(&mut self, action: Action) {
+        self.handled.push(ClusterEvent::new(Resource::UnscheduledPod, action));
+    }
+
     /// A waiting pod changed: it may be tried again because of that.
     fn waiting_changed(&mut self, id: PodId, pod: Box<Pod>, now: Nanos) {
         let Some(pod) = self.parked_changed(id, pod) else { return };
         let profile = self.profile_of(&pod);
-        let world = world(&self.config, &self.cluster, now);
         let Some(before) = self.queue.pod(id) else {
+            self.handled_waiting(Action::UPDATE);
+            let world = world(&self.config, &self.cluster, now);
             if let Some(profile) = profile.filter(|_| !self.is_decided_dry(id)) {
                 self.queue.add(id, QueuedPod::new(pod, profile), world);
             }
             return;
         };
         let events = target_events(&before, &pod);
+        for event in &events {
+            self.handled_waiting(event.action);
+        }
+        let world = world(&self.config, &self.cluster, now);
         let was = before.nominated_node.as_ref();
         let gone = was.is_some() && was != pod.nominated_node.as_ref();
         let freed = gone.then(|| before.clone());

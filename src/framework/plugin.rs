@@ -142,6 +142,18 @@ pub enum PluginEval {
     Narrow(Option<Box<dyn Eval>>, Vec<Box<str>>),
 }
 
+impl PluginEval {
+    /// As a status.
+    pub(super) fn code(&self) -> Code {
+        match self {
+            Self::Skip => Code::Skip,
+            Self::Reject(code, _) => *code,
+            Self::Fail(_) => Code::Error,
+            Self::Run(_) | Self::Narrow(..) => Code::Success,
+        }
+    }
+}
+
 /// Which parts an eval has; the others are not called.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Parts {

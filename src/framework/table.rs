@@ -6,7 +6,7 @@ use crate::units::{Map, Nanos, NodeId, hash_bytes, mix};
 
 use super::node_set::NodeSet;
 use super::profile::PluginMask;
-use super::{Cells, Code, Evals, InvalidScore, NoProbe, Probe, Verdict};
+use super::{Cells, Code, Evals, ExtensionPoint, InvalidScore, Stopwatch, Verdict};
 
 /// Nodes judged in one go: their verdicts, points and keys stay in the first-level cache.
 const SLICE: usize = 256;
@@ -69,16 +69,16 @@ impl Table {
     /// Judges all nodes, or only those in `over`.
     #[must_use]
     pub fn build(evals: &Evals, view: &View<'_>, over: Option<&[NodeId]>) -> Self {
-        Self::build_timed(evals, view, over, &NoProbe).0
+        Self::build_timed(evals, view, over, &Stopwatch::off()).0
     }
 
-    /// [`Table::build`], with the time that it took by the clock of `probe`.
+    /// [`Table::build`], which is measured, with the time that it took.
     #[must_use]
     pub fn build_timed(
         evals: &Evals,
         view: &View<'_>,
         over: Option<&[NodeId]>,
-        probe: &dyn Probe,
+        watch: &Stopwatch<'_>,
     ) -> (Self, BuildTimes) {
         let mut table = Self {
             cells: Vec::new(),
@@ -88,13 +88,14 @@ impl Table {
             failed: FailedNodes::default(),
             invalid: None,
         };
-        let mut build = Build::new(evals, &mut table, probe);
+        let mut build = Build::new(evals, &mut table, watch);
         match over {
             Some(nodes) => nodes.iter().for_each(|node| build.push(view, *node)),
             None => view.cluster.nodes().for_each(|node| build.push(view, node)),
         }
         build.flush(view);
-        let times = build.times;
+        let (times, judged) = (build.times, build.judged);
+        watch.evaluated(ExtensionPoint::Filter, evals.plugins(ExtensionPoint::Filter), judged);
         (table, times)
     }
 
@@ -135,7 +136,19 @@ impl Table {
         start: u32,
         busy: impl Fn(NodeId) -> bool,
     ) -> Result<Option<NodeId>, InvalidScore> {
-        let scores = self.score_cells(evals, view);
+        self.pick_timed(evals, view, start, busy, &Stopwatch::off())
+    }
+
+    /// [`Table::pick`], which is measured.
+    pub fn pick_timed(
+        &self,
+        evals: &Evals,
+        view: &View<'_>,
+        start: u32,
+        busy: impl Fn(NodeId) -> bool,
+        watch: &Stopwatch<'_>,
+    ) -> Result<Option<NodeId>, InvalidScore> {
+        let scores = self.score_cells_timed(evals, view, watch);
         if self.feasible() > 1
             && let Some(invalid) = self.invalid_in(evals, &scores)
         {
@@ -185,14 +198,27 @@ impl Table {
 
     /// Scores and normalises every cell afresh.
     pub(super) fn score_cells(&self, evals: &Evals, view: &View<'_>) -> CellScores {
+        self.score_cells_timed(evals, view, &Stopwatch::off())
+    }
+
+    fn score_cells_timed(
+        &self,
+        evals: &Evals,
+        view: &View<'_>,
+        watch: &Stopwatch<'_>,
+    ) -> CellScores {
         let mut totals = vec![0i64; self.cells.len()];
         let mut by_eval = Vec::new();
         for (at, item) in evals.items().iter().enumerate().filter(|(_, i)| i.parts.cell_score) {
             let cells = Cells::new(&self.words, evals.stride(), item.offset, &self.feasible);
             let mut raw = vec![0; self.cells.len()];
-            item.eval.raw(view, cells, &mut raw);
-            let mut points = raw.clone();
-            item.eval.normalise(cells, &mut points);
+            let run = || {
+                item.eval.raw(view, cells, &mut raw);
+                let mut points = raw.clone();
+                item.eval.normalise(cells, &mut points);
+                points
+            };
+            let points = watch.run(item.name, ExtensionPoint::Score, run, |_| Code::Success);
             for (total, points) in totals.iter_mut().zip(&points) {
                 *total = total.wrapping_add(points.wrapping_mul(item.weight));
             }
@@ -283,12 +309,14 @@ struct Build<'t> {
     points: Vec<i64>,
     words: Vec<u32>,
     last_cell: Option<usize>,
-    probe: &'t dyn Probe,
+    watch: &'t Stopwatch<'t>,
     times: BuildTimes,
+    /// Nodes that were judged.
+    judged: u64,
 }
 
 impl<'t> Build<'t> {
-    fn new(evals: &'t Evals, table: &'t mut Table, probe: &'t dyn Probe) -> Self {
+    fn new(evals: &'t Evals, table: &'t mut Table, watch: &'t Stopwatch<'t>) -> Self {
         Self {
             evals,
             table,
@@ -298,8 +326,9 @@ impl<'t> Build<'t> {
             points: Vec::with_capacity(SLICE),
             words: Vec::new(),
             last_cell: None,
-            probe,
+            watch,
             times: BuildTimes::default(),
+            judged: 0,
         }
     }
 
@@ -313,18 +342,21 @@ impl<'t> Build<'t> {
     /// Judges the slice and files its nodes.
     fn flush(&mut self, view: &View<'_>) {
         let evals = self.evals;
-        let begun = self.probe.clock();
+        let probe = self.watch.probe();
+        let begun = probe.clock();
+        self.judged += self.nodes.len() as u64;
         self.verdicts.clear();
         self.verdicts.resize(self.nodes.len(), Verdict::PASS);
-        evals.filter(view, &self.nodes, &mut self.verdicts);
+        evals.filter_timed(view, &self.nodes, &mut self.verdicts, self.watch);
         self.drop_rejected();
-        let filtered = self.probe.clock();
+        let filtered = probe.clock();
         let count = self.nodes.len();
         self.points.clear();
         self.points.resize(count, 0);
         self.words.clear();
         self.words.resize(count * evals.stride(), 0);
-        let invalid = evals.score(view, &self.nodes, &mut self.scratch[..count], &mut self.points);
+        let scratch = &mut self.scratch[..count];
+        let invalid = evals.score(view, &self.nodes, scratch, &mut self.points, self.watch);
         self.table.invalid = self.table.invalid.or(invalid);
         evals.key(view, &self.nodes, &mut self.words);
         for index in 0..count {
@@ -332,7 +364,7 @@ impl<'t> Build<'t> {
         }
         self.nodes.clear();
         self.times.filter = self.times.filter + filtered.since(begun);
-        self.times.score = self.times.score + self.probe.clock().since(filtered);
+        self.times.score = self.times.score + probe.clock().since(filtered);
     }
 
     /// Counts the rejected nodes and leaves the feasible ones in the slice.

@@ -133,10 +133,10 @@ impl Queue {
     pub fn force(&mut self, id: PodId, uid: &str, world: World<'_>) {
         match self.pods.get(&id).map(|waiting| waiting.place) {
             Some(QueuePlace::Unschedulable | QueuePlace::Gated) => {
-                self.enter_active(id, FORCE_ACTIVATE, world);
+                self.enter_active(id, FORCE_ACTIVATE, None, world);
             }
             Some(QueuePlace::Backoff(..) | QueuePlace::ErrorBackoff(..)) => {
-                self.activate(id, FORCE_ACTIVATE, world.now);
+                self.activate(id, FORCE_ACTIVATE, None, world.now);
             }
             Some(QueuePlace::Active(..) | QueuePlace::Out) => {}
             None => {

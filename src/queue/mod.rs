@@ -22,7 +22,7 @@ mod waiting;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-use crate::framework::{Candidate, Probe, QueuePart};
+use crate::framework::{Candidate, POD_POPPED, Probe, QueuePart};
 use crate::model::Pod;
 use crate::plugins::priority_sort::{SortKey, sort_key};
 use crate::units::{Map, Nanos, PodId};
@@ -101,7 +101,7 @@ impl Queue {
             stale: BTreeSet::new(),
             shapes: Shapes::default(),
             texts: Texts::default(),
-            in_flight: InFlight::default(),
+            in_flight: InFlight::new(Arc::clone(&probe)),
             times,
             next_flush: Nanos::default(),
             sequence: 0,
@@ -114,7 +114,7 @@ impl Queue {
         queued.record.inserted = world.now;
         self.texts.keep_of(&mut queued.pod);
         self.pods.insert(id, queued.into_waiting());
-        self.enter_active(id, POD_ADD, world);
+        self.enter_active(id, POD_ADD, None, world);
     }
 
     /// Puts back a pod whose attempt failed: after an error into error backoff, after a rejection among
@@ -149,10 +149,11 @@ impl Queue {
         if let Some(told) = &mut queued.told {
             told.message = self.texts.keep(std::mem::take(&mut told.message));
         }
+        self.count_rejected(queued.profile, rejected.all(), 1);
         self.pods.insert(id, queued.into_waiting());
         if strategy == Strategy::Skip {
             self.place(id, QueuePlace::Unschedulable);
-            self.probe.incoming(QueuePart::Unschedulable, ATTEMPT_FAILURE);
+            self.probe.incoming(QueuePart::Unschedulable, ATTEMPT_FAILURE, false);
         } else {
             self.requeue(id, strategy, ATTEMPT_FAILURE, world);
         }
@@ -163,14 +164,17 @@ impl Queue {
     pub fn try_again(&mut self, id: PodId, mut queued: QueuedPod, world: World<'_>) {
         debug_assert!(!self.pods.contains_key(&id), "put back twice");
         queued.done();
+        self.count_rejected(queued.profile, queued.record.rejected.all(), 1);
         self.pods.insert(id, queued.into_waiting());
-        self.enter_active(id, ATTEMPT_FAILURE, world);
+        self.enter_active(id, ATTEMPT_FAILURE, None, world);
     }
 
     /// Takes a pod out, wherever it is.
     pub fn remove(&mut self, id: PodId) -> Option<QueuedPod> {
         self.place(id, QueuePlace::Out);
-        Some(self.pods.remove(&id)?.into_queued(&mut self.shapes))
+        let queued = self.pods.remove(&id)?.into_queued(&mut self.shapes);
+        self.count_rejected(queued.profile, queued.record.rejected.all(), -1);
+        Some(queued)
     }
 
     /// The next pod to be tried: from the active ones, else the one whose backoff ends first. Never one
@@ -182,14 +186,14 @@ impl Queue {
             *id
         } else {
             let (.., id) = *self.backoff.first()?;
-            self.probe.incoming(QueuePart::Active, POP_FROM_BACKOFF);
+            self.probe.incoming(QueuePart::Active, POP_FROM_BACKOFF, true);
             id
         };
         let mut queued = self.remove(id)?;
         queued.attempts = queued.attempts.saturating_add(1);
         queued.ready_since.get_or_insert(now);
         queued.record.rejected = Rejected::default();
-        queued.taken = Some(self.in_flight.here());
+        queued.taken = Some(self.in_flight.here(POD_POPPED));
         Some((id, queued))
     }
 

@@ -7,7 +7,7 @@ use crate::model::Pod;
 use crate::plugins::priority_sort::SortKey;
 use crate::units::Nanos;
 
-use super::in_flight::Place;
+use super::in_flight::Taken;
 use super::look::Told;
 use super::shapes::{OwnFacts, ShapeId, Shapes};
 
@@ -28,7 +28,7 @@ pub struct QueuedPod {
     pub told: Option<Told>,
     pub(super) record: Record,
     /// Since when it is being tried; changes from then on count for it.
-    pub(super) taken: Option<Place>,
+    pub(super) taken: Option<Taken>,
 }
 
 /// What only the queue reads.

@@ -270,7 +270,8 @@ impl EngineThread {
     fn tell_sizes(&self) {
         let cluster = self.engine.cluster();
         let (pods, assumed_pods) = cluster.placed_pods();
-        let sizes = ClusterSizes { nodes: cluster.node_count() as usize, pods, assumed_pods };
+        let (nodes, bindings) = (cluster.node_count() as usize, self.engine.bindings_in_flight());
+        let sizes = ClusterSizes { nodes, pods, assumed_pods, bindings };
         self.metrics.set_sizes(self.engine.queue_lengths(), sizes);
     }
 

@@ -33,7 +33,7 @@ use crate::server::addresses::{Served, Taken};
 use crate::server::endpoints;
 use crate::server::pages::Pages;
 use crate::server::pending;
-use crate::telemetry::{Metrics, SchedulerMetrics, without};
+use crate::telemetry::{Metrics, ProfileLabels, SchedulerMetrics, without};
 use crate::units::Nanos;
 
 use client_metrics::ClientMetrics;
@@ -110,7 +110,8 @@ pub struct Guard {
 pub async fn run(mut options: Options, mut stop: StopSignals) -> anyhow::Result<()> {
     let clock = clock();
     let progress = Arc::new(Progress::default());
-    let metrics = Arc::new(Metrics::new(&names(&options)));
+    let profiles = profiles(&options)?;
+    let metrics = Arc::new(Metrics::new(profiles.iter().map(ProfileLabels::from).collect()));
     let printed = printed(&metrics, take(&mut options.disabled_metrics));
     let (questions, ask) = questions();
     let election = Election::new(options.leader_election.take());
@@ -132,8 +133,7 @@ pub async fn run(mut options: Options, mut stop: StopSignals) -> anyhow::Result<
         events.clone(),
         Arc::clone(&counters),
     );
-    let engine = engine(&options, &extenders, &metrics)?;
-    let engine = election.begin(engine);
+    let engine = election.begin(engine(&options, profiles, &extenders, &metrics));
     let (stopped, mut has_stopped) = oneshot::channel();
     let observers = Observers {
         questions,
@@ -238,18 +238,28 @@ async fn drain(
 }
 
 /// An engine as the options want it.
-fn engine(options: &Options, extenders: &Extenders, metrics: &Metrics) -> anyhow::Result<Engine> {
-    let profiles = options.profiles.iter().map(|spec| Profile::compile(spec, options.plugins));
-    Ok(Engine::new(EngineConfig {
+fn engine(
+    options: &Options,
+    profiles: Vec<Profile>,
+    extenders: &Extenders,
+    metrics: &Metrics,
+) -> Engine {
+    Engine::new(EngineConfig {
         seed: options.seed,
-        profiles: profiles.collect::<Result<_, _>>()?,
+        profiles,
         extenders: extenders.for_engine(),
         bindings_in_flight_max: BINDINGS_IN_FLIGHT_MAX,
         backoff: options.backoff,
         announces_nodes: options.gates.nominated_node_name_for_expectation,
         dry_run: options.dry_run,
         probe: Arc::<SchedulerMetrics>::clone(&metrics.scheduler),
-    }))
+    })
+}
+
+/// The profiles, made.
+fn profiles(options: &Options) -> anyhow::Result<Vec<Profile>> {
+    let made = options.profiles.iter().map(|spec| Profile::compile(spec, options.plugins));
+    Ok(made.collect::<Result<_, _>>()?)
 }
 
 /// The extenders, and where they find the JSON of objects.

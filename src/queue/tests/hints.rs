@@ -6,7 +6,8 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 
 use super::*;
 use crate::framework::{
-    Asks, Candidate, Code, ExtensionPoint, Hint, Interest, Plugin, PluginInfo, PodRejection,
+    Asks, Candidate, Code, ExtensionPoint, Hint, Interest, NoProbe, Plugin, PluginInfo,
+    PodRejection,
 };
 use crate::model::{Labels, Node};
 
@@ -91,7 +92,12 @@ impl Setup {
     }
 
     fn with(&mut self, act: impl FnOnce(&mut Queue, World<'_>)) {
-        let world = World { profiles: &self.profiles, cluster: &self.cluster, now: self.now };
+        let world = World {
+            profiles: &self.profiles,
+            cluster: &self.cluster,
+            now: self.now,
+            probe: &NoProbe,
+        };
         act(&mut self.queue, world);
         check(&self.queue);
     }
@@ -228,7 +234,12 @@ fn a_held_pod_is_looked_at_when_its_plugin_is_told_and_by_the_flush() {
     setup.add(0, &[("held", "")]);
     assert_eq!(setup.lengths(), (0, 0, 0, 1));
     let other = ClusterEvent::new(Resource::Node, Action::UPDATE_NODE_LABEL);
-    let world = World { profiles: &setup.profiles, cluster: &setup.cluster, now: setup.now };
+    let world = World {
+        profiles: &setup.profiles,
+        cluster: &setup.cluster,
+        now: setup.now,
+        probe: &NoProbe,
+    };
     assert!(setup.queue.wants(NODE_ADD, world) && !setup.queue.wants(other, world));
     setup.with(|queue, world| queue.on_change(change(NODE_ADD), Reach::All, world));
     assert_eq!(setup.lengths(), (0, 0, 0, 1), "it was asked, and is held again");
