@@ -11,6 +11,7 @@ mod preempting;
 mod preemption;
 mod property;
 mod queueing;
+mod race;
 mod volumes;
 mod waiting;
 

@@ -6,6 +6,7 @@ mod conditions;
 mod events;
 mod evictions;
 mod fake;
+mod late;
 mod leading;
 mod pre_binds;
 mod stop;
