@@ -8,6 +8,7 @@ mod dry_run;
 mod event;
 mod extend;
 mod extend_preempt;
+mod judge;
 mod lifecycle;
 mod objects;
 mod pending;

@@ -10,7 +10,7 @@ use crate::model::{Pod, PodKey};
 use crate::preemption::Outcome;
 
 use super::Engine;
-use super::cycle::{Judged, Judging, judge};
+use super::judge::{Judged, Judging, judge};
 use super::preempt::nominated_node;
 
 /// A rejection with its author.

@@ -169,8 +169,8 @@ mod tests {
         (head.status.as_u16(), String::from_utf8(body.into()).unwrap())
     }
 
-    fn two_pods(question: PendingQuestion) -> Option<PendingAnswer> {
-        assert_eq!(question, PendingQuestion::Pods { namespace: Some("a b".into()) });
+    fn two_pods(question: &PendingQuestion) -> PendingAnswer {
+        assert_eq!(*question, PendingQuestion::Pods { namespace: Some("a b".into()) });
         let lengths = QueueLengths { unschedulable: 2, ..QueueLengths::default() };
         let key = |name: &str| PodKey { namespace: "a b".into(), name: name.into() };
         let reason = PendingReason {
@@ -181,7 +181,7 @@ mod tests {
             since: Some(Nanos::from_secs(1_785_600_000)),
         };
         let reasons = vec![reason];
-        Some(PendingAnswer::Pods(PendingPods { lengths, count: 2, reasons, left_out: 3 }))
+        PendingAnswer::Pods(PendingPods { lengths, count: 2, reasons, left_out: 3 })
     }
 
     fn one_pod(question: PendingQuestion) -> Option<PendingAnswer> {
@@ -204,7 +204,7 @@ mod tests {
 
     #[tokio::test]
     async fn what_is_asked_and_answered() {
-        let (code, body) = get(answers(two_pods), "/debug/pending-pods?namespace=a%20b").await;
+        let (code, body) = get(answers(|question| Some(two_pods(&question))), "/debug/pending-pods?namespace=a%20b").await;
         let want = json!({
             "queue": {"active": 0, "backoff": 0, "unschedulable": 2, "gated": 0},
             "count": 2, "reasonsLeftOut": 3,
