@@ -146,9 +146,6 @@ impl Queue {
         let strategy = after_attempt(candidate, queued.profile, rejected, taken.as_ref(), world);
         drop(taken);
         self.texts.keep_of(&mut queued.pod);
-        if let Some(told) = &mut queued.told {
-            told.message = self.texts.keep(std::mem::take(&mut told.message));
-        }
         self.pods.insert(id, queued.into_waiting());
         if strategy == Strategy::Skip {
             self.place(id, QueuePlace::Unschedulable);
@@ -156,6 +153,11 @@ impl Queue {
         } else {
             self.requeue(id, strategy, ATTEMPT_FAILURE, world);
         }
+    }
+
+    /// The text that other waiting pods have, too: kept once for all of them.
+    pub fn keep(&mut self, text: String) -> Arc<str> {
+        self.texts.keep(text.into())
     }
 
     /// Takes a pod out, wherever it is.

@@ -2,12 +2,14 @@
 //! sockets. Tests wait for conditions, never for time.
 
 mod bindings;
+mod burst;
 mod conditions;
 mod events;
 mod evictions;
 mod fake;
 mod leading;
 mod pre_binds;
+mod pressure;
 mod stop;
 mod watch_troubles;
 mod watches;
