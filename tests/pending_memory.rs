@@ -40,8 +40,8 @@ const TEMPLATES: usize = 10;
 const NODES: usize = 20;
 const PODS: usize = 4_096;
 
-/// Bytes of a pending pod at most, its share of tables and trees included: 50,000 take 75 MB.
-const POD_BYTES_MAX: usize = 1_500;
+/// Bytes of a pending pod at most, its share of tables and trees included: 50,000 take 60 MB.
+const POD_BYTES_MAX: usize = 1_200;
 
 /// A pod as large as real ones are in what a scheduler keeps.
 fn pod(number: usize) -> Box<Pod> {
