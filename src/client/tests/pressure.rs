@@ -73,7 +73,7 @@ async fn a_pod_that_is_on_a_node_gets_no_condition() {
     bench.push([withdraw("bound")]);
     gate.send(()).unwrap();
     // A later one of the same pod, as of one that came back, is written again.
-    tokio::time::sleep(Duration::from_secs(60)).await;
+    tokio::time::sleep(Duration::from_mins(1)).await;
     assert_eq!(bench.fake.seen().len(), 1, "it is not tried again");
     bench.push([patch("bound", "later")]);
     let seen = bench.fake.requests(2).await;
