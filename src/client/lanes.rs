@@ -21,10 +21,10 @@ use super::limit::Bucket;
 use super::pre_bind::PreBind;
 use super::report::Job;
 
-/// Patches queued, one a pod at most. At some 1 kB each, 10 MB.
+/// Patches queued, one a pod at most. Pods share their texts, so that each has some 300 bytes: 3 MB.
 pub(super) const PATCHES_QUEUED_MAX: usize = 10_000;
 
-/// Events queued. A `FailedScheduling` with a long text has 1 kB, so 10 MB at most.
+/// Events queued. A `FailedScheduling` whose text had to be cut has 1.3 kB, so 13 MB at most.
 pub(super) const EVENTS_QUEUED_MAX: usize = 10_000;
 
 /// Questions about ended pods queued. At some 300 bytes each, 3 MB.

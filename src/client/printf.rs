@@ -34,7 +34,8 @@ fn directive<'a>(after: &'a str, out: &mut String) -> &'a str {
     } else if scan.number() && indexed {
         scan.bad_index = true;
     }
-    if scan.eat('.') {
+    // A dot at the very end is a verb.
+    if scan.rest.len() > 1 && scan.eat('.') {
         scan.bad_index |= indexed;
         indexed = scan.index();
         if scan.eat('*') {

@@ -245,7 +245,7 @@ mod tests {
         assert_eq!(note("x".repeat(1_025)), format!("{} ...", "x".repeat(1_020)));
         // The 1020th byte is in the middle of an "ü".
         assert_eq!(note(format!("a{}", "ü".repeat(600))), format!("a{} ...", "ü".repeat(509)));
-        assert_eq!(note("100 % of %d".into()), "100 % !o(MISSING)f %!d(MISSING)");
+        assert_eq!(note("100 % of %d".into()), "100 %!o(MISSING)f %!d(MISSING)");
         let long = note("%d".repeat(500));
         assert!(long.len() == 1_024 && long.ends_with(" ..."), "{long}");
     }

@@ -254,6 +254,10 @@ impl Engine {
 
     /// Takes the assumption back and puts the pod into error backoff.
     fn abandon(&mut self, id: AttemptId, why: &str, now: Nanos, out: &mut Vec<Effect>) {
+        // Nothing is written about it, but whoever asks is told.
+        if let Some(attempt) = self.attempts.get_mut(&id) {
+            attempt.queued.tell(&self.queue.keep(again(why)), now);
+        }
         self.abandon_at(NoticeLevel::Info, id, why, now, out);
     }
 
@@ -265,11 +269,9 @@ impl Engine {
         now: Nanos,
         out: &mut Vec<Effect>,
     ) {
-        let Some(mut attempt) = self.take_back(id, why, now, out) else { return };
+        let Some(attempt) = self.take_back(id, why, now, out) else { return };
         Self::withdraw_announced(&attempt, out);
-        let text = format!("binding failed, the pod is tried again: {why}");
-        attempt.queued.tell(&text.as_str().into(), now);
-        Self::notice(level, &attempt.queued.pod, text, out);
+        Self::notice(level, &attempt.queued.pod, again(why), out);
         let world = world(&self.config, &self.cluster, now);
         self.queue.put_back(attempt.pod, attempt.queued, Rejected::default(), world);
     }
@@ -451,4 +453,9 @@ impl Engine {
         self.set_deadline(id, attempt.stage_deadline(), None);
         Some(attempt)
     }
+}
+
+/// What is said of a pod whose Binding came to nothing.
+fn again(why: &str) -> String {
+    format!("binding failed, the pod is tried again: {why}")
 }

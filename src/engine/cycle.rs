@@ -295,14 +295,14 @@ impl Engine {
     ///
     /// Upstream: updatePod in schedule_one.go and UpdatePodCondition, v1.37.
     pub(super) fn say_failed(
-        &self,
+        &mut self,
         queued: &mut QueuedPod,
         (reason, message): (&'static str, String),
         nomination: Nomination,
         now: Nanos,
         out: &mut Vec<Effect>,
     ) {
-        let message: Arc<str> = message.into();
+        let message = self.queue.keep(message);
         queued.tell(&message, now);
         let pod = &queued.pod;
         let report = Report::FailedScheduling { message: Arc::clone(&message) };

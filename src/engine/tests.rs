@@ -7,6 +7,7 @@ mod kit;
 mod lifecycle;
 mod measured;
 mod objects;
+mod pending;
 mod preempting;
 mod preemption;
 mod property;
@@ -149,6 +150,13 @@ fn a_condition_that_stands_already_is_not_written_again() {
     let effects = kit.step(Event::Attempt);
     let written: Vec<_> = effects.iter().filter_map(kit::condition).collect();
     assert_eq!(written[0].last_transition_time.as_deref(), Some("then"), "it did not flip");
+    let mut probed = pod("c").cpu(2000).condition("False", "Unschedulable", text);
+    if let Some(condition) = &mut probed.0.scheduled_condition {
+        condition.probed = true;
+    }
+    kit.put(probed);
+    let effects = kit.step(Event::Attempt);
+    assert_eq!(effects.iter().filter_map(kit::condition).count(), 1, "the probe's time goes");
 }
 
 #[test]

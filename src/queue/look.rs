@@ -5,7 +5,7 @@ use std::sync::Arc;
 use crate::framework::{Candidate, PluginMask};
 use crate::units::{Nanos, PodId};
 
-use super::{FLUSH_INTERVAL, Queue, QueuePlace, UNSCHEDULABLE_MAX, Waiting};
+use super::{FLUSH_INTERVAL, Queue, QueuePlace, Waiting};
 
 /// What a pod was told when it was put back the last time.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -71,7 +71,7 @@ impl Queue {
                 (Part::Backoff, Some(expiry + Nanos::SECOND))
             }
             QueuePlace::Unschedulable => {
-                let at = waiting.stale_since() + UNSCHEDULABLE_MAX + FLUSH_INTERVAL;
+                let at = waiting.stale_since() + self.times.unschedulable_max + FLUSH_INTERVAL;
                 (Part::Unschedulable, Some(at))
             }
             QueuePlace::Gated => (Part::Gated, None),

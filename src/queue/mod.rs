@@ -146,9 +146,6 @@ impl Queue {
         let strategy = after_attempt(candidate, queued.profile, rejected, taken.as_ref(), world);
         drop(taken);
         self.texts.keep_of(&mut queued.pod);
-        if let Some(told) = &mut queued.told {
-            told.message = self.texts.keep(std::mem::take(&mut told.message));
-        }
         self.count_rejected(queued.profile, rejected.all(), 1);
         self.pods.insert(id, queued.into_waiting());
         if strategy == Strategy::Skip {
@@ -167,6 +164,11 @@ impl Queue {
         self.count_rejected(queued.profile, queued.record.rejected.all(), 1);
         self.pods.insert(id, queued.into_waiting());
         self.enter_active(id, ATTEMPT_FAILURE, None, world);
+    }
+
+    /// The text that other waiting pods have, too: kept once for all of them.
+    pub fn keep(&mut self, text: String) -> Arc<str> {
+        self.texts.keep(text.into())
     }
 
     /// Takes a pod out, wherever it is.

@@ -158,8 +158,8 @@ mod tests {
 
     use super::*;
 
-    fn answers(answer: fn(PendingQuestion) -> Option<PendingAnswer>) -> Router {
-        router(Arc::new(move |question| Box::pin(async move { answer(question) })))
+    fn service() -> Router {
+        router(Arc::new(|question| Box::pin(async move { answer_to(&question) })))
     }
 
     async fn get(router: Router, path: &str) -> (u16, String) {
@@ -169,42 +169,43 @@ mod tests {
         (head.status.as_u16(), String::from_utf8(body.into()).unwrap())
     }
 
-    fn two_pods(question: &PendingQuestion) -> PendingAnswer {
-        assert_eq!(*question, PendingQuestion::Pods { namespace: Some("a b".into()) });
-        let lengths = QueueLengths { unschedulable: 2, ..QueueLengths::default() };
-        let key = |name: &str| PodKey { namespace: "a b".into(), name: name.into() };
-        let reason = PendingReason {
-            message: Some("0/1 nodes are available: 1 \"x\".".into()),
-            plugins: vec!["NodeResourcesFit"],
-            count: 2,
-            pods: vec![key("p"), key("q")],
-            since: Some(Nanos::from_secs(1_785_600_000)),
-        };
-        let reasons = vec![reason];
-        PendingAnswer::Pods(PendingPods { lengths, count: 2, reasons, left_out: 3 })
-    }
-
-    fn one_pod(question: PendingQuestion) -> Option<PendingAnswer> {
-        let PendingQuestion::Pod(key) = question else { return None };
-        if &*key.name == "gone" {
-            return Some(PendingAnswer::Pod(None));
+    /// Namespace "a b" has two pods, and every pod is in backoff but "gone".
+    fn answer_to(question: &PendingQuestion) -> Option<PendingAnswer> {
+        match question {
+            PendingQuestion::Pods { namespace } => {
+                let namespace = namespace.as_deref().filter(|namespace| *namespace == "a b")?;
+                let key = |name: &str| PodKey { namespace: namespace.into(), name: name.into() };
+                let reason = PendingReason {
+                    message: Some("0/1 nodes are available: 1 \"x\".".into()),
+                    plugins: vec!["NodeResourcesFit"],
+                    count: 2,
+                    pods: vec![key("p"), key("q")],
+                    since: Some(Nanos::from_secs(1_785_600_000)),
+                };
+                let lengths = QueueLengths { unschedulable: 2, ..QueueLengths::default() };
+                let reasons = vec![reason];
+                Some(PendingAnswer::Pods(PendingPods { lengths, count: 2, reasons, left_out: 3 }))
+            }
+            PendingQuestion::Pod(key) if &*key.name == "gone" => Some(PendingAnswer::Pod(None)),
+            PendingQuestion::Pod(key) => {
+                let pod = PendingPod {
+                    key: key.clone(),
+                    uid: "u".into(),
+                    part: PendingPart::Queue(Part::Backoff),
+                    attempts: 3,
+                    message: None,
+                    since: None,
+                    plugins: Vec::new(),
+                    next_try: Some(Nanos::from_secs(1_785_600_001)),
+                };
+                Some(PendingAnswer::Pod(Some(Box::new(pod))))
+            }
         }
-        let pod = PendingPod {
-            key,
-            uid: "u".into(),
-            part: PendingPart::Queue(Part::Backoff),
-            attempts: 3,
-            message: None,
-            since: None,
-            plugins: Vec::new(),
-            next_try: Some(Nanos::from_secs(1_785_600_001)),
-        };
-        Some(PendingAnswer::Pod(Some(Box::new(pod))))
     }
 
     #[tokio::test]
     async fn what_is_asked_and_answered() {
-        let (code, body) = get(answers(|question| Some(two_pods(&question))), "/debug/pending-pods?namespace=a%20b").await;
+        let (code, body) = get(service(), "/debug/pending-pods?namespace=a%20b").await;
         let want = json!({
             "queue": {"active": 0, "backoff": 0, "unschedulable": 2, "gated": 0},
             "count": 2, "reasonsLeftOut": 3,
@@ -213,7 +214,7 @@ mod tests {
                 "pods": ["a b/p", "a b/q"]}],
         });
         assert_eq!((code, serde_json::from_str::<Value>(&body).unwrap()), (200, want));
-        let (code, body) = get(answers(one_pod), "/debug/pending-pods?namespace=a&name=p").await;
+        let (code, body) = get(service(), "/debug/pending-pods?namespace=a&name=p").await;
         let want = json!({"namespace": "a", "name": "p", "uid": "u", "place": "backoff",
             "attempts": 3, "message": null, "plugins": [], "since": null,
             "nextTry": "2026-08-01T16:00:01Z"});
@@ -228,7 +229,7 @@ mod tests {
             ("?pod=p", 400, "pod"),
             ("", 503, "does not answer"),
         ] {
-            let (got, body) = get(answers(one_pod), &format!("{PATH}{query}")).await;
+            let (got, body) = get(service(), &format!("{PATH}{query}")).await;
             assert!(got == code && body.contains(words), "{query}: {got} {body}");
         }
     }

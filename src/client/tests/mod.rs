@@ -2,6 +2,7 @@
 //! sockets. Tests wait for conditions, never for time.
 
 mod bindings;
+mod burst;
 mod conditions;
 mod events;
 mod evictions;
@@ -9,6 +10,7 @@ mod fake;
 mod late;
 mod leading;
 mod pre_binds;
+mod pressure;
 mod stop;
 mod watch_troubles;
 mod watches;

@@ -212,6 +212,51 @@ mod tests {
     use super::super::Metrics;
     use super::*;
 
+    /// Lines that are there once everything has been measured.
+    const LINES: &[&str] = &[
+        r#"scheduler_schedule_attempts_total{result="scheduled",profile="berth"} 1"#,
+        r#"scheduler_schedule_attempts_total{result="error",profile="berth"} 0"#,
+        r#"scheduler_scheduling_attempt_duration_seconds_bucket{le="0.002",result="scheduled",profile="berth"} 0"#,
+        r#"scheduler_scheduling_attempt_duration_seconds_bucket{le="0.004",result="scheduled",profile="berth"} 1"#,
+        r#"scheduler_scheduling_attempt_duration_seconds_bucket{le="16.384",result="scheduled",profile="berth"} 1"#,
+        "scheduler_scheduling_algorithm_duration_seconds_count 1",
+        r#"scheduler_pod_scheduling_sli_duration_seconds_count{attempts="1"} 1"#,
+        r#"scheduler_pod_scheduling_sli_duration_seconds_count{attempts="15+"} 1"#,
+        r#"scheduler_pod_scheduling_attempts_bucket{le="16"} 1"#,
+        "scheduler_pod_scheduling_attempts_sum 41",
+        "scheduler_pod_scheduled_after_flush_total 0",
+        r#"scheduler_permit_wait_duration_seconds_count{result="Success"} 1"#,
+        r#"scheduler_framework_extension_point_duration_seconds_bucket{le="0.0032",extension_point="Filter",status="Success",profile="berth"} 1"#,
+        r#"scheduler_plugin_execution_duration_seconds_bucket{le="1.5000000000000002e-05",plugin="A",extension_point="Filter",status="Success"} 0"#,
+        r#"scheduler_plugin_evaluation_total{plugin="A",extension_point="Filter",profile="berth"} 7"#,
+        r#"scheduler_plugin_evaluation_total{plugin="A",extension_point="Score",profile="berth"} 0"#,
+        r#"scheduler_unschedulable_pods{plugin="A",profile="berth"} 1"#,
+        r#"scheduler_unschedulable_pods{plugin="Extender",profile="berth"} -1"#,
+        r#"scheduler_queueing_hint_execution_duration_seconds_count{plugin="A",event="NodeAdd",hint="QueueSkip"} 1"#,
+        r#"scheduler_event_handling_duration_seconds_count{event="NodeAdd"} 1"#,
+        r#"scheduler_inflight_events{event="NodeAdd"} 1"#,
+        r#"scheduler_inflight_events{event="PodPopped"} 0"#,
+        r#"scheduler_queue_incoming_pods_total{queue="active",event="UnscheduledPodAdd"} 1"#,
+        r#"scheduler_queue_incoming_pods_total{queue="backoff",event="NodeAdd"} 1"#,
+        r#"scheduler_queue_incoming_entities_total{queue="active",event="UnscheduledPodAdd",type="pod"} 1"#,
+        r#"scheduler_pending_pods{queue="unschedulable"} 3"#,
+        r#"scheduler_pending_pods{queue="gated"} 4"#,
+        r#"scheduler_queued_entities{queue="gated",type="pod"} 4"#,
+        r#"scheduler_cache_size{type="nodes"} 5"#,
+        r#"scheduler_cache_size{type="assumed_pods"} 7"#,
+        r#"scheduler_goroutines{operation="binding"} 8"#,
+        r#"scheduler_preemption_victims_bucket{le="2"} 0"#,
+        r#"scheduler_preemption_victims_bucket{le="4"} 1"#,
+        "scheduler_preemption_attempts_total 1",
+        r#"scheduler_preemption_goroutines_execution_total{result="error"} 1"#,
+        r#"scheduler_preemption_goroutines_duration_seconds_count{result="error"} 1"#,
+        r#"berth_dry_run_pods_total{outcome="differed"} 1"#,
+        r#"berth_bind_conflicts_total{lost_by="self"} 0"#,
+        r#"berth_bind_conflicts_total{lost_by="foreign"} 1"#,
+        "# TYPE kubernetes_build_info gauge",
+        "# TYPE scheduler_schedule_attempts_total counter",
+    ];
+
     #[test]
     fn names_and_labels_are_upstreams() {
         let plugins = vec![("A", ExtensionPoint::ALL.map(|(point, _)| point).to_vec())];
@@ -244,51 +289,8 @@ mod tests {
         let cached = ClusterSizes { nodes: 5, pods: 6, assumed_pods: 7, bindings: 8 };
         probe.set_sizes(waiting, cached);
         let text = metrics.text().unwrap();
-        let lines = [
-            r#"scheduler_schedule_attempts_total{result="scheduled",profile="berth"} 1"#,
-            r#"scheduler_schedule_attempts_total{result="error",profile="berth"} 0"#,
-            r#"scheduler_scheduling_attempt_duration_seconds_bucket{le="0.002",result="scheduled",profile="berth"} 0"#,
-            r#"scheduler_scheduling_attempt_duration_seconds_bucket{le="0.004",result="scheduled",profile="berth"} 1"#,
-            r#"scheduler_scheduling_attempt_duration_seconds_bucket{le="16.384",result="scheduled",profile="berth"} 1"#,
-            "scheduler_scheduling_algorithm_duration_seconds_count 1",
-            r#"scheduler_pod_scheduling_sli_duration_seconds_count{attempts="1"} 1"#,
-            r#"scheduler_pod_scheduling_sli_duration_seconds_count{attempts="15+"} 1"#,
-            r#"scheduler_pod_scheduling_attempts_bucket{le="16"} 1"#,
-            "scheduler_pod_scheduling_attempts_sum 41",
-            "scheduler_pod_scheduled_after_flush_total 0",
-            r#"scheduler_permit_wait_duration_seconds_count{result="Success"} 1"#,
-            r#"scheduler_framework_extension_point_duration_seconds_bucket{le="0.0032",extension_point="Filter",status="Success",profile="berth"} 1"#,
-            r#"scheduler_plugin_execution_duration_seconds_bucket{le="1.5000000000000002e-05",plugin="A",extension_point="Filter",status="Success"} 0"#,
-            r#"scheduler_plugin_evaluation_total{plugin="A",extension_point="Filter",profile="berth"} 7"#,
-            r#"scheduler_plugin_evaluation_total{plugin="A",extension_point="Score",profile="berth"} 0"#,
-            r#"scheduler_unschedulable_pods{plugin="A",profile="berth"} 1"#,
-            r#"scheduler_unschedulable_pods{plugin="Extender",profile="berth"} -1"#,
-            r#"scheduler_queueing_hint_execution_duration_seconds_count{plugin="A",event="NodeAdd",hint="QueueSkip"} 1"#,
-            r#"scheduler_event_handling_duration_seconds_count{event="NodeAdd"} 1"#,
-            r#"scheduler_inflight_events{event="NodeAdd"} 1"#,
-            r#"scheduler_inflight_events{event="PodPopped"} 0"#,
-            r#"scheduler_queue_incoming_pods_total{queue="active",event="UnscheduledPodAdd"} 1"#,
-            r#"scheduler_queue_incoming_pods_total{queue="backoff",event="NodeAdd"} 1"#,
-            r#"scheduler_queue_incoming_entities_total{queue="active",event="UnscheduledPodAdd",type="pod"} 1"#,
-            r#"scheduler_pending_pods{queue="unschedulable"} 3"#,
-            r#"scheduler_pending_pods{queue="gated"} 4"#,
-            r#"scheduler_queued_entities{queue="gated",type="pod"} 4"#,
-            r#"scheduler_cache_size{type="nodes"} 5"#,
-            r#"scheduler_cache_size{type="assumed_pods"} 7"#,
-            r#"scheduler_goroutines{operation="binding"} 8"#,
-            r#"scheduler_preemption_victims_bucket{le="2"} 0"#,
-            r#"scheduler_preemption_victims_bucket{le="4"} 1"#,
-            "scheduler_preemption_attempts_total 1",
-            r#"scheduler_preemption_goroutines_execution_total{result="error"} 1"#,
-            r#"scheduler_preemption_goroutines_duration_seconds_count{result="error"} 1"#,
-            r#"berth_dry_run_pods_total{outcome="differed"} 1"#,
-            r#"berth_bind_conflicts_total{lost_by="self"} 0"#,
-            r#"berth_bind_conflicts_total{lost_by="foreign"} 1"#,
-            "# TYPE kubernetes_build_info gauge",
-            "# TYPE scheduler_schedule_attempts_total counter",
-        ];
-        for line in lines {
-            assert!(text.lines().any(|found| found == line), "{line} is not in\n{text}");
+        for line in LINES {
+            assert!(text.lines().any(|found| found == *line), "{line} is not in\n{text}");
         }
         assert!(text.contains(r#"minor="37""#) && !text.contains("# EOF"), "{text}");
         let entities = text.matches("scheduler_queue_incoming_entities_total{").count();
