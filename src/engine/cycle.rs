@@ -145,13 +145,7 @@ pub(super) fn judge(
     }
     watch.record(ExtensionPoint::Filter, Code::Success, searched + times.filter);
     if table.feasible() > 1 {
-        let scoring = evals.plugins(ExtensionPoint::Score);
-        let asked = profile.mask_at(ExtensionPoint::PreScore) & scoring;
-        watch.evaluated(ExtensionPoint::PreScore, asked, 1);
-        watch.evaluated(ExtensionPoint::Score, scoring, table.feasible().into());
-        // What PreScore does is done at PreFilter.
-        watch.record(ExtensionPoint::PreScore, Code::Success, Nanos(0));
-        watch.record(ExtensionPoint::Score, Code::Success, times.score);
+        record_scoring(profile, &evals, &table, times.score, watch);
     }
     let mut rejectors = table.failed().rejectors() | narrowing;
     let mut unplaced = None;
@@ -176,6 +170,23 @@ pub(super) fn judge(
         unplaced = Some((diagnosis.message(), outcome));
     }
     Judged::Nodes { evals, table, over, rejectors, nominated, unplaced }
+}
+
+/// Notes that the feasible nodes were scored, which took so long.
+fn record_scoring(
+    profile: &Profile,
+    evals: &Evals,
+    table: &Table,
+    took: Nanos,
+    watch: &Stopwatch<'_>,
+) {
+    let scoring = evals.plugins(ExtensionPoint::Score);
+    let asked = profile.mask_at(ExtensionPoint::PreScore) & scoring;
+    watch.evaluated(ExtensionPoint::PreScore, asked, 1);
+    watch.evaluated(ExtensionPoint::Score, scoring, table.feasible().into());
+    // What PreScore does is done at PreFilter.
+    watch.record(ExtensionPoint::PreScore, Code::Success, Nanos(0));
+    watch.record(ExtensionPoint::Score, Code::Success, took);
 }
 
 /// Counts the nodes that plugins ruled out by naming the `named` only ones in question.
