@@ -85,7 +85,7 @@ fn families(text: &str) -> BTreeMap<String, Family> {
         if let Some(rest) = line.strip_prefix("# TYPE ") {
             let (name, kind) = rest.split_once(' ').expect("a type has a name");
             name.clone_into(&mut current);
-            all.entry(current.clone()).or_default().kind = kind.to_owned();
+            kind.clone_into(&mut all.entry(current.clone()).or_default().kind);
         } else if !line.starts_with('#') {
             let name = line.split(['{', ' ']).next().unwrap_or_default();
             let parts = ["", "_bucket", "_sum", "_count"];
@@ -290,25 +290,24 @@ impl Upstream {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn names_types_labels_and_buckets_are_kube_schedulers() {
-    let test = "names_types_labels_and_buckets_are_kube_schedulers";
+    let name = "names_types_labels_and_buckets_are_kube_schedulers";
     let program = upstream::binary("kube-scheduler");
-    let Some(program) = require(test, "kube-scheduler", program) else { return };
+    let Some(program) = require(name, "kube-scheduler", program) else { return };
     let theirs = {
-        let Some(plane) = ControlPlane::start(test).await else { return };
+        let Some(plane) = ControlPlane::start(name).await else { return };
         let scheduler = Upstream::start(&program, &plane.kubeconfig()).await;
         work(&Rest(plane.client().await)).await;
-        let text = scraped(&scheduler.endpoint).await;
-        text
+        scraped(&scheduler.endpoint).await
     };
     let ours = {
-        let Some(plane) = ControlPlane::start(test).await else { return };
+        let Some(plane) = ControlPlane::start(name).await else { return };
         let berth =
             Berth::start(&plane.kubeconfig(), SCHEDULER, &["--http-address", "127.0.0.1:0"]);
         let endpoint = plain_of(&berth).await;
         work(&Rest(plane.client().await)).await;
-        let text = scraped(&endpoint).await;
+        let said = scraped(&endpoint).await;
         berth.stop().await;
-        text
+        said
     };
     let found = differences(&theirs, &ours);
     assert!(found.is_empty(), "{found:#?}");
