@@ -206,6 +206,7 @@ impl Engine {
         if let Some(node) = self.cluster.find_node(&node) {
             // Its owner's next pod goes elsewhere first.
             self.races.nodes.entry(node).or_default().foreign = Some(now);
+            self.races.last_foreign = Some(now);
         }
         let (level, message) = match lost_by {
             LostBy::Own => {
