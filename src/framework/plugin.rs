@@ -29,6 +29,14 @@ pub struct PluginInfo {
 
 /// A plugin of a profile.
 pub trait Plugin: Send + Sync {
+    /// QueueSort: the waiting pod with the greatest number is taken first, and of equals the one that was put
+    /// into the queue first.
+    ///
+    /// Differs from upstream, where a plugin compares two pods.
+    fn sort(&self, _pod: Candidate<'_>) -> i64 {
+        0
+    }
+
     /// PreEnqueue: why the pod may not even wait its turn. `None` lets it in.
     fn pre_enqueue(&self, _pod: Candidate<'_>, _cluster: &Cluster) -> Option<PodRejection> {
         None

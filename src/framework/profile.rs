@@ -3,7 +3,8 @@
 use std::sync::Arc;
 
 use super::{
-    Asks, ClusterEvent, Code, ExtensionPoint, Interest, Plugin, PluginInfo, ProfileSpec, unprepared,
+    Asks, Candidate, ClusterEvent, Code, ExtensionPoint, Interest, Plugin, PluginInfo, ProfileSpec,
+    unprepared,
 };
 
 /// One scheduler name and its plugins.
@@ -16,6 +17,8 @@ pub struct Profile {
     pub plugins: Vec<ProfilePlugin>,
     /// Positions of the plugins at PreFilter, in order.
     pre_filter: Vec<u16>,
+    /// Position of the plugin that sorts waiting pods.
+    sorter: Option<u16>,
     /// Why no pod can be scored.
     unscored: Option<String>,
     /// What each plugin wants to know of, by its position.
@@ -116,8 +119,11 @@ impl Profile {
             entry.plugin.events().iter().map(move |interest| (at, *interest))
         });
         let interests = interests.collect();
+        let sorts = |entry: &ProfilePlugin| entry.points.contains(&ExtensionPoint::QueueSort);
+        let sorter = plugins.iter().position(sorts).and_then(|at| u16::try_from(at).ok());
         Ok(Self {
             name: spec.scheduler_name.clone(),
+            sorter,
             percentage_of_nodes_to_score: spec.percentage_of_nodes_to_score,
             unscored: unprepared::score_error(spec, &plugins),
             plugins,
@@ -140,6 +146,12 @@ impl Profile {
         let own = own.iter().map(|at| (*at, &self.plugins[usize::from(*at)]));
         let all = (0u16..).zip(&self.plugins).filter(move |_| !pre_filter);
         own.chain(all.filter(move |(_, entry)| entry.points.contains(&point)))
+    }
+
+    /// What [`Plugin::sort`] says of a waiting pod.
+    #[must_use]
+    pub fn sort(&self, pod: Candidate<'_>) -> i64 {
+        self.sorter.map_or(0, |at| self.plugins[usize::from(at)].plugin.sort(pod))
     }
 
     /// The plugins at `point`, as a set.

@@ -20,7 +20,7 @@ mod node_selector;
 mod node_unschedulable;
 mod node_volume_limits;
 mod pod_topology_spread;
-pub mod priority_sort;
+mod priority_sort;
 mod required_affinity;
 mod resource_scores;
 mod scheduling_gates;

@@ -89,7 +89,8 @@ impl Queue {
     ) -> bool {
         let Some(waiting) = self.pods.get(&id) else { return false };
         let (place, inserted) = (waiting.place, waiting.record.inserted);
-        let key = sort_key(pod.priority, inserted);
+        let profile = &world.profiles[waiting.profile];
+        let key = sort_key(Candidate::whole(&pod), inserted, profile);
         self.texts.keep_of(&mut pod);
         // Its shape says in which group it is.
         self.place(id, QueuePlace::Out);
@@ -136,7 +137,7 @@ impl Queue {
                 self.enter_active(id, FORCE_ACTIVATE, None, world);
             }
             Some(QueuePlace::Backoff(..) | QueuePlace::ErrorBackoff(..)) => {
-                self.activate(id, FORCE_ACTIVATE, None, world.now);
+                self.activate(id, FORCE_ACTIVATE, None, world);
             }
             Some(QueuePlace::Active(..) | QueuePlace::Out) => {}
             None => {

@@ -24,7 +24,6 @@ use std::sync::Arc;
 
 use crate::framework::{Candidate, POD_POPPED, Probe, QueuePart};
 use crate::model::Pod;
-use crate::plugins::priority_sort::{SortKey, sort_key};
 use crate::units::{Map, Nanos, PodId};
 
 use in_flight::InFlight;
@@ -32,7 +31,7 @@ use places::Group;
 use shapes::Shapes;
 use strategy::{Strategy, after_attempt};
 use texts::Texts;
-use waiting::{QueuePlace, Waiting};
+use waiting::{QueuePlace, SortKey, Waiting, sort_key};
 
 pub use backoff::{BACKOFF_INITIAL, BACKOFF_MAX, Backoff, UNSCHEDULABLE_MAX};
 pub use changes::Reach;
@@ -212,13 +211,13 @@ impl Queue {
             if expiry >= second {
                 break;
             }
-            self.backoff_is_over(id, world.now);
+            self.backoff_is_over(id, world);
         }
         while let Some((expiry, _, id)) = self.error_backoff.first().copied() {
             if expiry >= second {
                 break;
             }
-            self.backoff_is_over(id, world.now);
+            self.backoff_is_over(id, world);
         }
         if world.now >= self.next_flush {
             self.next_flush = world.now + FLUSH_INTERVAL;

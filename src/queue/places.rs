@@ -4,7 +4,8 @@ use crate::framework::{Code, ExtensionPoint, PluginMask, PodRejection, QueuePart
 
 use super::shapes::ShapeId;
 use super::{
-    BACKOFF_COMPLETE, Nanos, PodId, Queue, QueuePlace, Rejected, Strategy, Waiting, World, sort_key,
+    BACKOFF_COMPLETE, Nanos, PodId, Queue, QueuePlace, Rejected, SortKey, Strategy, Waiting, World,
+    sort_key,
 };
 
 /// What unschedulable pods of one group have in common: the answer to most questions.
@@ -69,7 +70,7 @@ impl Queue {
         if self.is_held(id, event, usual, world) {
             return;
         }
-        self.activate(id, event, usual, world.now);
+        self.activate(id, event, usual, world);
     }
 
     /// Puts a pod into backoff, or among the gated if a PreEnqueue plugin holds it: it may be taken from
@@ -83,7 +84,7 @@ impl Queue {
         let place = if waiting.record.rejected.all() == 0 {
             QueuePlace::ErrorBackoff(expiry, self.sequence)
         } else {
-            let key = sort_key(waiting.priority(&self.shapes), waiting.record.inserted);
+            let Some(key) = self.key_of(waiting, world) else { return };
             QueuePlace::Backoff(expiry, key, self.sequence)
         };
         self.place(id, place);
@@ -91,8 +92,13 @@ impl Queue {
     }
 
     /// A backoff is over. Its pod went past PreEnqueue before.
-    pub(super) fn backoff_is_over(&mut self, id: PodId, now: Nanos) {
-        self.activate(id, BACKOFF_COMPLETE, None, now);
+    pub(super) fn backoff_is_over(&mut self, id: PodId, world: World<'_>) {
+        self.activate(id, BACKOFF_COMPLETE, None, world);
+    }
+
+    fn key_of(&self, waiting: &Waiting, world: World<'_>) -> Option<SortKey> {
+        let profile = &world.profiles[waiting.profile];
+        Some(sort_key(waiting.candidate(&self.shapes)?, waiting.record.inserted, profile))
     }
 
     /// Puts a pod among the active ones.
@@ -101,11 +107,11 @@ impl Queue {
         id: PodId,
         event: &'static str,
         usual: Option<QueuePart>,
-        now: Nanos,
+        world: World<'_>,
     ) {
         let Some(waiting) = self.pods.get_mut(&id) else { return };
-        waiting.ready_since.get_or_insert(now);
-        let key = sort_key(waiting.priority(&self.shapes), waiting.record.inserted);
+        waiting.ready_since.get_or_insert(world.now);
+        let Some(key) = self.pods.get(&id).and_then(|it| self.key_of(it, world)) else { return };
         self.place(id, QueuePlace::Active(key, self.sequence));
         self.probe.incoming(QueuePart::Active, event, usual != Some(QueuePart::Active));
     }

@@ -2,11 +2,12 @@
 
 mod hints;
 
+use std::cmp::Reverse;
 use std::sync::Arc;
 
 use proptest::prelude::*;
 
-use super::{BTreeSet, Backoff, Queue, QueuePlace, QueuedPod, Reach, Rejected, World, sort_key};
+use super::{BTreeSet, Backoff, Queue, QueuePlace, QueuedPod, Reach, Rejected, World};
 use crate::cluster::Cluster;
 use crate::framework::{
     Action, Change, Changed, ClusterEvent, NoProbe, Profile, ProfileSpec, Resource,
@@ -102,7 +103,8 @@ proptest! {
                     prop_assert_eq!(popped.is_some(), best.is_some() || !queue.backoff.is_empty()
                         || popped.is_some());
                     if let (Some((_, queued)), Some(best)) = (&popped, best) {
-                        prop_assert_eq!(sort_key(queued.pod.priority, queued.record.inserted), best);
+                        let key = (Reverse(i64::from(queued.pod.priority)), queued.record.inserted);
+                        prop_assert_eq!(key, best);
                     }
                     tried.extend(popped);
                 }
@@ -174,4 +176,28 @@ fn without_backoff_a_pod_is_ready_at_once() {
     queue.put_back(id, queued, plugin("NodePorts"), world);
     queue.on_change(change(NODE_ADD), Reach::All, world);
     assert_eq!(queue.lengths().active, 1);
+}
+
+/// Upstream: TestLess, v1.37.
+#[test]
+fn the_higher_priority_comes_first_and_of_equals_the_earlier_one() {
+    let (profiles, cluster) = (profiles(), Cluster::new(1));
+    let rows = [
+        ("p1.priority less than p2.priority", (10, 0), (100, 0), 2),
+        ("p1.priority greater than p2.priority", (100, 0), (10, 0), 1),
+        ("p1 is added earlier than p2", (100, 1), (100, 2), 1),
+        ("p2 is added earlier than p1", (100, 2), (100, 1), 2),
+    ];
+    for (name, p1, p2, want) in rows {
+        let mut queue = Queue::new(Backoff::default(), Arc::new(NoProbe));
+        let mut added = [(1, p1), (2, p2)];
+        added.sort_by_key(|(_, (_, at))| *at);
+        for (id, (priority, at)) in added {
+            let now = Nanos::from_secs(100 + at);
+            let world = World { profiles: &profiles, cluster: &cluster, now, probe: &NoProbe };
+            queue.add(PodId(id), pod(id, priority), world);
+        }
+        let first = queue.pop(Nanos::from_secs(200)).map(|(id, _)| id);
+        assert_eq!(first, Some(PodId(want)), "{name}");
+    }
 }

@@ -1,15 +1,25 @@
 //! A pod that waits or is being tried, and what is remembered of its attempts.
 
+use std::cmp::Reverse;
 use std::sync::Arc;
 
-use crate::framework::{Candidate, Code, PluginMask};
+use crate::framework::{Candidate, Code, PluginMask, Profile};
 use crate::model::Pod;
-use crate::plugins::priority_sort::SortKey;
 use crate::units::Nanos;
 
 use super::in_flight::Taken;
 use super::look::Told;
 use super::shapes::{OwnFacts, ShapeId, Shapes};
+
+/// What sorts a waiting pod: the smallest is taken first.
+pub(super) type SortKey = (Reverse<i64>, Nanos);
+
+/// The sort key of a pod that was put into the queue at `inserted`.
+///
+/// Upstream: PrioritySort.Less, v1.37: of equals the one with the earlier last insertion.
+pub(super) fn sort_key(pod: Candidate<'_>, inserted: Nanos, profile: &Profile) -> SortKey {
+    (Reverse(profile.sort(pod)), inserted)
+}
 
 /// A pod that is being tried, or comes into the queue.
 #[derive(Clone, Debug)]

@@ -19,6 +19,9 @@ const EACH: PluginInfo = info("Each", POINTS, |_| Ok(Box::new(Answers(Asks::Each
 /// Holds pods with the label `held` until there is a node.
 const HOLDS: PluginInfo = info("Holds", &[ExtensionPoint::PreEnqueue], |_| Ok(Box::new(Holds)));
 
+/// Takes pods by their label `turn`, the greatest first.
+const SORTS: PluginInfo = info("Sorts", &[ExtensionPoint::QueueSort], |_| Ok(Box::new(Sorts)));
+
 const fn info(
     name: &'static str,
     points: &'static [ExtensionPoint],
@@ -66,6 +69,14 @@ impl Plugin for Holds {
     }
 }
 
+struct Sorts;
+
+impl Plugin for Sorts {
+    fn sort(&self, pod: Candidate<'_>) -> i64 {
+        pod.pod.labels.get("turn").and_then(|turn| turn.parse().ok()).unwrap_or_default()
+    }
+}
+
 struct Setup {
     profiles: Vec<Profile>,
     cluster: Cluster,
@@ -75,7 +86,10 @@ struct Setup {
 
 impl Setup {
     fn new() -> Self {
-        let mut all = vec![SHAPE, EACH, HOLDS];
+        Self::of(vec![SHAPE, EACH, HOLDS])
+    }
+
+    fn of(mut all: Vec<PluginInfo>) -> Self {
         all.extend_from_slice(PLUGINS);
         let spec = ProfileSpec::of_defaults("berth", &all);
         Self {
@@ -337,4 +351,18 @@ fn an_update_changes_a_pod_where_it_is() {
     updated(&mut setup, &[label]);
     assert_eq!(setup.lengths(), (1, 0, 0, 0));
     assert_eq!(setup.queue.shapes.len(), 0, "no shape outlives its pods");
+}
+
+#[test]
+fn a_plugin_of_ones_own_says_whose_turn_it_is() {
+    let mut setup = Setup::of(vec![SORTS]);
+    for (number, turn) in [(1, "5"), (2, "9"), (3, "5"), (4, "-1")] {
+        setup.add(number, &[("turn", turn)]);
+        setup.now = setup.now + Nanos::SECOND;
+    }
+    let mut taken = Vec::new();
+    while let Some((PodId(number), _)) = setup.queue.pop(setup.now) {
+        taken.push(number);
+    }
+    assert_eq!(taken, [2, 1, 3, 4]);
 }
