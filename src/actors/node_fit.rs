@@ -90,7 +90,7 @@ mod tests {
             values: vec![value.into()],
         };
         let matches = |term: NodeSelectorTerm| {
-            let affinity = NodeAffinity { required: Some(vec![term]), preferred: vec![] };
+            let affinity = NodeAffinity { required: Some(vec![term]), ..NodeAffinity::default() };
             matches_node_affinity(&Labels::default(), Some(&affinity), &node)
         };
         for (key, operator, value, want) in rows {

@@ -68,13 +68,13 @@ impl NodeRequirement {
     /// Whether a node called `name` meets it, as a field; `None` where it cannot be parsed.
     fn is_met_by_name(&self, name: &str) -> Option<bool> {
         let [wanted] = &self.values[..] else { return None };
-        let same = **wanted == *name;
-        let met = match self.operator? {
-            NodeOperator::In => same,
-            NodeOperator::NotIn => !same,
-            _ => return None,
-        };
-        (&*self.key == NAME_FIELD).then_some(met)
+        // A field that is not there is empty.
+        let same = if &*self.key == NAME_FIELD { **wanted == *name } else { wanted.is_empty() };
+        match self.operator? {
+            NodeOperator::In => Some(same),
+            NodeOperator::NotIn => Some(!same),
+            _ => None,
+        }
     }
 }
 
@@ -108,4 +108,6 @@ pub struct NodeAffinity {
     pub required: Option<Vec<NodeSelectorTerm>>,
     /// Terms that make nodes better.
     pub preferred: Vec<PreferredTerm>,
+    /// What is wrong with those that count, where something is: then nodes cannot be compared.
+    pub preferred_error: Option<Box<str>>,
 }

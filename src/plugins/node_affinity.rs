@@ -48,6 +48,7 @@ impl NodeAffinity {
             added: self.added.required.as_ref().map(|terms| compile(&cx.view, terms)),
             own: RequiredAffinity::of(pod, &cx.view),
             preferred: preferred.filter_map(|term| preference(&cx.view, term)).collect(),
+            error: pod.node_affinity.as_ref().and_then(|own| own.preferred_error.clone()),
         }
     }
 }
@@ -150,11 +151,13 @@ struct NodeAffinityEval {
     own: RequiredAffinity,
     /// Weights and terms, the profile's first.
     preferred: Vec<(i32, Term)>,
+    /// Why nodes cannot be compared.
+    error: Option<Box<str>>,
 }
 
 impl Eval for NodeAffinityEval {
     fn parts(&self) -> Parts {
-        let scores = !self.preferred.is_empty();
+        let scores = !self.preferred.is_empty() || self.error.is_some();
         Parts {
             filter: self.added.is_some() || !self.own.is_empty(),
             score: false,
@@ -189,6 +192,11 @@ impl Eval for NodeAffinityEval {
             _ => "node(s) didn't match Pod's node affinity/selector",
         };
         vec![text.into()]
+    }
+
+    /// Upstream: NodeAffinity.PreScore, v1.37.
+    fn score_error(&self) -> Option<&str> {
+        self.error.as_deref()
     }
 
     /// The sum of the weights of the preferred terms that match.

@@ -26,6 +26,8 @@ enum Check {
     Beyond { key: Box<str>, bound: i64, above: bool },
     /// The node's name is this one, or is not.
     Name { name: Box<str>, wanted: bool },
+    /// Of a field that nodes do not have: the same for all.
+    Field(bool),
 }
 
 impl Term {
@@ -59,7 +61,7 @@ impl Term {
     pub(super) fn of_volume(view: &View<'_>, term: &NodeSelectorTerm) -> Self {
         let mut term = Self::new(view, term);
         if let Some(checks) = &mut term.checks {
-            checks.retain(|check| !matches!(check, Check::Name { .. }));
+            checks.retain(|check| !matches!(check, Check::Name { .. } | Check::Field(_)));
         }
         term
     }
@@ -125,6 +127,7 @@ impl Check {
                     *matched &= (*view.cluster.node_name(*node) == **name) == *wanted;
                 }
             }
+            Self::Field(met) => nodes.for_each(|(_, matched)| *matched &= *met),
         }
     }
 }
@@ -152,6 +155,7 @@ fn label_check(view: &View<'_>, requirement: &NodeRequirement) -> Option<Check> 
     }
 }
 
+/// Upstream: nodeSelectorRequirementsAsFieldSelector, v1.37: a field that is not there is empty.
 fn field_check(requirement: &NodeRequirement) -> Option<Check> {
     let [name] = &requirement.values[..] else { return None };
     let wanted = match requirement.operator? {
@@ -159,7 +163,11 @@ fn field_check(requirement: &NodeRequirement) -> Option<Check> {
         NodeOperator::NotIn => false,
         _ => return None,
     };
-    (&*requirement.key == NAME_FIELD).then(|| Check::Name { name: name.clone(), wanted })
+    Some(if &*requirement.key == NAME_FIELD {
+        Check::Name { name: name.clone(), wanted }
+    } else {
+        Check::Field(name.is_empty() == wanted)
+    })
 }
 
 /// An integer as Go's `strconv.ParseInt(s, 10, 64)` reads it.

@@ -5,7 +5,7 @@ use serde::Deserialize;
 use crate::model::{self, NodeOperator, NodeRequirement, NodeSelectorTerm, PreferredTerm};
 
 use super::json::List;
-use super::selector::{Requirement, is_label_key, is_label_value};
+use super::selector::{Requirement, aggregate, is_label_key, is_label_value, label_errors, listed};
 
 #[derive(Clone, Debug, Default, Deserialize)]
 #[serde(default, expecting = "an object")]
@@ -46,8 +46,68 @@ impl NodeAffinity {
         model::NodeAffinity {
             required: self.required.as_ref().map(Selector::to_model),
             preferred: self.preferred.iter().map(preferred).collect(),
+            preferred_error: self.preferred_error(),
         }
     }
+
+    /// What is wrong with the preferred terms that have a weight.
+    ///
+    /// Upstream: nodeaffinity.NewPreferredSchedulingTerms, v1.37.
+    fn preferred_error(&self) -> Option<Box<str>> {
+        let mut wrong = Vec::new();
+        for (at, preferred) in self.preferred.iter().enumerate() {
+            let Some(term) = &preferred.preference else { continue };
+            if preferred.weight.unwrap_or_default() != 0 {
+                for (at_expression, requirement) in term.match_expressions.iter().enumerate() {
+                    let path = format!("[{at}].matchExpressions[{at_expression}].");
+                    wrong.extend(expression_errors(requirement, &path));
+                }
+                for (at_field, requirement) in term.match_fields.iter().enumerate() {
+                    let path = format!("[{at}].matchFields[{at_field}].");
+                    wrong.extend(field_error(requirement, &path));
+                }
+            }
+        }
+        (!wrong.is_empty()).then(|| aggregate(&wrong).into())
+    }
+}
+
+fn unsupported(requirement: &Requirement, path: &str, known: &str) -> String {
+    let operator = requirement.operator.as_deref().unwrap_or_default();
+    format!("{path}operator: Unsupported value: {operator:?}: supported values: {known}")
+}
+
+/// Upstream: nodeSelectorRequirementsAsSelector, v1.37.
+fn expression_errors(requirement: &Requirement, path: &str) -> Vec<String> {
+    let known = r#""In", "NotIn", "Exists", "DoesNotExist", "Gt", "Lt""#;
+    let requirement_read = requirement.to_node_requirement();
+    let values = &requirement_read.values;
+    let count = match requirement_read.operator {
+        None => return vec![unsupported(requirement, path, known)],
+        Some(NodeOperator::In | NodeOperator::NotIn) if values.is_empty() => {
+            Some("for 'in', 'notin' operators, values set can't be empty")
+        }
+        Some(NodeOperator::Exists | NodeOperator::DoesNotExist) if !values.is_empty() => {
+            Some("values set must be empty for exists and does not exist")
+        }
+        Some(NodeOperator::Gt | NodeOperator::Lt) if values.len() != 1 => {
+            Some("for 'Gt', 'Lt' operators, exactly one value is required")
+        }
+        Some(_) => None,
+    };
+    let ordered = matches!(requirement_read.operator, Some(NodeOperator::Gt | NodeOperator::Lt));
+    label_errors(&requirement_read.key, values, count, ordered, path)
+}
+
+/// Upstream: nodeSelectorRequirementsAsFieldSelector, v1.37; any key will do.
+fn field_error(requirement: &Requirement, path: &str) -> Option<String> {
+    let read = requirement.to_node_requirement();
+    if !matches!(read.operator, Some(NodeOperator::In | NodeOperator::NotIn)) {
+        return Some(unsupported(requirement, path, r#""In", "NotIn""#));
+    }
+    let listed = listed(&read.values);
+    (read.values.len() != 1)
+        .then(|| format!("{path}values: Invalid value: {listed}: must have one element"))
 }
 
 impl Selector {

@@ -93,13 +93,6 @@ pub(super) fn aggregate(errors: &[String]) -> String {
 /// Upstream: labels.NewRequirement, v1.37.
 fn errors(requirement: &LabelRequirement) -> Vec<String> {
     let LabelRequirement { key, operator, values } = requirement;
-    let mut all = Vec::new();
-    let mut invalid = |field: &str, value: &str, wrong: &[String]| {
-        if !wrong.is_empty() {
-            all.push(format!("{field}: Invalid value: {value}: {}", wrong.join("; ")));
-        }
-    };
-    invalid("key", &format!("{key:?}"), &label_key_errors(key));
     let count = match operator {
         LabelOperator::In | LabelOperator::NotIn if values.is_empty() => {
             Some("for 'in', 'notin' operators, values set can't be empty")
@@ -109,19 +102,51 @@ fn errors(requirement: &LabelRequirement) -> Vec<String> {
         }
         _ => None,
     };
+    label_errors(key, values, count, false, "")
+}
+
+/// What is wrong with a key and its values, where `count` is what is wrong with their number, and `ordered`
+/// says that they are to be integers; `path` is where they stand.
+///
+/// Upstream: labels.NewRequirement, v1.37.
+pub(super) fn label_errors(
+    key: &str,
+    values: &[Box<str>],
+    count: Option<&str>,
+    ordered: bool,
+    path: &str,
+) -> Vec<String> {
+    let mut all = Vec::new();
+    let mut invalid = |field: &str, value: &str, wrong: &[String]| {
+        if !wrong.is_empty() {
+            all.push(format!("{path}{field}: Invalid value: {value}: {}", wrong.join("; ")));
+        }
+    };
+    invalid("key", &format!("{key:?}"), &label_key_errors(key));
     if let Some(text) = count {
-        let listed = if values.is_empty() {
-            "null".to_owned()
-        } else {
-            serde_json::json!(values).to_string()
-        };
-        invalid("values", &listed, &[text.to_owned()]);
+        invalid("values", &listed(values), &[text.to_owned()]);
+    }
+    for (at, value) in values.iter().enumerate().filter(|_| ordered) {
+        if value.parse::<i64>().is_err() {
+            let text = "for 'Gt', 'Lt' operators, the value must be an integer".to_owned();
+            invalid(&format!("values[{at}]"), &format!("{value:?}"), &[text]);
+        }
     }
     for (at, value) in values.iter().enumerate() {
         let wrong = label_value_errors(value);
         invalid(&format!("values[{at}][{key}]"), &format!("{value:?}"), &wrong);
     }
     all
+}
+
+/// A list of texts as Go shows it; an empty one is none.
+pub(super) fn listed(values: &[Box<str>]) -> String {
+    if values.is_empty() {
+        return "null".to_owned();
+    }
+    // Go's JSON is safe in HTML.
+    let text = serde_json::json!(values).to_string();
+    text.replace('<', "\\u003c").replace('>', "\\u003e").replace('&', "\\u0026")
 }
 
 /// A word, or nothing.

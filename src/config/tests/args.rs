@@ -204,12 +204,13 @@ fn an_added_affinity_is_told() {
     let expected = NodeAffinity {
         required: Some(vec![first, NodeSelectorTerm::default()]),
         preferred: vec![PreferredTerm { weight: 7, term: liked }],
+        ..NodeAffinity::default()
     };
     assert_eq!(args.added_affinity, Some(expected));
 
     assert_eq!(told("NodeAffinity", "{addedAffinity: {}}").added_affinity, None);
     let nothing = told("NodeAffinity", &format!("{{addedAffinity: {{{REQUIRED}: {{}}}}}}"));
-    let expected = NodeAffinity { required: Some(Vec::new()), preferred: Vec::new() };
+    let expected = NodeAffinity { required: Some(Vec::new()), ..NodeAffinity::default() };
     assert_eq!(nothing.added_affinity, Some(expected));
 }
 

@@ -110,7 +110,7 @@ fn foo_is_bar() -> NodeAffinity {
     let (key, operator) = ("foo".into(), Some(NodeOperator::In));
     let requirement = NodeRequirement { key, operator, values: vec!["bar".into()] };
     let term = NodeSelectorTerm { expressions: vec![requirement], fields: Vec::new() };
-    NodeAffinity { required: Some(vec![term]), preferred: Vec::new() }
+    NodeAffinity { required: Some(vec![term]), ..NodeAffinity::default() }
 }
 
 #[test]

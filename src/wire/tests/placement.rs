@@ -169,3 +169,37 @@ fn one_unreadable_list_of_terms_leaves_the_others() {
     assert!(error.starts_with("[requiredAffinityTerms: key: Invalid value: \"\": "), "{error}");
     assert!(error.contains(", preferredAntiAffinityTerms: key: "), "{error}");
 }
+
+/// Upstream's own words, as its framework says them of these terms.
+#[test]
+fn what_is_wrong_with_preferred_terms_is_said_of_those_that_count() {
+    let name = "name part must consist of alphanumeric characters, '-', '_' or '.', and must start and end \
+                with an alphanumeric character (e.g. 'MyName',  or 'my.name',  or '123-abc', regex used for \
+                validation is '([A-Za-z0-9][-A-Za-z0-9_.]*)?[A-Za-z0-9]')";
+    let bad_key = json!({"key": "a b", "operator": "Exists"});
+    let not_a_number = json!({"key": "k", "operator": "Gt", "values": ["x"]});
+    let foo = json!({"key": "k", "operator": "Foo"});
+    let rows = [
+        (json!([{"weight": 1, "preference": {"matchExpressions": [{"key": "k", "operator": "Exists"}]}}]), None),
+        (json!([{"weight": 0, "preference": {"matchExpressions": [bad_key]}}]), None),
+        (
+            json!([{}, {"weight": 1, "preference": {"matchExpressions": [bad_key]}}]),
+            Some(format!("[1].matchExpressions[0].key: Invalid value: \"a b\": {name}")),
+        ),
+        (
+            json!([{"weight": 1, "preference": {"matchExpressions": [not_a_number], "matchFields": [foo]}}]),
+            Some(
+                "[[0].matchExpressions[0].values[0]: Invalid value: \"x\": for 'Gt', 'Lt' operators, the \
+                 value must be an integer, [0].matchFields[0].operator: Unsupported value: \"Foo\": \
+                 supported values: \"In\", \"NotIn\"]"
+                    .to_owned(),
+            ),
+        ),
+    ];
+    for (terms, want) in rows {
+        let preferred = json!({"preferredDuringSchedulingIgnoredDuringExecution": terms});
+        let pod = pod(json!({"affinity": {"nodeAffinity": preferred}}));
+        let error = pod.node_affinity.and_then(|own| own.preferred_error);
+        assert_eq!(error.as_deref(), want.as_deref(), "{terms}");
+    }
+}
