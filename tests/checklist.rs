@@ -102,70 +102,69 @@ async fn work(queue: &Mutex<VecDeque<(String, Script)>>, wrong: &Mutex<String>) 
     for number in 0.. {
         let next = queue.lock().expect("no worker panics").pop_front();
         let Some((name, script)) = next else { return };
-        let run = Run::start(&plane, rest.clone(), &script, number);
-        let done = run.steps(&script).await;
-        let log = run.berth.log();
-        run.berth.stop().await;
+        let (before, after) = script.steps.split_at(first_to_schedule(&script.steps));
+        let own = Own { rest: rest.clone(), number };
+        let (done, log) = match own.prepare(before).await {
+            Ok(()) => {
+                let run = Run::start(&plane, own, &script);
+                let done = match run.berth.logged_or_ended("scheduling begins").await {
+                    true => run.steps(after).await,
+                    false => Err("berth does not start".to_owned()),
+                };
+                let log = run.berth.log();
+                run.berth.kill();
+                run.berth.exit().await;
+                (done, log)
+            }
+            Err(error) => (Err(error), String::new()),
+        };
         let cleaned = clean(&rest).await;
         for error in [done, cleaned].into_iter().filter_map(Result::err) {
-            let tail: Vec<_> = log.lines().rev().take(3).collect();
+            let tail: Vec<_> = log.lines().rev().take(1).collect();
             let mut wrong = wrong.lock().expect("no worker panics");
             let _ = writeln!(wrong, "{name}: {error}\n    {}", tail.join("\n    "));
         }
     }
 }
 
-/// One entry at work.
-struct Run {
-    berth: Berth,
-    rest: Rest,
-    number: usize,
-    _folder: tempfile::TempDir,
+/// The first step that berth has to see happen. What comes before it is there when it starts, so that it knows
+/// of it when it decides about the first pod.
+fn first_to_schedule(steps: &[Step]) -> usize {
+    let is_pod = |step: &Step| match step {
+        Step::Send(Request { path, body: Some(body), .. }) => {
+            path.ends_with("/pods") && node_of(body).is_none()
+        }
+        Step::Send(_) => false,
+        _ => true,
+    };
+    steps.iter().position(is_pod).unwrap_or(steps.len())
 }
 
-impl Run {
-    fn start(plane: &ControlPlane, rest: Rest, script: &Script, number: usize) -> Self {
-        let folder = tempfile::Builder::new().prefix("berth-checklist-").tempdir();
-        let folder = folder.expect("a folder can be made");
-        let file = write_config(folder.path(), script.config.as_ref());
-        let mut flags = vec!["--config", file.as_str()];
-        if !script.gates.is_empty() {
-            flags.extend(["--feature-gates", &script.gates]);
-        }
-        let berth = Berth::start(&plane.kubeconfig(), SCHEDULER, &flags);
-        Self { berth, rest, number, _folder: folder }
-    }
+/// What an entry's requests are sent with.
+struct Own {
+    rest: Rest,
+    number: usize,
+}
 
-    async fn steps(&self, script: &Script) -> Done {
-        let mut tried = BTreeMap::new();
-        for (at, step) in script.steps.iter().enumerate() {
-            let done = match step {
-                Step::Send(request) => self.send(request).await,
-                Step::See(outcomes) => self.see(outcomes).await,
-                Step::Tried(pods) => match self.tried(pods).await {
-                    Ok(counts) => {
-                        tried = counts;
-                        Ok(())
-                    }
-                    Err(error) => Err(error),
-                },
-                Step::Retried { pods, not } => self.retried(&tried, pods, not).await,
-                Step::Spread { label, pods } => self.spread(label, *pods).await,
-            };
-            done.map_err(|error| format!("step {}: {error}", at + 1))?;
+impl Own {
+    async fn prepare(&self, steps: &[Step]) -> Done {
+        for step in steps {
+            if let Step::Send(request) = step {
+                self.send(request).await?;
+            }
         }
         Ok(())
     }
 
     /// A text with the names of this run's own namespaces.
-    fn own(&self, text: &str) -> String {
-        text.replace('@', &format!("r{}-", self.number))
+    fn name(&self, text: &str) -> String {
+        text.replace("@ns", &format!("run{}-ns", self.number))
     }
 
     async fn send(&self, request: &Request) -> Done {
         let Request { method, content_type, .. } = request;
-        let path = self.own(&request.path);
-        let text = request.body.as_ref().map(|body| self.own(&body.to_string()));
+        let path = self.name(&request.path);
+        let text = request.body.as_ref().map(|body| self.name(&body.to_string()));
         let verb = Method::from_bytes(method.as_bytes()).map_err(|error| error.to_string())?;
         let parse = |text: String| serde_json::from_str(&text).expect("it is as it was");
         let mut body: Option<Value> = text.map(parse);
@@ -189,6 +188,10 @@ impl Run {
                 self.rest.patch(&path, &json!({"metadata": {"labels": meta["labels"]}})).await;
                 Ok(())
             }
+            // A victim may be gone already.
+            (Err(kube::Error::Api(status)), None) if status.code == 404 && method == "DELETE" => {
+                Ok(())
+            }
             (Err(error), _) => Err(format!("{method} {path}: {error}")),
         }
     }
@@ -202,15 +205,57 @@ impl Run {
             spec.insert("nodeName".to_owned(), node.clone());
         }
     }
+}
+
+/// One entry at work.
+struct Run {
+    berth: Berth,
+    own: Own,
+    _folder: tempfile::TempDir,
+}
+
+impl Run {
+    fn start(plane: &ControlPlane, own: Own, script: &Script) -> Self {
+        let folder = tempfile::Builder::new().prefix("berth-checklist-").tempdir();
+        let folder = folder.expect("a folder can be made");
+        let file = write_config(folder.path(), script.config.as_ref());
+        let mut flags = vec!["--config", file.as_str()];
+        if !script.gates.is_empty() {
+            flags.extend(["--feature-gates", &script.gates]);
+        }
+        let berth = Berth::start(&plane.kubeconfig(), SCHEDULER, &flags);
+        Self { berth, own, _folder: folder }
+    }
+
+    async fn steps(&self, steps: &[Step]) -> Done {
+        let mut tried = BTreeMap::new();
+        for (at, step) in steps.iter().enumerate() {
+            let done = match step {
+                Step::Send(request) => self.own.send(request).await,
+                Step::See(outcomes) => self.see(outcomes).await,
+                Step::Tried(pods) => match self.tried(pods).await {
+                    Ok(counts) => {
+                        tried = counts;
+                        Ok(())
+                    }
+                    Err(error) => Err(error),
+                },
+                Step::Retried { pods, not } => self.retried(&tried, pods, not).await,
+                Step::Spread { label, pods } => self.spread(label, *pods).await,
+            };
+            done.map_err(|error| format!("step {} of berth's: {error}", at + 1))?;
+        }
+        Ok(())
+    }
 
     /// Waits until so many pods are on nodes, and counts them by the nodes' label.
     async fn spread(&self, label: &str, wanted: usize) -> Done {
         let deadline = Instant::now() + DEADLINE;
         loop {
-            let nodes = self.rest.list("/api/v1/nodes", "Node").await;
+            let nodes = self.own.rest.list("/api/v1/nodes", "Node").await;
             let mut counts = BTreeMap::new();
             let mut placed = 0;
-            for pod in self.rest.list("/api/v1/pods", "Pod").await {
+            for pod in self.own.rest.list("/api/v1/pods", "Pod").await {
                 let here = |node: &&Value| node["metadata"]["name"].as_str() == node_of(&pod);
                 if let Some(node) = nodes.iter().find(here) {
                     *counts.entry(node["metadata"]["labels"][label].to_string()).or_default() += 1;
@@ -232,10 +277,10 @@ impl Run {
     /// Waits until each pod is as it should be.
     async fn see(&self, outcomes: &BTreeMap<String, Outcome>) -> Done {
         let mut left: BTreeMap<String, &Outcome> =
-            outcomes.iter().map(|(pod, outcome)| (self.own(pod), outcome)).collect();
+            outcomes.iter().map(|(pod, outcome)| (self.own.name(pod), outcome)).collect();
         let deadline = Instant::now() + DEADLINE;
         loop {
-            let pods = self.rest.list("/api/v1/pods", "Pod").await;
+            let pods = self.own.rest.list("/api/v1/pods", "Pod").await;
             let found = |key: &str| pods.iter().find(|pod| key_of(pod) == key);
             left.retain(|key, outcome| !is_as(found(key), outcome));
             if left.is_empty() {
@@ -276,7 +321,7 @@ impl Run {
     }
 
     async fn tried(&self, pods: &[String]) -> Done<BTreeMap<String, usize>> {
-        let pods: Vec<_> = pods.iter().map(|pod| self.own(pod)).collect();
+        let pods: Vec<_> = pods.iter().map(|pod| self.own.name(pod)).collect();
         let all = |counts: &BTreeMap<_, _>| pods.iter().all(|pod| counts.contains_key(pod));
         self.wait("not all were tried", all).await?;
         // What follows from the attempt is done when a later one is.
@@ -291,7 +336,7 @@ impl Run {
         not: &[String],
     ) -> Done {
         let count = |counts: &BTreeMap<String, usize>, pod: &str| {
-            counts.get(&self.own(pod)).copied().unwrap_or_default()
+            counts.get(&self.own.name(pod)).copied().unwrap_or_default()
         };
         let again = |counts: &BTreeMap<String, usize>, pod: &String| {
             count(counts, pod) > count(before, pod)
@@ -316,7 +361,7 @@ impl Run {
                     "containers": [{"name": "c", "image": "example.com/c:1"}],
                 },
             });
-            self.rest.create("/api/v1/namespaces/default/pods", &pod).await;
+            self.own.rest.create("/api/v1/namespaces/default/pods", &pod).await;
             let key = format!("default/{name}");
             self.wait("the pod that fits nowhere was not tried", |counts| counts.contains_key(&key))
                 .await?;
@@ -329,6 +374,8 @@ fn write_config(folder: &Path, config: Option<&Value>) -> String {
     let mut whole = config.cloned().unwrap_or_else(|| json!({}));
     whole["apiVersion"] = json!("kubescheduler.config.k8s.io/v1");
     whole["kind"] = json!("KubeSchedulerConfiguration");
+    whole["leaderElection"] = json!({"leaderElect": false});
+    whole["clientConnection"] = json!({"qps": 5000, "burst": 5000});
     let file = folder.join("config.json");
     fs::write(&file, whole.to_string()).expect("the configuration can be written");
     file.to_str().expect("a temporary path is text").to_owned()

@@ -33,7 +33,6 @@ pub(crate) struct Package {
 
 /// A test function without a table, or a case of one with.
 #[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
 pub(crate) struct Entry {
     /// The test function, a slash, the case.
     pub(crate) case: String,
@@ -68,7 +67,7 @@ pub(crate) struct Script {
     pub(crate) steps: Vec<Step>,
 }
 
-/// One step. Names of namespaces that begin with `@` are made unique to the run of the entry.
+/// One step. Names of namespaces that begin with `@ns` are made unique to the run of the entry.
 #[derive(Clone, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub(crate) enum Step {
