@@ -252,7 +252,7 @@ fn volumes(criterion: &mut Criterion) {
 fn pass(profile: &Profile, cluster: &Cluster, pod: &Pod) -> Option<NodeId> {
     let view = View::new(cluster);
     let Prepared::Ready { evals, .. } = prepare(profile, pod, view) else { return None };
-    Table::build(&evals, &view, None).pick(&evals, &view, 17).ok()?
+    Table::build(&evals, &view, None).pick(&evals, &view, 17, |_| false).ok()?
 }
 
 fn scan(criterion: &mut Criterion) {

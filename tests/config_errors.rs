@@ -2,7 +2,7 @@
 //! others; where it says something else, the row says what and why.
 //!
 //! `data/config.jsonl` has one file a line; `upstream/config/main.go` says what its fields are. A file without
-//! `apiVersion:` is behind the usual head. `BERTH_RECORD=1 cargo test --test config_errors` writes both sides'
+//! `apiVersion:` is behind the usual head. `BERTH_RECORD=1 cargo test --test config_errors` writes berth's
 //! words anew, and leaves it to whoever looks at the changes to say `why`.
 
 mod support;

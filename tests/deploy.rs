@@ -14,6 +14,7 @@ use support::accounts;
 use support::berth::Berth;
 use support::control_plane::Options;
 use support::deployed::{Deployed, documents, examples, files, manifests, only, user_of};
+use support::endpoint::start_secure;
 use support::proxy::{Action, Proxy};
 use support::rest::{NODES, Rest, node_of, pods_path, scheduled_condition};
 use support::rights::{Audit, Right, granted, without};
@@ -47,9 +48,16 @@ fn the_files_are_of_this_version_and_all_are_used() {
         let get = json!({"path": path, "port": "https", "scheme": "HTTPS"});
         assert_eq!(container[probe]["httpGet"], get, "{probe}");
     }
+    let deployment = only(&manifests, "Deployment");
+    assert_eq!(deployment["spec"]["replicas"], 2);
+    let selector = &deployment["spec"]["selector"];
+    assert_eq!(only(&manifests, "PodDisruptionBudget")["spec"]["selector"], *selector);
+    let lease = &only(&manifests, "Role")["rules"][1]["resourceNames"];
+    assert_eq!(*lease, json!([berth::config::LEASE_NAME]));
     let config = only(&manifests, "ConfigMap")["data"]["config.yaml"].as_str();
     let config: Value = serde_saphyr::from_str(config.expect("the file is text")).unwrap();
     assert_eq!(config["profiles"], json!([{"schedulerName": "berth"}]));
+    assert_eq!(config["leaderElection"], json!({"leaderElect": true}));
     for example in examples().iter().filter(|example| example["kind"] == "Pod") {
         assert_eq!(example["spec"]["schedulerName"], "berth", "{example}");
     }
@@ -140,18 +148,57 @@ async fn every_right_is_used_and_no_other_is_asked_for() {
 
     // A pod that fails again and again for the same reason: its event counts that up.
     create_pod(rest, LARGE, "100").await;
-    let granted = granted(deployed.role());
-    for memory in 17..47 {
-        if audit.asked().is_superset(&granted) {
+    let mut all_granted = granted(deployed.role());
+    all_granted.extend(granted(deployed.role_of_lease()));
+    for turn in 0..30 {
+        if audit.asked().is_superset(&all_granted) {
             break;
         }
-        let grown = json!({"status": {"allocatable": {"memory": format!("{memory}Gi")}}});
-        rest.patch(&format!("{NODES}/node-2/status"), &grown).await;
+        // One that goes may have made room.
+        let path = format!("{}/short-{turn}", pods_path("default"));
+        create_pod(rest, &format!("short-{turn}"), "1m").await;
+        let bound = async || node_of(&rest.get(&path).await?).map(|_| ());
+        berth.wait_for("a short pod on a node", bound).await;
+        rest.delete(&format!("{path}?gracePeriodSeconds=0")).await;
         sleep(Duration::from_secs(1)).await;
     }
     berth.stop().await;
-    assert_eq!(audit.asked(), granted);
+    assert_eq!(audit.asked(), all_granted);
     assert_eq!(audit.refused(), BTreeSet::new());
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_secure_port_knows_who_asks() {
+    let test = "the_secure_port_knows_who_asks";
+    let Some(deployed) = Deployed::start(test, &Options::default()).await else { return };
+    // The API server makes one where it knows authorities; this one knows none.
+    let map = json!({
+        "apiVersion": "v1", "kind": "ConfigMap",
+        "metadata": {"name": "extension-apiserver-authentication"},
+    });
+    deployed.rest.create("/api/v1/namespaces/kube-system/configmaps", &map).await;
+    let kubeconfig = deployed.kubeconfig();
+    let path = kubeconfig.display().to_string();
+    let flags = [
+        "--authentication-kubeconfig",
+        &path,
+        "--authorization-kubeconfig",
+        &path,
+        // The rights of the manifests are enough for it.
+        "--authentication-tolerate-lookup-failure=false",
+    ];
+    let (berth, endpoint) = start_secure(&kubeconfig, "berth", &flags).await;
+    for (path, token, status) in [
+        ("/livez", None, 200),
+        ("/metrics", None, 403),
+        ("/metrics", Some("token-of-nobody"), 401),
+        ("/metrics", Some("token-of-admin"), 200),
+    ] {
+        let answer = endpoint.get_as(path, token).await.expect("there is an answer");
+        assert_eq!(answer.0, status, "{path} {token:?}: {}", answer.1);
+    }
+    berth.stop().await;
+    assert!(!berth.log().contains("cannot be told"), "{}", berth.log());
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -170,6 +217,30 @@ async fn a_missing_right_is_said_and_all_goes_on_once_it_is_there() {
     ] {
         go_without(&deployed, &Right::new(group, resource, verb)).await;
     }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_missing_right_to_the_lease_is_said_and_berth_leads_once_it_is_there() {
+    let test = "a_missing_right_to_the_lease_is_said_and_berth_leads_once_it_is_there";
+    let Some(deployed) = Deployed::start(test, &Options::default()).await else { return };
+    let (rest, namespace) = (&deployed.rest, deployed.namespace());
+    rest.create(NODES, &node(2)).await;
+    let right = Right::new("coordination.k8s.io", "leases", "create");
+    let role = format!("/apis/rbac.authorization.k8s.io/v1/namespaces/{namespace}/roles/berth");
+    rest.delete(&role).await;
+    deployed.wait_for_right_in(namespace, &right, false).await;
+    let berth = deployed.start_berth(&deployed.kubeconfig());
+    create_pod(rest, "waits", "10m").await;
+    berth.wait_for_log("berth needs a Role in namespace berth-system").await;
+    let waits = format!("{}/waits", pods_path("default"));
+    let pod = rest.get(&waits).await.expect("nobody deletes it");
+    assert_eq!((node_of(&pod), scheduled_condition(&pod)), (None, &Value::Null));
+    deployed.apply(deployed.role_of_lease()).await;
+    all_placed(rest, &berth).await;
+    berth.stop().await;
+    let log = berth.log();
+    let lines = log.lines().filter(|line| line.contains("forbidden")).count();
+    assert!(lines <= LINES_MAX, "{lines}:\n{log}");
 }
 
 /// Runs berth without a right of its role, and then gives it back.

@@ -52,7 +52,7 @@ async fn a_pod_of_higher_priority_takes_a_place(server: Server) {
     let disrupted = conditions.iter().find(|of| of["type"] == "DisruptionTarget");
     let disrupted = disrupted.expect("it is said why it goes");
     assert_eq!(disrupted["reason"], "PreemptionByScheduler", "{disrupted}");
-    let why = "berth: preempting to accommodate a higher priority pod";
+    let why = "berth-preempting: preempting to accommodate a higher priority pod";
     assert_eq!(disrupted["message"], why, "{disrupted}");
     assert_eq!(victim["metadata"]["deletionGracePeriodSeconds"], 30, "its own grace period");
 

@@ -33,9 +33,9 @@ fn the_configuration_is_written_as_upstream_writes_it() {
     let folder = tempfile::tempdir().expect("a folder can be made");
     let folder = folder.path();
     let kubeconfig = folder.join("kubeconfig");
-    let text = "{apiVersion: v1, kind: Config, clusters: [{name: c, cluster: {server: 'http://127.0.0.1:1'}}], \
+    let access = "{apiVersion: v1, kind: Config, clusters: [{name: c, cluster: {server: 'http://127.0.0.1:1'}}], \
                 contexts: [{name: c, context: {cluster: c}}], current-context: c}";
-    fs::write(&kubeconfig, text).expect("the folder can be written");
+    fs::write(&kubeconfig, access).expect("the folder can be written");
     let kubeconfig = kubeconfig.display().to_string();
 
     let flags: [&[&str]; 5] = [
@@ -58,7 +58,7 @@ fn the_configuration_is_written_as_upstream_writes_it() {
     for flags in flags {
         let mut arguments: Vec<_> = flags.iter().map(ToString::to_string).collect();
         arguments.push(format!("--kubeconfig={kubeconfig}"));
-        let theirs = written(&program, &arguments, folder).expect("kube-scheduler writes");
+        let theirs = upstream_writes(&program, &arguments, folder).expect("kube-scheduler writes");
         arguments.insert(0, "run".to_owned());
         arguments.push("--scheduler-name=default-scheduler".to_owned());
         let berth = Path::new(env!("CARGO_BIN_EXE_berth"));
@@ -74,11 +74,18 @@ fn the_configuration_is_written_as_upstream_writes_it() {
             "--leader-elect-retry-period=3s".to_owned(),
             "--master=http://127.0.0.1:1".to_owned(),
         ];
-        let theirs = written(&program, &common, folder).expect("kube-scheduler writes");
+        let theirs = upstream_writes(&program, &common, folder).expect("kube-scheduler writes");
         let ours = [&["run".to_owned()][..], &common].concat();
         let ours = written(Path::new(env!("CARGO_BIN_EXE_berth")), &ours, folder);
         // Differs from upstream: with a file, too, the flag names the kubeconfig where the file does not.
         let ours = ours.expect("berth writes").replace(&kubeconfig, "\"\"");
         assert_eq!(theirs, ours, "{body}");
     }
+}
+
+/// What kube-scheduler writes, but for the lease where none is named: that differs on purpose.
+fn upstream_writes(program: &Path, arguments: &[String], folder: &Path) -> Result<String, String> {
+    let text = written(program, arguments, folder)?;
+    let text = text.replace("resourceName: kube-scheduler\n", "resourceName: berth\n");
+    Ok(text.replace("resourceNamespace: kube-system\n", "resourceNamespace: \"\"\n"))
 }

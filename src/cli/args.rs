@@ -4,14 +4,15 @@
 use std::ffi::OsString;
 use std::net::{IpAddr, SocketAddr};
 use std::path::PathBuf;
+use std::time::Duration;
 
 use clap::builder::{OsStringValueParser, TypedValueParser as _};
 use clap::{Args, CommandFactory as _, FromArgMatches as _, Parser, Subcommand, ValueEnum};
 
 use super::actors::{ControllersArgs, KubeletsArgs};
 use super::component_args::ComponentArgs;
-use super::go_flags::{normalize, parse_bool, parse_finite, parse_integer};
-use super::leader_args::LeaderElectionOptions;
+use super::go_flags::{normalize, parse_bool, parse_duration, parse_finite, parse_integer};
+use super::leader_flags::LeaderElectionArgs;
 use super::playground::PlaygroundArgs;
 use super::secure_args::{AuthenticationArgs, AuthorizationArgs, SecureServingArgs};
 use super::upstream_args::UpstreamArgs;
@@ -104,6 +105,10 @@ pub struct RunArgs {
     )]
     pub dry_run: Option<bool>,
 
+    /// Leader election.
+    #[command(flatten)]
+    pub leader_election: LeaderElectionArgs,
+
     /// Requests a second to the API server; negative is no limit. Ignored with --config [default: 50].
     #[arg(long, value_name = "QPS", allow_hyphen_values = true, value_parser = parse_finite)]
     pub kube_api_qps: Option<f64>,
@@ -111,6 +116,11 @@ pub struct RunArgs {
     /// Requests at once to the API server. Ignored with --config [default: 100].
     #[arg(long, value_name = "N", allow_hyphen_values = true, value_parser = parse_integer::<i32>)]
     pub kube_api_burst: Option<i32>,
+
+    /// How long a pod may be unschedulable before it is tried again although nothing has happened that can
+    /// help it [default: 5m].
+    #[arg(long, value_name = "DURATION", allow_hyphen_values = true, value_parser = parse_duration)]
+    pub pod_max_in_unschedulable_pods_duration: Option<Duration>,
 
     /// Serve health and metrics over plain HTTP, too, for instance at 127.0.0.1:10251, without asking who
     /// it is for. For a laptop, or behind a sidecar that speaks TLS.
@@ -140,10 +150,6 @@ pub struct RunArgs {
     /// What they may ask for.
     #[command(flatten)]
     pub authorization: AuthorizationArgs,
-
-    /// Leader election.
-    #[command(flatten)]
-    pub leader: LeaderElectionOptions,
 
     /// The versions and the metrics.
     #[command(flatten)]

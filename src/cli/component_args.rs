@@ -5,6 +5,8 @@
 
 use clap::Args;
 
+use crate::telemetry::HIDDEN;
+
 use super::options::OptionsError;
 use super::upstream_args::split;
 
@@ -27,7 +29,7 @@ pub struct ComponentArgs {
     #[arg(long, value_name = "VERSION")]
     pub min_compatibility_version: Vec<String>,
 
-    /// The version whose hidden metrics are shown: 1.36. There are none.
+    /// The version whose hidden metrics are shown: 1.36. There is one, of how long preemptions take.
     #[arg(long, value_name = "VERSION")]
     pub show_hidden_metrics_for_version: Option<String>,
 
@@ -67,9 +69,13 @@ impl ComponentArgs {
         }
     }
 
-    /// The names of metrics that are left out.
+    /// The names of metrics that are left out: those that are disabled, and hidden ones if nobody asks for them.
     pub(super) fn disabled(&self) -> Vec<String> {
-        split(&self.disabled_metrics)
+        let shown = self.show_hidden_metrics_for_version.as_deref().unwrap_or_default();
+        let hidden = if shown.is_empty() { &HIDDEN[..] } else { &[] };
+        let mut names = split(&self.disabled_metrics);
+        names.extend(hidden.iter().map(ToString::to_string));
+        names
     }
 }
 

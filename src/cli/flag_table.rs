@@ -112,7 +112,7 @@ pub(super) const FLAGS: &[Flag] = &[
         "addresses are always taken with SO_REUSEADDR, as Go does it",
     ),
     flag("permit-port-sharing", Bool, "false"),
-    idle("pod-max-in-unschedulable-pods-duration", Duration, "5m0s", "it is 5 minutes"),
+    flag("pod-max-in-unschedulable-pods-duration", Duration, "5m0s"),
     flag("profiling", Bool, "true"),
     flag("requestheader-allowed-names", Texts, "[]"),
     flag("requestheader-client-ca-file", Text, ""),

@@ -10,7 +10,6 @@ pub mod component_args;
 pub mod config;
 pub mod decision_log;
 pub mod evaluate;
-pub mod leader_args;
 pub mod options;
 pub mod playground;
 pub mod run;
@@ -22,6 +21,7 @@ mod evaluate_answers;
 mod evaluate_table;
 mod flag_table;
 mod go_flags;
+mod leader_flags;
 mod scenario;
 mod secure;
 

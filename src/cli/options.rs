@@ -4,19 +4,20 @@
 use std::collections::BTreeMap;
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::time::{SystemTime, UNIX_EPOCH};
 
 use super::args::RunArgs;
 use super::go_flags::parse_bool;
-use super::leader_args::LeaderElectionOptions;
+use super::leader_flags::own_namespace;
 use super::registry;
 use crate::config::{
-    self, ConfigErrors, Configuration, GateErrors, LeaderElectionOverrides, Overrides, RateLimit,
+    self, ConfigErrors, Configuration, GateErrors, LeaderElection, Overrides, RateLimit,
 };
 use crate::model::FeatureGates;
+use crate::queue::UNSCHEDULABLE_MAX;
 use crate::runtime::Guard;
 use crate::server::addresses::Addresses;
-use crate::units::mix;
+use crate::units::{Nanos, mix};
 
 /// Where a pod finds the token of its service account.
 const TOKEN_FILE: &str = "/var/run/secrets/kubernetes.io/serviceaccount/token";
@@ -55,16 +56,18 @@ pub struct RunOptions {
     pub seed: u64,
     /// Decide and compare, but write nothing.
     pub dry_run: bool,
+    /// How one of several berths is chosen, with the namespace; none where there is no election.
+    pub leader_election: Option<LeaderElection>,
     /// The decision log, if one is to be written.
     pub decision_log: Option<PathBuf>,
     /// The address of the API server, where that of the kubeconfig is not to be taken.
     pub master: Option<String>,
+    /// How long a pod may be unschedulable before it is tried again without an event.
+    pub unschedulable_max: Nanos,
     /// Where health and metrics are served.
     pub addresses: Addresses,
     /// Who may ask at the secure port.
     pub guard: Guard,
-    /// What flags say of leader election; it wins over the configuration.
-    pub leader_election: LeaderElectionOptions,
     /// The whole configuration as YAML, with its defaults and the flags.
     pub written: String,
     /// Where to write that; then nothing is started.
@@ -119,14 +122,12 @@ impl RunArgs {
         let mut configuration = if let Some(file) = file {
             self.warn_of_ignored(&mut warnings);
             let configuration = config::load(file, registry(), gates.features)?;
-            self.warn_of_file(file, &configuration, &mut warnings);
+            let of_file = configuration.warnings.iter();
+            warnings.extend(of_file.map(|warning| format!("{}: {warning}", file.display())));
             configuration
         } else {
             self.without_file(gates.features)
         };
-        if self.leader.leader_elect == Some(true) {
-            warnings.push(format!("--leader-elect: {}", config::LEADER_ELECTION_UNSUPPORTED));
-        }
         self.name_the_profile(&mut configuration)?;
         self.choose_cluster(&mut configuration, surroundings.in_cluster, &mut warnings)?;
         let overrides = self.overrides(&configuration);
@@ -136,17 +137,23 @@ impl RunArgs {
             registry(),
             gates.features,
         )?;
+        let leader_election = self.elect(&configuration, &mut warnings)?;
         Ok(RunOptions {
             profiling: configuration_profiling(&written),
             configuration,
             gates: gates.features,
             seed: self.seed.unwrap_or_else(|| mix(0, surroundings.now_nanos)),
             dry_run: self.dry_run == Some(true),
+            leader_election,
             decision_log: given(self.decision_log.as_ref()).cloned(),
             master: self.master.clone().filter(|master| !master.is_empty()),
+            unschedulable_max: self
+                .pod_max_in_unschedulable_pods_duration
+                .map_or(UNSCHEDULABLE_MAX, |longest| {
+                    Nanos(u64::try_from(longest.as_nanos()).unwrap_or(u64::MAX))
+                }),
             addresses: self.addresses(surroundings.in_cluster, &mut warnings)?,
             guard: self.guard(surroundings.in_cluster),
-            leader_election: self.leader.clone(),
             written,
             write_config_to: given(self.write_config_to.as_ref()).cloned(),
             disabled_metrics: self.component.disabled(),
@@ -157,23 +164,10 @@ impl RunArgs {
 
     /// What the flags change in the configuration that is shown or written.
     fn overrides(&self, found: &Configuration) -> Overrides {
-        let leader = &self.leader;
-        let nanos = |duration: Option<Duration>| {
-            duration.map(|duration| i64::try_from(duration.as_nanos()).unwrap_or(i64::MAX))
-        };
-        let leader_election = LeaderElectionOverrides {
-            leader_elect: leader.leader_elect,
-            lease_duration: nanos(leader.leader_elect_lease_duration),
-            renew_deadline: nanos(leader.leader_elect_renew_deadline),
-            retry_period: nanos(leader.leader_elect_retry_period),
-            resource_lock: leader.leader_elect_resource_lock.clone(),
-            resource_name: leader.leader_elect_resource_name.clone(),
-            resource_namespace: leader.leader_elect_resource_namespace.clone(),
-        };
         let kubeconfig = found.client.kubeconfig.as_ref();
         let common = Overrides {
             kubeconfig: kubeconfig.map(|path| path.display().to_string()),
-            leader_election,
+            leader_election: self.leader_election.overrides(),
             ..Overrides::default()
         };
         if given(self.config.as_ref()).is_some() {
@@ -230,14 +224,29 @@ impl RunArgs {
         }
     }
 
-    /// What the file says without effect. The flag for leader election wins over the file's block.
-    fn warn_of_file(&self, file: &Path, found: &Configuration, warnings: &mut Vec<String>) {
-        let settled = |warning: &str| {
-            self.leader.leader_elect.is_some()
-                && warning.ends_with(config::LEADER_ELECTION_UNSUPPORTED)
-        };
-        let of_file = found.warnings.iter().filter(|warning| !settled(warning));
-        warnings.extend(of_file.map(|warning| format!("{}: {warning}", file.display())));
+    /// The election that file and flags want.
+    fn elect(
+        &self,
+        configuration: &Configuration,
+        warnings: &mut Vec<String>,
+    ) -> Result<Option<LeaderElection>, OptionsError> {
+        let mut election = configuration.leader_election.clone();
+        let of_file = election.warning();
+        self.leader_election.apply(&mut election).map_err(|(field, value, message)| {
+            OptionsError::Flag { flag: field.flag().to_owned(), value, message: message.to_owned() }
+        })?;
+        // Nothing is written, so that nobody has to wait for anybody.
+        if !election.leader_elect || self.dry_run == Some(true) {
+            return Ok(None);
+        }
+        if let Some((field, value, message)) = election.warning().filter(|_| of_file.is_none()) {
+            warnings.push(format!("{}: {value}: {message}", field.flag()));
+        }
+        if election.resource_namespace.is_empty() {
+            let has_kubeconfig = configuration.client.kubeconfig.is_some();
+            election.resource_namespace = own_namespace(has_kubeconfig);
+        }
+        Ok(Some(election))
     }
 
     /// The flag's name wins over that of the only profile.
@@ -428,21 +437,68 @@ mod tests {
 
     #[test]
     fn what_has_no_effect_is_warned_about() {
-        let unsupported = "leader election is not supported yet; run one replica";
-        let options = resolved("run --leader-elect", IN_CLUSTER);
-        assert_eq!(options.warnings, [format!("--leader-elect: {unsupported}")]);
-
         let directory = tempfile::tempdir().unwrap();
-        let file =
-            config_file(directory.path(), "leaderElection: {leaderElect: true}\nparallelism: 8");
+        let file = config_file(directory.path(), "parallelism: 8");
         let options = resolved(&format!("run --config {file}"), IN_CLUSTER);
-        let of_file = [
-            format!("{file}: leaderElection.leaderElect: true: {unsupported}"),
-            format!("{file}: parallelism: 8: has no effect"),
+        assert_eq!(options.warnings, [format!("{file}: parallelism: 8: has no effect")]);
+    }
+
+    #[test]
+    fn a_lease_is_stood_for_unless_somebody_says_no() {
+        let lease = |line: &str| {
+            let election = resolved(line, OUTSIDE).leader_election;
+            election.map(|it| format!("{}/{}", it.resource_namespace, it.resource_name))
+        };
+        let directory = tempfile::tempdir().unwrap();
+        let on = config_file(directory.path(), "leaderElection: {resourceName: c}");
+        let other = tempfile::tempdir().unwrap();
+        let off = config_file(other.path(), "leaderElection: {leaderElect: false}");
+        let table = [
+            (String::new(), Some("kube-system/berth")),
+            ("--leader-elect=false".to_owned(), None),
+            ("--dry-run".to_owned(), None),
+            (
+                "--leader-elect-resource-name a --leader-elect-resource-namespace b".to_owned(),
+                Some("b/a"),
+            ),
+            (format!("--config {on}"), Some("kube-system/c")),
+            (format!("--config {on} --leader-elect-resource-name d"), Some("kube-system/d")),
+            (format!("--config {off}"), None),
+            (format!("--config {off} --leader-elect"), Some("kube-system/berth")),
         ];
-        assert_eq!(options.warnings, of_file);
-        let options = resolved(&format!("run --config {file} --leader-elect=false"), IN_CLUSTER);
-        assert_eq!(options.warnings, of_file[1..]);
+        for (flags, expected) in table {
+            let line = format!("run --kubeconfig k {flags}");
+            assert_eq!(lease(&line).as_deref(), expected, "{line}");
+        }
+        let line = "run --kubeconfig k --leader-elect-resource-name kube-scheduler";
+        let warnings = resolved(line, OUTSIDE).warnings;
+        let flag =
+            "--leader-elect-resource-name: \"kube-scheduler\": is the lease of the cluster's own";
+        assert!(warnings.len() == 1 && warnings[0].starts_with(flag), "{warnings:?}");
+    }
+
+    #[test]
+    fn an_election_that_cannot_be_is_refused() {
+        let table = [
+            (
+                "--leader-elect-lease-duration 10s",
+                "--leader-elect-lease-duration: \"10s\": must be greater than `RenewDeadline`",
+            ),
+            (
+                "--leader-elect-retry-period 9s",
+                "--leader-elect-renew-deadline: \"10s\": renewDeadline must be greater than \
+                 retryPeriod*JitterFactor",
+            ),
+            (
+                "--leader-elect-resource-lock endpoints",
+                "--leader-elect-resource-lock: \"endpoints\": resourceLock value must be \"leases\"",
+            ),
+        ];
+        for (flags, expected) in table {
+            let line = format!("run --kubeconfig k {flags}");
+            assert_eq!(run(&line).resolve(OUTSIDE).unwrap_err().to_string(), expected);
+            resolved(&format!("{line} --leader-elect=false"), OUTSIDE);
+        }
     }
 
     #[test]

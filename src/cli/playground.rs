@@ -248,8 +248,11 @@ fn scheduler(
         backoff: Backoff {
             initial: configuration.pod_initial_backoff,
             max: configuration.pod_max_backoff,
+            ..Backoff::default()
         },
         dry_run: false,
+        // Nobody else is there.
+        leader_election: None,
         decisions: Box::new(Decisions(None)),
         addresses: Taken::default(),
         guard: None,

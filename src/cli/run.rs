@@ -8,13 +8,15 @@ use std::sync::Arc;
 
 use tracing::{error, info, warn};
 
-use crate::client::{RateLimit, Source};
+use crate::client::{self, LeaderElection, RateLimit, Source, Times, WRITE_TIME_MAX};
+use crate::config;
 use crate::engine::Decision;
 use crate::queue::Backoff;
 use crate::runtime::{self, DecisionSink, Options, StopSignals};
 use crate::server::addresses::Taken;
 use crate::server::pages::{Pages, SetVerbosity};
 use crate::telemetry;
+use crate::units::Nanos;
 
 use super::args::RunArgs;
 use super::decision_log::DecisionLog;
@@ -82,6 +84,8 @@ pub fn execute(args: &RunArgs) -> ExitCode {
 fn runtime_options(options: RunOptions, log: Option<DecisionLog>, addresses: Taken) -> Options {
     let pages = pages(&options);
     let configuration = options.configuration;
+    let first = configuration.profiles.first();
+    let reporter = first.map(|profile| profile.scheduler_name.to_string()).unwrap_or_default();
     let rate = configuration.client.rate;
     Options {
         source: match (configuration.client.kubeconfig, options.master) {
@@ -98,8 +102,10 @@ fn runtime_options(options: RunOptions, log: Option<DecisionLog>, addresses: Tak
         backoff: Backoff {
             initial: configuration.pod_initial_backoff,
             max: configuration.pod_max_backoff,
+            unschedulable_max: options.unschedulable_max,
         },
         dry_run: options.dry_run,
+        leader_election: options.leader_election.map(|election| candidate(&election, &reporter)),
         decisions: Box::new(Decisions(log)),
         addresses,
         guard: Some(options.guard),
@@ -131,6 +137,25 @@ fn write_config(path: &Path, text: &str) -> ExitCode {
             ExitCode::SUCCESS
         }
         Err(error) => failed(&format!("--write-config-to: {}: {error}", path.display())),
+    }
+}
+
+/// This process as a candidate.
+fn candidate(election: &config::LeaderElection, reporter: &str) -> LeaderElection {
+    let nanos = |nanos: i64| Nanos(u64::try_from(nanos).unwrap_or_default());
+    let host = runtime::hostname();
+    LeaderElection {
+        namespace: election.resource_namespace.clone(),
+        name: election.resource_name.clone(),
+        identity: client::identity(&host),
+        times: Times {
+            lease_duration: nanos(election.lease_nanos),
+            renew_deadline: nanos(election.renew_nanos),
+            retry_period: nanos(election.retry_nanos),
+        },
+        write_within: election.write_time().min(WRITE_TIME_MAX),
+        reporter: reporter.to_owned(),
+        host,
     }
 }
 

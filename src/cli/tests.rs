@@ -8,11 +8,12 @@ use super::args::{
     ConfigArgs, ConfigCommand, EvaluateArgs, GateArgs, LogArgs, OutputFormat, RunArgs,
     try_parse_from,
 };
-use super::leader_args::LeaderElectionOptions;
+use super::leader_flags::LeaderElectionArgs;
 use super::secure_args::SecureServingArgs;
 use super::upstream_args::UpstreamArgs;
 use super::*;
 use crate::telemetry::LogFormat;
+use std::time::Duration;
 
 /// The words of a command line, program name first; `''` is an empty one.
 fn words(line: &str) -> impl Iterator<Item = String> {
@@ -36,7 +37,10 @@ fn refused(line: &str) -> clap::Error {
 #[test]
 fn every_flag_is_read() {
     let line = "run --config c.yaml --kubeconfig k --scheduler-name s --seed 7 --decision-log d \
-                --leader-elect=false --kube-api-qps 1.5 --kube-api-burst 3 -v 2 --logging-format json \
+                --leader-elect=false --leader-elect-lease-duration 1m30s \
+                --leader-elect-renew-deadline -1ms --leader-elect-retry-period=0 \
+                --leader-elect-resource-lock l --leader-elect-resource-name m \
+                --leader-elect-resource-namespace n --pod-max-in-unschedulable-pods-duration 10m --kube-api-qps 1.5 --kube-api-burst 3 -v 2 --logging-format json \
                 --secure-port 0 --bind-address ::1 --tls-cert-file c --tls-private-key-file p \
                 --http-address 127.0.0.1:80 --feature-gates A=true,B=false --feature_gates=C=1";
     let expected = RunArgs {
@@ -46,10 +50,16 @@ fn every_flag_is_read() {
         seed: Some(7),
         decision_log: Some("d".into()),
         dry_run: None,
-        leader: LeaderElectionOptions {
-            leader_elect: Some(false),
-            ..LeaderElectionOptions::default()
+        leader_election: LeaderElectionArgs {
+            elect: Some(false),
+            lease_duration: Some(90_000_000_000),
+            renew_deadline: Some(-1_000_000),
+            retry_period: Some(0),
+            resource_lock: Some("l".to_owned()),
+            resource_name: Some("m".to_owned()),
+            resource_namespace: Some("n".to_owned()),
         },
+        pod_max_in_unschedulable_pods_duration: Some(Duration::from_mins(10)),
         kube_api_qps: Some(1.5),
         kube_api_burst: Some(3),
         secure: SecureServingArgs {
@@ -109,14 +119,14 @@ fn a_flag_takes_the_next_word_whatever_it_looks_like() {
 #[test]
 fn the_last_of_several_wins() {
     assert_eq!(run("run --seed 1 --seed=2").seed, Some(2));
-    assert_eq!(run("run --leader-elect --leader-elect=false").leader.leader_elect, Some(false));
+    assert_eq!(run("run --leader-elect --leader-elect=false").leader_election.elect, Some(false));
 }
 
 #[test]
 fn a_boolean_takes_its_value_only_after_an_equals_sign() {
-    assert_eq!(run("run --leader-elect").leader.leader_elect, Some(true));
-    assert_eq!(run("run --leader-elect=T").leader.leader_elect, Some(true));
-    assert_eq!(run("run --leader_elect=0").leader.leader_elect, Some(false));
+    assert_eq!(run("run --leader-elect").leader_election.elect, Some(true));
+    assert_eq!(run("run --leader-elect=T").leader_election.elect, Some(true));
+    assert_eq!(run("run --leader_elect=0").leader_election.elect, Some(false));
     assert_eq!(run("run --leader-elect --seed 3").seed, Some(3));
     assert_eq!(refused("run --leader-elect false").kind(), ErrorKind::UnknownArgument);
 }
@@ -144,6 +154,10 @@ fn bad_input_names_flag_and_value_on_its_first_line_and_exits_with_2() {
         (
             "run --leader-elect=maybe",
             "'maybe' for '--leader-elect[=<BOOL>]': must be true or false",
+        ),
+        (
+            "run --leader-elect-lease-duration 15",
+            "'15' for '--leader-elect-lease-duration <DURATION>': must be a duration with a unit",
         ),
         ("run --logging-format xml", "'xml' for '--logging-format <FORMAT>'"),
         ("evaluate --output yaml", "'yaml' for '--output <FORMAT>'"),

@@ -10,7 +10,7 @@ use clap::{Arg, ArgAction, ArgMatches, Args, Command, FromArgMatches};
 use super::flag_table::{FLAGS, Flag, Handling, Kind};
 use super::go_flags::{parse_bool, parse_finite, parse_integer};
 use super::options::OptionsError;
-use crate::config::{go_duration, parse_go_duration};
+use crate::config::{LEASE_NAME, go_duration, parse_go_duration};
 
 /// The flag that asks for the version.
 const VERSION: &str = "version";
@@ -58,7 +58,13 @@ impl UpstreamArgs {
     ///
     /// Upstream: component-base/zpages/flagz, v1.37.
     pub(super) fn all(&self) -> BTreeMap<String, String> {
-        let value = |flag: &Flag| self.shown(flag).unwrap_or_else(|| flag.default.to_owned());
+        let default = |flag: &Flag| match flag.name {
+            "leader-elect-resource-name" => LEASE_NAME.to_owned(),
+            // Berth's own.
+            "leader-elect-resource-namespace" => String::new(),
+            _ => flag.default.to_owned(),
+        };
+        let value = |flag: &Flag| self.shown(flag).unwrap_or_else(|| default(flag));
         let mut all: BTreeMap<_, _> =
             FLAGS.iter().map(|flag| (flag.name.to_owned(), value(flag))).collect();
         all.insert("help".to_owned(), "false".to_owned());

@@ -11,13 +11,13 @@ use http_body_util::{BodyExt, Limited};
 use kube::Client;
 use kube::client::Body;
 use serde::Deserialize;
+use serde_json::Value;
 use tokio::time::timeout;
 
 use crate::units::Nanos;
 
-/// How long a request may take: the lease of 15 s less its renew deadline of 10 s, so that a write of
-/// a leader that lost its lease has ended before another one leads.
-pub(super) const REQUEST_TIMEOUT: Duration = Duration::from_secs(5);
+/// How long a request may take where nothing asks for less.
+pub(crate) const REQUEST_TIMEOUT: Duration = Duration::from_secs(5);
 
 /// Bytes of an answer that are read where the answer is looked at. etcd keeps objects below 1.5 MB.
 const ANSWER_BYTES_MAX: usize = 4 << 20;
@@ -47,6 +47,8 @@ pub(super) const STRATEGIC_MERGE: HeaderValue =
 /// The API server.
 pub(super) struct Api {
     client: Client,
+    /// How long a request may take.
+    within: Duration,
 }
 
 /// Why a request did not succeed.
@@ -88,7 +90,12 @@ struct Details {
 
 impl Api {
     pub(super) fn new(client: Client) -> Self {
-        Self { client }
+        Self::within(client, REQUEST_TIMEOUT)
+    }
+
+    /// One whose requests may take no longer than this.
+    pub(super) fn within(client: Client, within: Duration) -> Self {
+        Self { client, within }
     }
 
     /// Sends a write. The answer's body is read to its end, so that the connection can be used again,
@@ -109,10 +116,10 @@ impl Api {
             while let Some(Ok(_)) = answer.frame().await {}
             Ok(())
         };
-        match timeout(REQUEST_TIMEOUT, exchange).await {
+        match timeout(self.within, exchange).await {
             Ok(result) => result,
             Err(_) if accepted => Ok(()),
-            Err(_) => Err(Problem::no_answer(REQUEST_TIMEOUT)),
+            Err(_) => Err(Problem::no_answer(self.within)),
         }
     }
 
@@ -121,16 +128,34 @@ impl Api {
         &self,
         path: &str,
     ) -> Result<T, Problem> {
-        let request = request(Method::GET, path, Body::empty())?;
+        self.parsed(request(Method::GET, path, Body::empty())?).await
+    }
+
+    /// Sends an object; what the server made of it.
+    pub(super) async fn exchange(
+        &self,
+        method: Method,
+        path: &str,
+        object: &Value,
+    ) -> Result<Value, Problem> {
+        let mut request = request(method, path, Body::from(object.to_string().into_bytes()))?;
+        request.headers_mut().insert(header::CONTENT_TYPE, JSON);
+        self.parsed(request).await
+    }
+
+    async fn parsed<T: for<'de> Deserialize<'de>>(
+        &self,
+        request: Request<Body>,
+    ) -> Result<T, Problem> {
         let exchange = async {
             let answer = self.send(request).await?.into_body();
             let bytes = whole(answer).await.map_err(Problem::Silence)?;
             serde_json::from_slice(&bytes)
                 .map_err(|error| Problem::Silence(format!("the answer is not readable: {error}")))
         };
-        timeout(REQUEST_TIMEOUT, exchange)
+        timeout(self.within, exchange)
             .await
-            .unwrap_or_else(|_| Err(Problem::no_answer(REQUEST_TIMEOUT)))
+            .unwrap_or_else(|_| Err(Problem::no_answer(self.within)))
     }
 
     /// Asks for what may be long, a list or a watch: the body of the answer, which is there once the
@@ -225,7 +250,7 @@ pub(super) fn advice(message: &str) -> &'static str {
 
 impl Problem {
     fn no_answer(within: Duration) -> Self {
-        Problem::Silence(format!("no answer within {} s", within.as_secs()))
+        Problem::Silence(format!("no answer within {} s", within.as_secs_f64()))
     }
 
     /// The status code of the answer; zero where there was none.

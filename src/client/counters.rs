@@ -35,7 +35,11 @@ pub struct Counters {
     /// Pods never deleted to make room because the API server refused that or gave no answer often
     /// enough.
     pub evictions_failed: Counter,
-    /// Condition patches that a newer patch or a Binding of the same pod took the place of.
+    /// Pods of which it was never read whether a node refused them, since the queue was full or the API
+    /// server gave no answer often enough.
+    pub inquiries_failed: Counter,
+    /// Condition patches that a newer patch or a Binding of the same pod took the place of, or that came too
+    /// late: the pod was on a node.
     pub patches_coalesced: Counter,
     /// Condition patches never sent because the queue was full.
     pub patches_dropped: Counter,

@@ -9,20 +9,26 @@
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
 
+use crate::engine::AttemptId;
 use crate::units::{Map, Nanos};
 
 use super::Counters;
 use super::bind::Bind;
 use super::condition::Patch;
 use super::evict::Evict;
+use super::inquiry::Ask;
+use super::limit::Bucket;
 use super::pre_bind::PreBind;
 use super::report::Job;
 
-/// Patches queued, one a pod at most. At some 1 kB each, 10 MB.
+/// Patches queued, one a pod at most. Pods share their texts, so that each has some 300 bytes: 3 MB.
 pub(super) const PATCHES_QUEUED_MAX: usize = 10_000;
 
-/// Events queued. A `FailedScheduling` with a long text has 1 kB, so 10 MB at most.
+/// Events queued. A `FailedScheduling` whose text had to be cut has 1.3 kB, so 13 MB at most.
 pub(super) const EVENTS_QUEUED_MAX: usize = 10_000;
+
+/// Questions about ended pods queued. At some 300 bytes each, 3 MB.
+pub(super) const ASKS_QUEUED_MAX: usize = 10_000;
 
 /// A place in a queue: not before this time, then in the order of arrival.
 type Place = (Nanos, u64);
@@ -34,6 +40,8 @@ struct Lane {
     bindings: usize,
     /// A request is in flight.
     busy: bool,
+    /// If it is a patch, it is not tried again.
+    withdrawn: bool,
     /// Bindings that found the lane busy.
     waiting: VecDeque<Bind>,
 }
@@ -51,6 +59,13 @@ pub(super) struct Lanes {
     /// Pods to be deleted: each pod once at most, until the engine hears that it failed.
     evictions: BTreeMap<Place, Evict>,
     events: VecDeque<Job>,
+    asks: BTreeMap<Place, Ask>,
+    /// The limit of all requests but events and questions.
+    pub(super) requests: Bucket,
+    /// The engine decides nothing until a Binding is taken.
+    engine_waits: bool,
+    /// Bindings that were taken back, until the engine is told.
+    retracted: Vec<AttemptId>,
     /// Pods (by UID) with a Binding or with a request in flight.
     pods: Map<Box<str>, Lane>,
     arrivals: u64,
@@ -58,7 +73,7 @@ pub(super) struct Lanes {
 }
 
 impl Lanes {
-    pub(super) fn new(counters: Arc<Counters>) -> Self {
+    pub(super) fn new(requests: Bucket, counters: Arc<Counters>) -> Self {
         Self {
             ready: VecDeque::new(),
             pre_binds: BTreeMap::new(),
@@ -66,6 +81,10 @@ impl Lanes {
             patch_places: Map::default(),
             evictions: BTreeMap::new(),
             events: VecDeque::new(),
+            asks: BTreeMap::new(),
+            requests,
+            engine_waits: false,
+            retracted: Vec::new(),
             pods: Map::default(),
             arrivals: 0,
             counters,
@@ -80,14 +99,65 @@ impl Lanes {
         self.ready.push_back(bind);
     }
 
+    /// Takes a Binding back, unless it was taken to be sent.
+    pub(super) fn retract(&mut self, attempt: AttemptId) {
+        let is_it = |bind: &Bind| bind.attempt == attempt;
+        let found = self.ready.iter().position(is_it);
+        let bind = found.and_then(|at| self.ready.remove(at)).or_else(|| {
+            let mut lanes = self.pods.values_mut();
+            lanes.find_map(|lane| lane.waiting.remove(lane.waiting.iter().position(is_it)?))
+        });
+        let Some(bind) = bind else { return };
+        self.retracted.push(attempt);
+        if let Some(lane) = self.pods.get_mut(&bind.pod.uid) {
+            lane.bindings -= 1;
+            if !lane.busy && lane.bindings == 0 {
+                self.pods.remove(&bind.pod.uid);
+            }
+        }
+    }
+
+    /// The Bindings that were taken back since this was asked last.
+    pub(super) fn take_retracted(&mut self) -> Vec<AttemptId> {
+        std::mem::take(&mut self.retracted)
+    }
+
+    /// Whether another Binding may be decided, where `undelivered` ones were that are not here yet: as many
+    /// as the limit lets go at once, and one where it lets none go.
+    pub(super) fn may_decide(&mut self, undelivered: usize, now: Nanos) -> bool {
+        let waiting = self.ready.len() + undelivered;
+        self.engine_waits = waiting > 0 && waiting >= self.requests.tokens(now);
+        !self.engine_waits
+    }
+
+    /// Whether the engine waits for the Binding that was taken just now.
+    pub(super) fn wakes_engine(&mut self) -> bool {
+        std::mem::take(&mut self.engine_waits)
+    }
+
+    /// Queues a question about a pod that has ended, unless the queue is full.
+    pub(super) fn push_ask(&mut self, ask: Ask) {
+        if self.asks.len() >= ASKS_QUEUED_MAX {
+            self.counters.inquiries_failed.add_one();
+        } else {
+            let place = self.place(ask.not_before);
+            self.asks.insert(place, ask);
+        }
+    }
+
+    /// The next question that may be asked.
+    pub(super) fn take_ask(&mut self, now: Nanos) -> Option<Ask> {
+        let entry = self.asks.first_entry()?;
+        (entry.key().0 <= now).then(|| entry.remove())
+    }
+
     pub(super) fn push_pre_bind(&mut self, work: PreBind) {
         let place = self.place(work.not_before);
         self.pre_binds.insert(place, work);
     }
 
     /// Queues `patch`. It takes the place of one that is queued for the same pod, with what only that one
-    /// says; beyond the limit the
-    /// oldest one goes.
+    /// says; beyond the limit the oldest one goes.
     pub(super) fn push_patch(&mut self, mut patch: Patch) {
         if let Some(place) = self.patch_places.get(&patch.pod.uid) {
             self.counters.patches_coalesced.add_one();
@@ -107,6 +177,16 @@ impl Lanes {
         let place = self.place(patch.not_before);
         self.patch_places.insert(patch.pod.uid.clone(), place);
         self.patches.insert(place, patch);
+    }
+
+    /// The pod is on a node: what is queued of its condition must not be written any more.
+    pub(super) fn withdraw(&mut self, uid: &str) {
+        if self.remove_patch(uid) {
+            self.counters.patches_coalesced.add_one();
+        }
+        if let Some(lane) = self.pods.get_mut(uid) {
+            lane.withdrawn = true;
+        }
     }
 
     /// Queues an eviction: all of them, since the engine asks for each pod once.
@@ -174,11 +254,13 @@ impl Lanes {
     }
 
     /// A patch that was taken has been answered. One to be tried again is dropped where a newer patch
-    /// or a Binding of the pod has come since; says whether it is queued.
+    /// or a Binding of the pod has come since, or it is on a node; says whether it is queued.
     pub(super) fn finish_patch(&mut self, uid: &str, again: Option<Patch>) -> bool {
+        let lane = self.pods.get_mut(uid);
+        let withdrawn = lane.is_some_and(|lane| std::mem::take(&mut lane.withdrawn));
         self.free(uid);
         let Some(patch) = again else { return false };
-        if self.pods.contains_key(uid) || self.patch_places.contains_key(uid) {
+        if withdrawn || self.pods.contains_key(uid) || self.patch_places.contains_key(uid) {
             self.counters.patches_coalesced.add_one();
             return false;
         }
@@ -191,8 +273,9 @@ impl Lanes {
         let later = (now, u64::MAX)..;
         let patch = self.patches.range(later.clone()).next().map(|(place, _)| place.0);
         let eviction = self.evictions.range(later.clone()).next().map(|(place, _)| place.0);
-        let pre_bind = self.pre_binds.range(later).next().map(|(place, _)| place.0);
-        [patch, eviction, pre_bind].into_iter().flatten().min()
+        let pre_bind = self.pre_binds.range(later.clone()).next().map(|(place, _)| place.0);
+        let ask = self.asks.range(later).next().map(|(place, _)| place.0);
+        [patch, eviction, pre_bind, ask].into_iter().flatten().min()
     }
 
     pub(super) fn evictions_queued(&self) -> usize {

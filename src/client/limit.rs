@@ -49,6 +49,16 @@ impl Bucket {
         self.ready_at() <= now
     }
 
+    /// How many requests may go at once.
+    pub(super) fn tokens(&self, now: Nanos) -> usize {
+        if !self.is_ready(now) {
+            return 0;
+        }
+        let more = self.slack.saturating_sub(self.full_at.since(now).0).checked_div(self.interval);
+        let more = more.and_then(|more| usize::try_from(more).ok());
+        more.map_or(usize::MAX, |more| more.saturating_add(1))
+    }
+
     /// Takes the token of a request that goes.
     pub(super) fn take(&mut self, now: Nanos) {
         if self.interval > 0 {
@@ -69,8 +79,10 @@ mod tests {
         let mut out = Vec::new();
         for _ in 0..count {
             now = now.max(bucket.ready_at());
-            assert!(bucket.is_ready(now));
+            let tokens = bucket.tokens(now);
+            assert!(bucket.is_ready(now) && tokens > 0);
             bucket.take(now);
+            assert!(tokens == usize::MAX || bucket.tokens(now) == tokens - 1);
             out.push(now.since(start).0 / Nanos::MILLISECOND.0);
         }
         out

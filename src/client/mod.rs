@@ -9,6 +9,9 @@
 //!
 //! [`Extenders`] calls the extenders that a configuration names; for them the watches keep [`RawObjects`].
 //!
+//! A [`Candidacy`] stands for election where several berths have the same Lease; outside of the time in which it
+//! leads the writer starts nothing.
+//!
 //! Nothing here decides anything about scheduling. `runtime` starts all of it.
 
 mod api;
@@ -19,14 +22,17 @@ mod counters;
 mod credential;
 mod evict;
 mod extender;
+mod inquiry;
 mod json;
 mod kubeconfig;
 mod lanes;
+mod lease;
 mod limit;
 mod lines;
 mod outbox;
 mod plugin;
 mod pre_bind;
+mod printf;
 mod proxy;
 mod raw;
 mod renew;
@@ -46,12 +52,13 @@ use std::sync::Arc;
 pub use connect::{ConnectError, Source, connect, user_agent};
 pub use counters::{Counter, Counters};
 pub use extender::{ExtenderError, Extenders};
+pub use lease::{Candidacy, LeaderElection, Role, Standing, Times, identity};
 pub use limit::RateLimit;
 pub use outbox::Outbox;
 pub use raw::RawObjects;
 pub use watch::watch;
 pub use watch_log::Said;
-pub use writer::{Left, Writer, WriterOptions};
+pub use writer::{Left, WRITE_TIME_MAX, Writer, WriterOptions};
 
 #[cfg(doc)]
 use crate::engine::Event;

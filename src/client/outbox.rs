@@ -5,16 +5,18 @@ use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 
 use tokio::sync::Notify;
 
-use crate::engine::Effect;
+use crate::engine::{AttemptId, Effect};
 use crate::units::Nanos;
 
 use super::bind::Bind;
 use super::condition::Patch;
 use super::evict::Evict;
+use super::inquiry::Ask;
 use super::lanes::Lanes;
+use super::limit::Bucket;
 use super::pre_bind::PreBind;
 use super::report::Job;
-use super::{Clock, Counters};
+use super::{Clock, Counters, RateLimit};
 
 /// The queues between the engine thread and the writer.
 pub struct Outbox {
@@ -29,9 +31,9 @@ pub struct Outbox {
 }
 
 impl Outbox {
-    pub(super) fn new(clock: Clock, counters: Arc<Counters>) -> Self {
+    pub(super) fn new(clock: Clock, requests: RateLimit, counters: Arc<Counters>) -> Self {
         Self {
-            lanes: Mutex::new(Lanes::new(Arc::clone(&counters))),
+            lanes: Mutex::new(Lanes::new(Bucket::new(requests), Arc::clone(&counters))),
             changed: Notify::new(),
             drain_until: OnceLock::new(),
             clock,
@@ -57,6 +59,7 @@ impl Outbox {
                 Effect::Nominate { pod, nomination } => {
                     lanes.push_patch(Patch::new(pod, None, nomination));
                 }
+                Effect::Withdraw { uid } => lanes.withdraw(&uid),
                 Effect::Evict(eviction) => lanes.push_eviction(Evict::new(eviction)),
                 Effect::Report { pod, profile, report } => {
                     lanes.push_event(Job::new(pod, profile, report, now));
@@ -64,6 +67,8 @@ impl Outbox {
                 Effect::PreBind { attempt, operations } => {
                     lanes.push_pre_bind(PreBind::new(attempt, operations));
                 }
+                Effect::Retract { attempt } => lanes.retract(attempt),
+                Effect::Inquire(inquiry) => lanes.push_ask(Ask::new(inquiry)),
                 Effect::Call { .. }
                 | Effect::AskExtender { .. }
                 | Effect::Decision(_)
@@ -74,6 +79,22 @@ impl Outbox {
         if pushed {
             self.changed.notify_one();
         }
+    }
+
+    /// The Bindings that [`Effect::Retract`] has found here, since this was asked last: the engine is to be
+    /// told of each.
+    #[must_use]
+    pub fn take_retracted(&self) -> Vec<AttemptId> {
+        self.lanes().take_retracted()
+    }
+
+    /// Whether another Binding may be decided, where `undelivered` ones are still to be pushed: nothing is
+    /// decided long before the rate limit lets it go. Where not, [`crate::engine::Event::Tick`] comes when
+    /// the next one has gone.
+    #[must_use]
+    pub fn may_decide(&self, undelivered: usize) -> bool {
+        let now = self.now();
+        self.lanes().may_decide(undelivered, now)
     }
 
     /// What the client dropped, merged or could not read.
@@ -106,7 +127,10 @@ fn is_request(effect: &Effect) -> bool {
         | Effect::PreBind { .. }
         | Effect::PatchCondition { .. }
         | Effect::Nominate { .. }
+        | Effect::Withdraw { .. }
         | Effect::Evict(_)
+        | Effect::Retract { .. }
+        | Effect::Inquire(_)
         | Effect::Report { .. } => true,
         Effect::Call { .. }
         | Effect::AskExtender { .. }

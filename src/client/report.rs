@@ -10,6 +10,7 @@ use crate::units::Nanos;
 
 use super::api::{Api, JSON, Problem, STRATEGIC_MERGE};
 use super::json::{field, micro_time, quote};
+use super::printf::without_arguments;
 
 /// Bytes of an Event's note. Upstream: validation.NoteLengthLimit, v1.37.
 pub(super) const NOTE_BYTES_MAX: usize = 1_024;
@@ -39,7 +40,7 @@ impl Job {
         if let Report::FailedScheduling { message } = &mut report
             && message.len() > NOTE_BYTES_MAX
         {
-            *message = cut(message);
+            *message = cut(message).into();
         }
         Self { pod, profile, report, at }
     }
@@ -203,12 +204,18 @@ fn words(job: &Job) -> (&'static str, &'static str, &'static str, Cow<'_, str>) 
             let note = format!("Preempted by pod {by} on node {node}{memory}");
             ("Normal", "Preempted", "Preempting", Cow::Owned(note))
         }
-        // Differs from upstream: the text is the text. Upstream hands it to a formatter without
-        // arguments, which turns a percent sign in it into "%!d(MISSING)" and the like.
         Report::FailedScheduling { message } => {
-            ("Warning", "FailedScheduling", "Scheduling", Cow::Borrowed(message))
+            ("Warning", "FailedScheduling", "Scheduling", formatted(message))
         }
     }
+}
+
+/// A text as upstream writes it, which hands it to a formatter without arguments.
+///
+/// Differs from upstream: what becomes too long by that is cut, where the API server refuses upstream's Event.
+fn formatted(message: &str) -> Cow<'_, str> {
+    let text = without_arguments(message);
+    if text.len() > NOTE_BYTES_MAX { Cow::Owned(cut(&text)) } else { text }
 }
 
 /// A note that is too long, cut to what the API takes.
@@ -226,7 +233,7 @@ mod tests {
     #[test]
     fn notes_are_cut_on_a_character() {
         let note = |message: String| {
-            let report = Report::FailedScheduling { message };
+            let report = Report::FailedScheduling { message: message.into() };
             let pod = PodRef {
                 key: crate::model::PodKey::default(),
                 uid: "u".into(),
@@ -238,7 +245,9 @@ mod tests {
         assert_eq!(note("x".repeat(1_025)), format!("{} ...", "x".repeat(1_020)));
         // The 1020th byte is in the middle of an "ü".
         assert_eq!(note(format!("a{}", "ü".repeat(600))), format!("a{} ...", "ü".repeat(509)));
-        assert_eq!(note("100 % of %d".into()), "100 % of %d");
+        assert_eq!(note("100 % of %d".into()), "100 %!o(MISSING)f %!d(MISSING)");
+        let long = note("%d".repeat(500));
+        assert!(long.len() == 1_024 && long.ends_with(" ..."), "{long}");
     }
 
     #[test]

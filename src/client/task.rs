@@ -20,12 +20,13 @@ use super::api::{Api, Problem, advice};
 use super::bind::{self, Bind};
 use super::condition::{self, Patch, PatchOutcome};
 use super::evict::{self, Evict, EvictAnswer};
+use super::inquiry::{self, Ask};
 use super::limit::Bucket;
 use super::pre_bind::{self, Answer};
 use super::report::{self, EventOutcome, EventRequest};
 use super::series::Series;
 use super::writer::{Left, WriterOptions};
-use super::{Counters, Outbox};
+use super::{Counters, Outbox, Standing};
 
 /// Bindings in flight. A loopback API server answers in some 2 ms; 32 make 16,000 a second, far more
 /// than etcd takes.
@@ -43,8 +44,14 @@ pub(super) const EVICTIONS_IN_FLIGHT_MAX: usize = 16;
 /// Event writes in flight: one a Binding, but nobody waits for them.
 pub(super) const EVENTS_IN_FLIGHT_MAX: usize = 16;
 
-/// While bindings use up the rate limit, one patch goes for this many of them.
-const BINDINGS_PER_PATCH: u32 = 8;
+/// Questions about ended pods in flight. There are some only where schedulers race.
+const ASKS_IN_FLIGHT_MAX: usize = 4;
+
+/// How often a question about an ended pod is asked.
+const ASK_TRIES_MAX: u32 = 4;
+
+/// While bindings and what goes with them use up the rate limit, one patch goes for this many of them.
+pub(super) const BINDINGS_PER_PATCH: u32 = 8;
 
 /// How often a condition patch is tried.
 pub(super) const PATCH_TRIES_MAX: u32 = 4;
@@ -92,6 +99,7 @@ enum Done {
     Bind { pod: PodRef, problem: Option<(BindTrouble, String)> },
     Evict { evict: Evict, answer: EvictAnswer },
     PreBind(Answer),
+    Ask { ask: Ask, answer: inquiry::Answer },
     Patch { patch: Patch, outcome: PatchOutcome },
     Event { request: EventRequest, outcome: EventOutcome },
 }
@@ -100,12 +108,13 @@ pub(super) struct Task {
     api: Arc<Api>,
     outbox: Arc<Outbox>,
     results: mpsc::Sender<Event>,
-    requests_bucket: Bucket,
     events_bucket: Bucket,
     series: Series,
     running: FuturesUnordered<BoxFuture<'static, Done>>,
     in_flight: Left,
-    bindings_in_a_row: u32,
+    asks_in_flight: usize,
+    /// Requests since the last patch.
+    others_in_a_row: u32,
     /// When the engine has surely answered the last outcome of a Binding.
     settled_at: Nanos,
     /// Event writes to be tried again, by time and order.
@@ -113,6 +122,7 @@ pub(super) struct Task {
     parkings: u64,
     repeats: Repeats,
     counters: Arc<Counters>,
+    standing: Arc<Standing>,
 }
 
 impl Task {
@@ -124,19 +134,20 @@ impl Task {
     ) -> Self {
         let counters = Arc::clone(outbox.counters());
         Self {
-            api: Arc::new(Api::new(client)),
+            api: Arc::new(Api::within(client, options.within)),
             results,
-            requests_bucket: Bucket::new(options.requests),
             events_bucket: Bucket::new(options.events),
             series: Series::new(options.hostname, outbox.now(), Arc::clone(&counters)),
             running: FuturesUnordered::new(),
             in_flight: Left::default(),
-            bindings_in_a_row: 0,
+            asks_in_flight: 0,
+            others_in_a_row: 0,
             settled_at: Nanos::default(),
             parked: BTreeMap::new(),
             parkings: 0,
             repeats: Repeats::default(),
             counters,
+            standing: options.standing,
             outbox,
         }
     }
@@ -180,7 +191,12 @@ impl Task {
     }
 
     /// Starts what may be started, and says when more can be, if only time is in the way.
+    ///
+    /// Nothing is started outside of the time of a leader. It does not come back, so nothing is to be waited for.
     fn fill(&mut self, now: Nanos) -> Option<Nanos> {
+        if !self.standing.may_write(now) {
+            return None;
+        }
         let limited = self.fill_requests(now);
         let limited = limited.into_iter().chain(self.fill_events(now)).min();
         let retry = self.outbox.lanes().next_due(now);
@@ -193,19 +209,24 @@ impl Task {
     /// the limit that is in the way.
     fn fill_requests(&mut self, now: Nanos) -> Option<Nanos> {
         loop {
-            if !self.requests_bucket.is_ready(now) {
-                return Some(self.requests_bucket.ready_at());
+            let (ready, ready_at) = {
+                let requests = &self.outbox.lanes().requests;
+                (requests.is_ready(now), requests.ready_at())
+            };
+            if !ready {
+                return Some(ready_at);
             }
-            let patch_first = self.bindings_in_a_row >= BINDINGS_PER_PATCH;
-            let started = (patch_first && self.start_patch(now))
-                || self.start_eviction(now)
-                || self.start_pre_bind(now)
-                || self.start_bind()
-                || self.start_patch(now);
-            if !started {
+            let patch_first = self.others_in_a_row >= BINDINGS_PER_PATCH;
+            if patch_first && self.start_patch(now) {
+                self.others_in_a_row = 0;
+            } else if self.start_eviction(now) || self.start_pre_bind(now) || self.start_bind() {
+                self.others_in_a_row = self.others_in_a_row.saturating_add(1);
+            } else if self.start_patch(now) {
+                self.others_in_a_row = 0;
+            } else {
                 return None;
             }
-            self.requests_bucket.take(now);
+            self.outbox.lanes().requests.take(now);
         }
     }
 
@@ -213,9 +234,18 @@ impl Task {
         if self.in_flight.bindings >= BINDINGS_IN_FLIGHT_MAX {
             return false;
         }
-        let Some(bind) = self.outbox.lanes().take_bind() else { return false };
+        let (taken, wakes_engine) = {
+            let mut lanes = self.outbox.lanes();
+            let taken = lanes.take_bind();
+            let wakes_engine = taken.is_some() && lanes.wakes_engine();
+            (taken, wakes_engine)
+        };
+        let Some(bind) = taken else { return false };
+        if wakes_engine {
+            // Where the channel is full the engine is awake.
+            let _ = self.results.try_send(Event::Tick);
+        }
         self.in_flight.bindings += 1;
-        self.bindings_in_a_row = self.bindings_in_a_row.saturating_add(1);
         let (api, results) = (Arc::clone(&self.api), self.results.clone());
         self.running.push(Box::pin(carry_out_bind(api, results, bind)));
         true
@@ -251,7 +281,6 @@ impl Task {
         }
         let Some(patch) = self.outbox.lanes().take_patch(now) else { return false };
         self.in_flight.patches += 1;
-        self.bindings_in_a_row = 0;
         let api = Arc::clone(&self.api);
         self.running.push(Box::pin(async move {
             let outcome = condition::send(&api, &patch, now).await;
@@ -260,8 +289,21 @@ impl Task {
         true
     }
 
-    /// As [`Self::fill_requests`], for events.
+    /// As [`Self::fill_requests`], for events and questions.
     fn fill_events(&mut self, now: Nanos) -> Option<Nanos> {
+        while self.asks_in_flight < ASKS_IN_FLIGHT_MAX {
+            if !self.events_bucket.is_ready(now) {
+                return Some(self.events_bucket.ready_at());
+            }
+            let Some(ask) = self.outbox.lanes().take_ask(now) else { break };
+            self.events_bucket.take(now);
+            self.asks_in_flight += 1;
+            self.running.push(Box::pin(carry_out_ask(
+                Arc::clone(&self.api),
+                self.results.clone(),
+                ask,
+            )));
+        }
         while self.in_flight.events < EVENTS_IN_FLIGHT_MAX {
             if !self.events_bucket.is_ready(now) {
                 return Some(self.events_bucket.ready_at());
@@ -316,6 +358,10 @@ impl Task {
                 self.in_flight.evictions -= 1;
                 self.settled_at = self.outbox.now() + SETTLE_AFTER;
                 self.finish_eviction(evict, answer);
+            }
+            Done::Ask { ask, answer } => {
+                self.asks_in_flight -= 1;
+                self.finish_ask(ask, answer);
             }
             Done::PreBind(answer) => {
                 self.in_flight.pre_binds -= 1;
@@ -392,6 +438,22 @@ impl Task {
         self.complain(what, &evict.eviction.pod.key, &message);
     }
 
+    fn finish_ask(&mut self, mut ask: Ask, answer: inquiry::Answer) {
+        ask.tries += 1;
+        let problem = match answer {
+            inquiry::Answer::Known(_) => return,
+            inquiry::Answer::Again(problem) if ask.tries < ASK_TRIES_MAX => {
+                ask.not_before = self.again_at(&problem, PATCH_RETRY_AFTER, ask.tries);
+                self.outbox.lanes().push_ask(ask);
+                return;
+            }
+            inquiry::Answer::Again(problem) | inquiry::Answer::Never(problem) => problem,
+        };
+        self.counters.inquiries_failed.add_one();
+        let what = "a pod that ended early was not read";
+        self.complain(what, &ask.inquiry.pod.key, &problem.to_string());
+    }
+
     fn finish_event(&mut self, mut request: EventRequest, outcome: &EventOutcome) {
         request.tries += 1;
         match outcome {
@@ -459,6 +521,16 @@ async fn carry_out_bind(api: Arc<Api>, results: mpsc::Sender<Event>, bind: Bind)
     // Nobody listens only when the process ends.
     let _ = results.send(Event::BindResult { attempt: bind.attempt, outcome }).await;
     Done::Bind { pod: bind.pod, problem }
+}
+
+/// Asks about a pod that has ended; the engine hears of it where it was refused.
+async fn carry_out_ask(api: Arc<Api>, results: mpsc::Sender<Event>, ask: Ask) -> Done {
+    let answer = inquiry::send(&api, &ask).await;
+    if let inquiry::Answer::Known(Some(refused)) = &answer {
+        // Nobody listens only when the process ends.
+        let _ = results.send(Event::Refused(refused.clone())).await;
+    }
+    Done::Ask { ask, answer }
 }
 
 /// Evicts a pod; once that has come to an end, the engine hears of it before its slot is free.

@@ -10,8 +10,12 @@ use tokio::task::JoinHandle;
 use crate::engine::Event;
 use crate::units::Nanos;
 
+use super::api::REQUEST_TIMEOUT;
 use super::task::Task;
-use super::{Clock, Counters, Outbox, RateLimit};
+use super::{Clock, Counters, Outbox, RateLimit, Standing};
+
+/// How long a write may take where no election asks for less.
+pub const WRITE_TIME_MAX: Duration = REQUEST_TIMEOUT;
 
 /// What the writer must know.
 #[derive(Clone, Debug)]
@@ -22,6 +26,10 @@ pub struct WriterOptions {
     pub requests: RateLimit,
     /// The limit of Event writes.
     pub events: RateLimit,
+    /// How long a write may take.
+    pub within: Duration,
+    /// Whether anything may be written.
+    pub standing: Arc<Standing>,
 }
 
 /// What was not written when the writer ended.
@@ -56,7 +64,7 @@ impl Writer {
         results: mpsc::Sender<Event>,
         counters: Arc<Counters>,
     ) -> Self {
-        let outbox = Arc::new(Outbox::new(clock, counters));
+        let outbox = Arc::new(Outbox::new(clock, options.requests, counters));
         let task = Task::new(client, options, Arc::clone(&outbox), results);
         Self { outbox, task: tokio::spawn(task.run()) }
     }
@@ -65,6 +73,13 @@ impl Writer {
     #[must_use]
     pub fn outbox(&self) -> Arc<Outbox> {
         Arc::clone(&self.outbox)
+    }
+
+    /// Ends the writer at once: what is in flight is cut off, what is queued is dropped.
+    pub async fn cut(self) {
+        self.task.abort();
+        // It has nothing to say.
+        drop(self.task.await);
     }
 
     /// Ends the writer: at once when nothing is left to be written, after `within` at the latest, and

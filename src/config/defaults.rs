@@ -5,7 +5,7 @@
 use super::args;
 use super::merge::Lists;
 use super::profile::{PluginConfigFields, ProfileFields};
-use super::v1::{File, LeaderElectionFields};
+use super::v1::File;
 use super::value::Value;
 use crate::framework::PluginInfo;
 use crate::model::FeatureGates;
@@ -20,8 +20,6 @@ pub(super) const BURST: u32 = 100;
 pub(super) const PARALLELISM: i32 = 16;
 /// `podInitialBackoffSeconds` and `podMaxBackoffSeconds`.
 pub(super) const BACKOFF_SECONDS: (i64, i64) = (1, 10);
-
-const SECOND: i64 = 1_000_000_000;
 
 /// Fills in what was not given.
 pub(super) fn fill(file: &mut File, registry: &[PluginInfo], gates: FeatureGates) {
@@ -42,7 +40,6 @@ pub(super) fn fill(file: &mut File, registry: &[PluginInfo], gates: FeatureGates
     if profiling {
         file.enable_contention_profiling.get_or_insert(true);
     }
-    fill_leader_election(&mut file.leader_election);
 }
 
 fn fill_args(profile: &mut ProfileFields, gates: FeatureGates) {
@@ -52,29 +49,6 @@ fn fill_args(profile: &mut ProfileFields, gates: FeatureGates) {
             let args = args::defaults(name, gates);
             let config = PluginConfigFields { name: name.to_owned(), given: Value::Null, args };
             profile.plugin_config.push(config);
-        }
-    }
-}
-
-fn fill_leader_election(fields: &mut LeaderElectionFields) {
-    let nanos = [
-        (&mut fields.lease_duration, 15),
-        (&mut fields.renew_deadline, 10),
-        (&mut fields.retry_period, 2),
-    ];
-    for (field, seconds) in nanos {
-        if *field == 0 {
-            *field = seconds * SECOND;
-        }
-    }
-    let texts = [
-        (&mut fields.resource_lock, "leases"),
-        (&mut fields.resource_name, "kube-scheduler"),
-        (&mut fields.resource_namespace, "kube-system"),
-    ];
-    for (field, text) in texts {
-        if field.is_empty() {
-            text.clone_into(field);
         }
     }
 }

@@ -16,6 +16,7 @@ mod duration;
 mod error;
 mod extenders;
 mod gates;
+mod leader_election;
 mod merge;
 mod names;
 mod overrides;
@@ -36,6 +37,7 @@ pub use duration::{go_duration, parse_duration, parse_go_duration};
 pub use error::{ConfigError, ConfigErrors};
 pub use extenders::{Extender, ExtenderTls, ManagedResource, Pem};
 pub use gates::{GateErrors, Gates};
+pub use leader_election::{ElectionField, ElectionProblem, LEASE_NAME, LeaderElection};
 pub use overrides::{LeaderElectionOverrides, Overrides};
 
 use crate::framework::{PluginInfo, ProfileSpec};
@@ -51,10 +53,6 @@ use value::Value;
 /// The name that berth schedules for where nobody says another.
 pub const DEFAULT_BERTH_NAME: &str = "berth";
 
-/// What is said of a wish for leader election, in a file and on the command line.
-pub const LEADER_ELECTION_UNSUPPORTED: &str =
-    "leader election is not supported yet; run one replica";
-
 /// What a scheduler is to do: checked, with every default filled in.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Configuration {
@@ -68,6 +66,8 @@ pub struct Configuration {
     pub pod_initial_backoff: Nanos,
     /// The longest wait of a pod that failed.
     pub pod_max_backoff: Nanos,
+    /// Whether and how one of several berths is chosen.
+    pub leader_election: LeaderElection,
     /// What the file says without effect, each with its path.
     pub warnings: Vec<String>,
 }
@@ -127,6 +127,7 @@ impl Configuration {
             client: ClientConnection::default(),
             pod_initial_backoff: BACKOFF_INITIAL,
             pod_max_backoff: BACKOFF_MAX,
+            leader_election: LeaderElection::default(),
             warnings: Vec::new(),
         }
     }
@@ -286,6 +287,7 @@ impl Checked {
             client: compile_client(file.client_connection),
             pod_initial_backoff: seconds(file.pod_initial_backoff_seconds),
             pod_max_backoff: seconds(file.pod_max_backoff_seconds),
+            leader_election: file.leader_election.compile(),
             warnings: warnings.iter().map(ToString::to_string).collect(),
         }
     }

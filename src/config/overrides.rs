@@ -60,9 +60,10 @@ impl Overrides {
         set_some(&mut file.enable_contention_profiling, self.contention_profiling.as_ref());
         let (to, from) = (&mut file.leader_election, &self.leader_election);
         set_some(&mut to.leader_elect, from.leader_elect.as_ref());
-        set(&mut to.lease_duration, from.lease_duration.as_ref());
-        set(&mut to.renew_deadline, from.renew_deadline.as_ref());
-        set(&mut to.retry_period, from.retry_period.as_ref());
+        let durations = [&from.lease_duration, &from.renew_deadline, &from.retry_period];
+        for (nanos, given) in to.nanos.iter_mut().zip(durations) {
+            set(nanos, given.as_ref());
+        }
         set(&mut to.resource_lock, from.resource_lock.as_ref());
         set(&mut to.resource_name, from.resource_name.as_ref());
         set(&mut to.resource_namespace, from.resource_namespace.as_ref());

@@ -3,11 +3,11 @@
 
 use super::args::Args;
 use super::defaults::{BURST, QPS};
-use super::duration::go_duration;
 use super::extenders;
+use super::leader_election;
 use super::merge::{Lists, PluginSet, is_registered};
 use super::profile::ProfileFields;
-use super::v1::{API_VERSION, ClientConnectionFields, File, KIND, LeaderElectionFields};
+use super::v1::{API_VERSION, ClientConnectionFields, File, KIND};
 use super::value::Value;
 use crate::framework::{ExtensionPoint, PluginInfo};
 
@@ -23,7 +23,7 @@ pub(super) fn render(file: &File, registry: &[PluginInfo]) -> String {
         ("apiVersion", API_VERSION.into()),
         ("kind", KIND.into()),
         ("parallelism", number(file.parallelism.map(i64::from))),
-        ("leaderElection", leader_election_value(&file.leader_election)),
+        ("leaderElection", leader_election::shown(&file.leader_election)),
         ("clientConnection", client_connection_value(&file.client_connection)),
         ("enableProfiling", flag(file.enable_profiling)),
         ("enableContentionProfiling", file.enable_contention_profiling.unwrap_or_default().into()),
@@ -36,19 +36,6 @@ pub(super) fn render(file: &File, registry: &[PluginInfo]) -> String {
         ("delayCacheUntilActive", flag(Some(true).filter(|_| file.delay_cache_until_active))),
     ]);
     root.sorted().to_yaml()
-}
-
-fn leader_election_value(fields: &LeaderElectionFields) -> Value {
-    let duration = |nanos| Value::String(go_duration(nanos));
-    Value::map([
-        ("leaderElect", fields.leader_elect.unwrap_or(true).into()),
-        ("leaseDuration", duration(fields.lease_duration)),
-        ("renewDeadline", duration(fields.renew_deadline)),
-        ("retryPeriod", duration(fields.retry_period)),
-        ("resourceLock", fields.resource_lock.as_str().into()),
-        ("resourceName", fields.resource_name.as_str().into()),
-        ("resourceNamespace", fields.resource_namespace.as_str().into()),
-    ])
 }
 
 fn client_connection_value(fields: &ClientConnectionFields) -> Value {

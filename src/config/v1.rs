@@ -2,6 +2,7 @@
 //! Called by `config`; the next steps are `defaults` and `validate`.
 
 use super::extenders::{self, ExtenderFields};
+use super::leader_election::{self, LeaderElectionFields};
 use super::profile::{self, ProfileFields};
 use super::reader::Reader;
 use super::value::Value;
@@ -28,20 +29,6 @@ pub(super) struct File {
     pub(super) profiles: Vec<ProfileFields>,
     pub(super) extenders: Vec<ExtenderFields>,
     pub(super) delay_cache_until_active: bool,
-}
-
-/// `leaderElection`; durations in nanoseconds.
-#[derive(Clone, Debug, Default, PartialEq)]
-pub(super) struct LeaderElectionFields {
-    /// There is such a block.
-    pub(super) given: bool,
-    pub(super) leader_elect: Option<bool>,
-    pub(super) lease_duration: i64,
-    pub(super) renew_deadline: i64,
-    pub(super) retry_period: i64,
-    pub(super) resource_lock: String,
-    pub(super) resource_name: String,
-    pub(super) resource_namespace: String,
 }
 
 /// `clientConnection`.
@@ -78,7 +65,7 @@ pub(super) fn read(reader: &mut Reader, root: &Value, registry: &[PluginInfo]) -
         "extenders" => reader.items(value, |reader, _, value| {
             file.extenders.push(extenders::read(reader, value));
         }),
-        "leaderElection" => file.leader_election = read_leader_election(reader, value),
+        "leaderElection" => file.leader_election = leader_election::read(reader, value),
         "parallelism" => file.parallelism = reader.int32(value),
         "percentageOfNodesToScore" => file.percentage_of_nodes_to_score = reader.int32(value),
         "podInitialBackoffSeconds" => file.pod_initial_backoff_seconds = reader.int64(value),
@@ -109,27 +96,6 @@ fn read_client_connection(reader: &mut Reader, value: &Value) -> ClientConnectio
         "contentType" => fields.content_type = reader.string(value),
         "qps" => fields.qps = reader.float32(value),
         "burst" => fields.burst = reader.int32(value),
-        _ => reader.unknown(),
-    });
-    fields
-}
-
-fn read_leader_election(reader: &mut Reader, value: &Value) -> LeaderElectionFields {
-    let mut fields = LeaderElectionFields {
-        given: !matches!(value, Value::Null),
-        ..LeaderElectionFields::default()
-    };
-    let nanos =
-        |reader: &mut Reader, value: &Value| reader.plain_duration_nanos(value).unwrap_or_default();
-    let text = |reader: &mut Reader, value: &Value| reader.string(value).unwrap_or_default();
-    reader.fields(value, |reader, key, value| match key {
-        "leaderElect" => fields.leader_elect = reader.bool(value),
-        "leaseDuration" => fields.lease_duration = nanos(reader, value),
-        "renewDeadline" => fields.renew_deadline = nanos(reader, value),
-        "retryPeriod" => fields.retry_period = nanos(reader, value),
-        "resourceLock" => fields.resource_lock = text(reader, value),
-        "resourceName" => fields.resource_name = text(reader, value),
-        "resourceNamespace" => fields.resource_namespace = text(reader, value),
         _ => reader.unknown(),
     });
     fields

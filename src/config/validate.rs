@@ -3,13 +3,12 @@
 //!
 //! Upstream: ValidateKubeSchedulerConfiguration, v1.37, and the making of its profiles.
 
-use super::LEADER_ELECTION_UNSUPPORTED;
 use super::defaults::PARALLELISM;
-use super::duration::go_duration;
 use super::error::Findings;
 use super::extenders;
+use super::leader_election;
 use super::profile::ProfileFields;
-use super::v1::{File, LeaderElectionFields};
+use super::v1::File;
 use super::value::{Value, quoted};
 use crate::framework::{ExtensionPoint, PluginInfo, ProfileSpec};
 
@@ -19,7 +18,7 @@ pub(super) fn check(file: &File, findings: &mut Findings) {
         let path = "clientConnection.burst".to_owned();
         findings.refuse(path, Some(burst.to_string()), "must be non-negative");
     }
-    check_leader_election(&file.leader_election, findings);
+    leader_election::check(&file.leader_election, findings);
     let mut refuse = |path: &str, value: i64, message: &str| {
         findings.refuse(path.to_owned(), Some(value.to_string()), message);
     };
@@ -122,37 +121,6 @@ fn check_queue_sort(
     if args(first) != args(profile) {
         let path = format!("{path}.pluginConfig");
         findings.refuse(path, None, "queueSort must be the same for all profiles");
-    }
-}
-
-fn check_leader_election(fields: &LeaderElectionFields, findings: &mut Findings) {
-    let path = |field: &str| format!("leaderElection.{field}");
-    if fields.leader_elect == Some(false) {
-        return;
-    }
-    let durations = [
-        ("leaseDuration", fields.lease_duration),
-        ("renewDeadline", fields.renew_deadline),
-        ("retryPeriod", fields.retry_period),
-    ];
-    for (field, nanos) in durations {
-        if nanos <= 0 {
-            let value = Some(quoted(&go_duration(nanos)));
-            findings.refuse(path(field), value, "must be greater than zero");
-        }
-    }
-    if fields.lease_duration <= fields.renew_deadline {
-        let value = Some(quoted(&go_duration(fields.lease_duration)));
-        let message = "must be greater than `RenewDeadline`";
-        findings.refuse(path("leaseDuration"), value, message);
-    }
-    if fields.resource_lock != "leases" {
-        let value = Some(quoted(&fields.resource_lock));
-        findings.refuse(path("resourceLock"), value, "resourceLock value must be \"leases\"");
-    }
-    if fields.given {
-        let value = fields.leader_elect.map(|value| value.to_string());
-        findings.warn(path("leaderElect"), value, LEADER_ELECTION_UNSUPPORTED);
     }
 }
 

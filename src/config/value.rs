@@ -151,17 +151,24 @@ impl Value {
     }
 }
 
-/// `text` as it is where no reader of YAML can take it for anything but a string.
+/// `text` as it is where no reader of YAML can take it for anything but a string, else in quotation marks:
+/// in single ones where Go has these.
 fn plain_or_quoted(text: &str) -> String {
     const WORDS: [&str; 9] = ["y", "n", "yes", "no", "on", "off", "true", "false", "null"];
-    let starts_well = text.starts_with(|c: char| c.is_ascii_alphabetic());
-    let plain = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | '.' | '/');
+    let starts_well = text.starts_with(|c: char| c.is_ascii_alphabetic() || c == '/');
+    let plain =
+        |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | '.' | '/' | ':' | '=');
     let is_word = WORDS.iter().any(|word| text.eq_ignore_ascii_case(word));
-    let durations = text.starts_with(|c: char| c.is_ascii_digit())
-        && text.ends_with('s')
-        && text.chars().all(|c| c.is_ascii_digit() || matches!(c, '.' | 'h' | 'm' | 'n' | 's'));
-    if (starts_well && text.chars().all(plain) && !is_word) || durations {
+    let duration = text.strip_prefix('-').unwrap_or(text);
+    let durations = duration.starts_with(|c: char| c.is_ascii_digit())
+        && duration.ends_with('s')
+        && duration.chars().all(|c| c.is_ascii_digit() || matches!(c, '.' | 'h' | 'm' | 'n' | 's'));
+    let is_plain = starts_well && text.chars().all(plain) && !is_word && !text.ends_with(':');
+    let is_indicator = |c: char| "*&!|>%@`{}[],#?'\"".contains(c);
+    if is_plain || durations {
         text.to_owned()
+    } else if text.starts_with(is_indicator) && text.chars().all(|c| matches!(c, ' '..='~')) {
+        format!("'{}'", text.replace('\'', "''"))
     } else {
         quoted(text)
     }

@@ -4,7 +4,7 @@
 use std::sync::Arc;
 
 use crate::framework::{
-    AttemptResult, ExtensionPoint, Placement, Plugin, PluginCall, Refusal, Span,
+    AttemptResult, Code, ExtensionPoint, Placement, Plugin, PluginCall, Refusal, Run, Span,
 };
 use crate::model::Pod;
 use crate::queue::{QueuedPod, Reach, Rejected};
@@ -36,6 +36,8 @@ pub(super) struct Attempt {
     tries: u32,
     /// When it was decided.
     pub(super) began: Nanos,
+    /// When Permit, PreBind or Bind began, by the clock of the probe.
+    since: Nanos,
     pub(super) stage: Stage,
     /// Name of the plugin that binds; empty where it is an extender.
     pub(super) binder: &'static str,
@@ -68,6 +70,11 @@ impl Stage {
 }
 
 impl Attempt {
+    /// Whether its Binding was handed over once at most.
+    pub(super) fn is_first_try(&self) -> bool {
+        self.tries <= 1
+    }
+
     /// A call of `plugin` about this placement.
     pub(super) fn call(&self, point: ExtensionPoint, plugin: Arc<dyn Plugin>) -> PluginCall {
         let (pod, node) = (self.queued.pod.clone(), self.node.clone());
@@ -116,6 +123,7 @@ impl Engine {
             node_id,
             tries: 0,
             began: now,
+            since: self.config.probe.clock(),
             stage,
             binder: "",
             announced: false,
@@ -168,6 +176,7 @@ impl Engine {
                     Self::notice(NoticeLevel::Warn, &attempt.queued.pod, text, out);
                 }
             }
+            BindOutcome::Retracted => self.retracted(id, now, out),
             BindOutcome::Gone => self.abandon(id, "the pod is gone", now, out),
             BindOutcome::NotNow { message } => self.abandon(id, &message, now, out),
             BindOutcome::Refused { message } => {
@@ -176,8 +185,12 @@ impl Engine {
                     "" => message.clone(),
                     binder => format!("running Bind plugin \"{binder}\": {message}"),
                 };
-                let queued = attempt.queued.clone();
-                self.say_failed(&queued, "SchedulerError", text, Nomination::Clear, out);
+                let mut queued = attempt.queued.clone();
+                let failed = ("SchedulerError", text);
+                self.say_failed(&mut queued, failed, Nomination::Clear, now, out);
+                if let Some(attempt) = self.attempts.get_mut(&id) {
+                    attempt.queued = queued;
+                }
                 // Where one is refused all may be: the writer says so, once for many.
                 self.abandon_at(NoticeLevel::Debug, id, &message, now, out);
             }
@@ -241,6 +254,10 @@ impl Engine {
 
     /// Takes the assumption back and puts the pod into error backoff.
     fn abandon(&mut self, id: AttemptId, why: &str, now: Nanos, out: &mut Vec<Effect>) {
+        // Nothing is written about it, but whoever asks is told.
+        if let Some(attempt) = self.attempts.get_mut(&id) {
+            attempt.queued.tell(&self.queue.keep(again(why)), now);
+        }
         self.abandon_at(NoticeLevel::Info, id, why, now, out);
     }
 
@@ -254,8 +271,7 @@ impl Engine {
     ) {
         let Some(attempt) = self.take_back(id, why, now, out) else { return };
         Self::withdraw_announced(&attempt, out);
-        let text = format!("binding failed, the pod is tried again: {why}");
-        Self::notice(level, &attempt.queued.pod, text, out);
+        Self::notice(level, &attempt.queued.pod, again(why), out);
         let world = world(&self.config, &self.cluster, now);
         self.queue.put_back(attempt.pod, attempt.queued, Rejected::default(), world);
     }
@@ -299,13 +315,24 @@ impl Engine {
         now: Nanos,
         out: &mut Vec<Effect>,
     ) -> Option<(Attempt, Option<Arc<Pod>>)> {
+        let (attempt, left) = self.take_back_unmeasured(id, why, out)?;
+        self.measure(&attempt, AttemptResult::Error, now);
+        Some((attempt, left))
+    }
+
+    /// As [`Engine::take_back_unsaid`], where the attempt has not failed.
+    pub(super) fn take_back_unmeasured(
+        &mut self,
+        id: AttemptId,
+        why: &str,
+        out: &mut Vec<Effect>,
+    ) -> Option<(Attempt, Option<Arc<Pod>>)> {
         let attempt = self.take_attempt(id)?;
         let left = self.pod_before(attempt.pod);
         self.unreserve(&attempt.queued, attempt.pod, attempt.node_id);
         self.cluster.forget(attempt.pod);
         let (node, reason) = (attempt.node.clone(), why.to_owned());
         self.decide(&attempt.queued.pod, DecisionVerdict::Forgotten { node, reason }, out);
-        self.measure(&attempt, AttemptResult::Error, now);
         Some((attempt, left))
     }
 
@@ -322,15 +349,40 @@ impl Engine {
         let ready = queued.ready_since.unwrap_or(attempt.began);
         self.measure(attempt, AttemptResult::Scheduled, now);
         self.config.probe.scheduled(queued.attempts, now.since(ready));
+        if queued.flushed {
+            self.config.probe.scheduled_after_flush();
+        }
     }
 
     /// The end of an attempt whose Binding was asked for, with the time that it took to be answered.
     fn measure(&self, attempt: &Attempt, result: AttemptResult, now: Nanos) {
-        let (profile, took) = (attempt.queued.profile, now.since(attempt.began));
-        let status = if result == AttemptResult::Scheduled { "Success" } else { "Error" };
-        let point = ExtensionPoint::Bind;
-        self.config.probe.extension_point(Span { profile, point, status, took });
-        self.config.probe.attempt(profile, result, took);
+        let (profile, probe) = (attempt.queued.profile, &self.config.probe);
+        if !matches!(attempt.stage, Stage::Permitting(_) | Stage::PreBinding { .. }) {
+            let scheduled = result == AttemptResult::Scheduled;
+            let status = if scheduled { Code::Success } else { Code::Error };
+            let (plugin, point) = (attempt.binder, ExtensionPoint::Bind);
+            let took = probe.clock().since(attempt.since);
+            probe.extension_point(Span { profile, point, status, took });
+            if !plugin.is_empty() && probe.times_plugins() {
+                probe.plugin(Run { plugin, point, status, took });
+            }
+        }
+        probe.attempt(profile, result, now.since(attempt.began));
+    }
+
+    /// What waiting at Permit, or PreBind, has come to; what is next begins.
+    pub(super) fn measure_stage(&mut self, id: AttemptId, point: ExtensionPoint, status: Code) {
+        let Some(attempt) = self.attempts.get_mut(&id) else { return };
+        let now = self.config.probe.clock();
+        let took = now.since(std::mem::replace(&mut attempt.since, now));
+        match point {
+            ExtensionPoint::Permit => self.config.probe.permit_wait(status, took),
+            ExtensionPoint::PreBind => {
+                let profile = attempt.queued.profile;
+                self.config.probe.extension_point(Span { profile, point, status, took });
+            }
+            _ => {}
+        }
     }
 
     /// The pod is gone, or may not be bound any more: nothing is to be put back.
@@ -401,4 +453,9 @@ impl Engine {
         self.set_deadline(id, attempt.stage_deadline(), None);
         Some(attempt)
     }
+}
+
+/// What is said of a pod whose Binding came to nothing.
+fn again(why: &str) -> String {
+    format!("binding failed, the pod is tried again: {why}")
 }

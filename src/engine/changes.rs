@@ -15,7 +15,7 @@ use super::{Engine, EngineConfig};
 
 /// What the queue looks at.
 pub(super) fn world<'a>(config: &'a EngineConfig, cluster: &'a Cluster, now: Nanos) -> World<'a> {
-    World { profiles: &config.profiles, cluster, now }
+    World { profiles: &config.profiles, cluster, now, probe: &*config.probe }
 }
 
 impl Engine {
@@ -29,6 +29,7 @@ impl Engine {
         now: Nanos,
     ) {
         let event = ClusterEvent::new(resource, action);
+        self.handled.push(event);
         let world = world(&self.config, &self.cluster, now);
         if self.queue.wants(event, world) {
             self.queue.on_change(Change::new(event, object()), reach, world);
@@ -65,6 +66,9 @@ impl Engine {
         changes: &[Action],
         now: Nanos,
     ) {
+        if changes.is_empty() {
+            self.handled.push(ClusterEvent::new(Resource::AssignedPod, Action::UPDATE));
+        }
         let new: Arc<Pod> = Arc::from(pod);
         for action in changes {
             let object = || Changed::Pod(old.cloned(), Some(Arc::clone(&new)));

@@ -1,62 +1,26 @@
-//! The scheduling cycle: take the next pod, judge the nodes, assume it on one of the best, or say why
-//! there is none.
+//! The scheduling cycle: take the next pod, have the nodes judged (`judge`), assume it on one of the best, or say
+//! why there is none.
 
-use std::borrow::Cow;
 use std::sync::Arc;
 
-use crate::cluster::{Cluster, View};
+use crate::cluster::View;
 use crate::framework::{
-    AttemptResult, Code, Diagnosis, Evals, ExtensionPoint, FailedNodes, Histogram,
-    NO_NODES_AVAILABLE, PluginMask, PodRejection, Prepared, Profile, Stopwatch, Table, prepare,
-    start_position,
+    AttemptResult, Evals, NO_NODES_AVAILABLE, Profile, Stopwatch, Table, start_position,
 };
 use crate::model::Pod;
-use crate::preemption::{Outcome, Unplaced, preempt, propose};
+use crate::preemption::Outcome;
 use crate::queue::{QueuedPod, Rejected};
 use crate::units::{Nanos, NodeId, PodId};
 
 use super::changes::world;
 use super::extend_preempt::preempters;
+use super::judge::{Judged, Judging, Trying, judge};
 use super::preempt::nominated_node;
 use super::said::Said;
-use super::sample::{feasible_nodes_wanted, search};
 use super::{
     Decision, DecisionVerdict, Effect, Engine, FailedCondition, Nomination, NoticeLevel, PodRef,
     Report,
 };
-
-/// What was found out about a pod.
-#[expect(clippy::large_enum_variant, reason = "there is one at a time, for one attempt")]
-pub(super) enum Judged {
-    /// PreFilter turned it away.
-    Rejected {
-        /// Position of the plugin; `None` where several did together.
-        plugin: Option<u16>,
-        rejection: PodRejection,
-        message: String,
-        rejectors: PluginMask,
-        outcome: Outcome,
-    },
-    /// Nothing can be decided.
-    Failed {
-        /// Position of the plugin that failed at PreFilter, where one did.
-        pre_filter: Option<u16>,
-        message: String,
-    },
-    /// The nodes were judged.
-    Nodes {
-        evals: Evals,
-        table: Table,
-        /// The only nodes in question, where plugins narrowed them.
-        over: Option<Vec<NodeId>>,
-        /// The plugins that rejected a node or narrowed the nodes.
-        rejectors: PluginMask,
-        /// Only the node was looked at that the pod is nominated to.
-        nominated: bool,
-        /// Why no node is feasible, where none is, and what preemption makes of it.
-        unplaced: Option<(String, Outcome)>,
-    },
-}
 
 /// A pod that is being tried.
 #[derive(Debug)]
@@ -65,213 +29,30 @@ pub(super) struct Trial {
     pub(super) queued: QueuedPod,
     /// When it was taken, by the clock of the probe.
     pub(super) began: Nanos,
-}
-
-/// What an attempt adds to the question of what would become of a pod.
-pub(super) struct Trying<'a> {
-    /// Where a search that stops early begins; moved to where the next one does.
-    pub(super) search_from: &'a mut usize,
-    /// What extenders have said.
-    pub(super) said: &'a Said,
-    /// One of them has a say in whom to evict.
-    pub(super) asks_before_evicting: bool,
-}
-
-/// What is judged, and how.
-pub(super) struct Judging<'a> {
-    pub(super) profile: &'a Profile,
-    pub(super) cluster: &'a Cluster,
-    pub(super) pod: &'a Pod,
-    /// The node that the pod is nominated to.
-    pub(super) nominated: Option<NodeId>,
-    /// Where among the nodes preemption begins to look, counted around.
-    pub(super) start: u32,
-}
-
-/// Judges a pod against the cluster.
-///
-/// An attempt tries the node first that the pod is nominated to, and stops early where the profile says so;
-/// where extenders have filtered, it looks at the nodes that they left. Without one all nodes are judged, also
-/// where nothing can be said of some: that is in the table then.
-pub(super) fn judge(
-    judging: &Judging<'_>,
-    trying: Option<Trying<'_>>,
-    watch: &mut Stopwatch<'_>,
-) -> Judged {
-    let Judging { profile, cluster, pod, .. } = *judging;
-    let view = View::new(cluster);
-    let mut diagnosis = Diagnosis { nodes: cluster.node_count(), ..Diagnosis::default() };
-    let (evals, narrowed) = match prepare(profile, pod, view) {
-        Prepared::Ready { evals, narrowed } => {
-            watch.spent(ExtensionPoint::PreFilter, Code::Success.as_str());
-            (evals, narrowed)
-        }
-        Prepared::Failed { plugin, message } => {
-            watch.spent(ExtensionPoint::PreFilter, Code::Error.as_str());
-            return Judged::Failed { pre_filter: Some(plugin), message };
-        }
-        Prepared::Rejected { plugin, rejection, rejectors } => {
-            watch.spent(ExtensionPoint::PreFilter, rejection.code.as_str());
-            diagnosis.pre_filter = Some(rejection.reasons.join(", "));
-            let outcome = if profile.post_filter_fails(rejection.code, rejectors) {
-                Outcome::Ineligible
-            } else {
-                post_filter(judging, None, None, &mut diagnosis, watch)
-            };
-            let message = diagnosis.message();
-            return Judged::Rejected { plugin, rejection, message, rejectors, outcome };
-        }
-    };
-    let (over, narrowing) = match narrowed {
-        Some((nodes, plugins)) => (Some(nodes), plugins),
-        None => (None, 0),
-    };
-    let attempted = trying.is_some();
-    let said = trying.as_ref().map(|trying| (trying.said, trying.asks_before_evicting));
-    let filtered = said.is_some_and(|(said, _)| said.has_filtered());
-    let (looked_at, nominated) = looked_at(judging, &view, &evals, over.as_deref(), trying);
-    let searched = watch.lap();
-    let nodes = looked_at.as_deref().or(over.as_deref());
-    let (table, times) = Table::build_timed(&evals, &view, nodes, watch.probe());
-    watch.lap();
-    if let Some((verdict, node)) = table.failed().error()
-        && attempted
-    {
-        watch.record(ExtensionPoint::Filter, Code::Error.as_str(), searched + times.filter);
-        let message = evals.reasons(&view, node, verdict).join(", ");
-        return Judged::Failed { pre_filter: None, message };
-    }
-    watch.record(ExtensionPoint::Filter, Code::Success.as_str(), searched + times.filter);
-    if table.feasible() > 1 {
-        watch.record(ExtensionPoint::Score, Code::Success.as_str(), times.score);
-    }
-    let mut rejectors = table.failed().rejectors() | narrowing;
-    let mut unplaced = None;
-    if table.feasible() == 0 {
-        let failed = match said.filter(|_| filtered) {
-            None => {
-                diagnosis.histogram = Histogram::of(table.failed(), &evals, &view);
-                Cow::Borrowed(table.failed())
-            }
-            Some((said, _)) => {
-                let (failed, histogram) = said.all_failed(&evals, &view, over.as_deref());
-                diagnosis.histogram = histogram;
-                rejectors |= failed.rejectors() | said.rejectors();
-                Cow::Owned(failed)
-            }
-        };
-        if let Some(nodes) = &over {
-            count_left_out(&mut diagnosis, nodes.len(), &profile.names(narrowing));
-        }
-        let judged = Some((&evals, &*failed));
-        let outcome = post_filter(judging, judged, said, &mut diagnosis, watch);
-        unplaced = Some((diagnosis.message(), outcome));
-    }
-    Judged::Nodes { evals, table, over, rejectors, nominated, unplaced }
-}
-
-/// Counts the nodes that plugins ruled out by naming the `named` only ones in question.
-fn count_left_out(diagnosis: &mut Diagnosis, named: usize, plugins: &[&str]) {
-    let left_out = diagnosis.nodes - u32::try_from(named).unwrap_or(u32::MAX);
-    if left_out > 0 {
-        let reason = format!("node(s) didn't satisfy plugin(s) [{}]", plugins.join(" "));
-        diagnosis.histogram.add(reason, left_out);
-    }
-}
-
-/// The nodes that an attempt looks at in place of all in question: those that extenders left, the one that the
-/// pod is nominated to, which is the second thing said, or as many as the profile wants.
-fn looked_at(
-    judging: &Judging<'_>,
-    view: &View<'_>,
-    evals: &Evals,
-    over: Option<&[NodeId]>,
-    trying: Option<Trying<'_>>,
-) -> (Option<Vec<NodeId>>, bool) {
-    let Some(trying) = trying else { return (None, false) };
-    if let Some(left) = trying.said.left(view.cluster, over) {
-        return (Some(left), false);
-    }
-    let first = judging.nominated.filter(|_| trying.said.may_try_nominated());
-    match first.filter(|node| evals.filter_one(view, *node).is_pass()) {
-        Some(node) => (Some(vec![node]), true),
-        None => (sample(judging.profile, view, evals, over, trying.search_from), false),
-    }
-}
-
-/// Lets preemption speak, where the profile has it.
-fn post_filter(
-    judging: &Judging<'_>,
-    judged: Option<(&Evals, &FailedNodes)>,
-    said: Option<(&Said, bool)>,
-    diagnosis: &mut Diagnosis,
-    watch: &mut Stopwatch<'_>,
-) -> Outcome {
-    let Judging { profile, cluster, pod, nominated, start } = *judging;
-    if profile.post_filter_lacks() {
-        return Outcome::Ineligible;
-    }
-    let mut plugins = profile.at(ExtensionPoint::PostFilter);
-    let Some(args) = plugins.find_map(|(_, entry)| entry.plugin.preempts()) else {
-        return Outcome::NoPlace;
-    };
-    let view = View::new(cluster);
-    let unplaced = Unplaced { pod, view, judged, nominated, start };
-    let preemption = match (said.and_then(|(said, _)| said.preemption(cluster)), said) {
-        (Some(preemption), _) => preemption,
-        (None, Some((_, true))) => propose(&unplaced, args),
-        (None, _) => preempt(&unplaced, args),
-    };
-    diagnosis.post_filter = preemption.message;
-    let code = match preemption.outcome {
-        // Extenders come first.
-        Outcome::Proposed(_) => return preemption.outcome,
-        Outcome::Place { .. } => Code::Success,
-        Outcome::Ineligible | Outcome::NoPlace => Code::Unschedulable,
-    };
-    watch.spent(ExtensionPoint::PostFilter, code.as_str());
-    preemption.outcome
-}
-
-/// The nodes to be judged, where the profile asks for fewer than all.
-fn sample(
-    profile: &Profile,
-    view: &View<'_>,
-    evals: &Evals,
-    over: Option<&[NodeId]>,
-    from: &mut usize,
-) -> Option<Vec<NodeId>> {
-    let candidates = over.map_or(view.cluster.node_count() as usize, <[NodeId]>::len);
-    let wanted = feasible_nodes_wanted(profile.percentage_of_nodes_to_score, candidates)?;
-    let all: Vec<NodeId>;
-    let nodes = if let Some(nodes) = over {
-        nodes
-    } else {
-        all = view.cluster.nodes().collect();
-        &all
-    };
-    let judged = search(evals, view, nodes, *from, wanted);
-    *from = (*from + judged.len()) % (view.cluster.node_count() as usize).max(1);
-    Some(judged)
+    /// Its plugins are timed.
+    pub(super) times_plugins: bool,
 }
 
 /// What is said where nodes are feasible and yet none is found: a mistake of berth's own.
 const NO_PICK: &str = "internal error: feasible nodes were counted but none was found";
 
-/// One of the best nodes, or why nothing can be decided. A single node is taken without scores.
+/// One of the best nodes, or why nothing can be decided; one that is not `busy`, where there is one. A single
+/// node is taken without scores.
 fn pick(
     profile: &Profile,
     evals: &Evals,
     table: &Table,
     view: &View<'_>,
     start: u32,
+    busy: impl Fn(NodeId) -> bool,
+    watch: &Stopwatch<'_>,
 ) -> Result<Option<NodeId>, String> {
     if table.feasible() > 1
         && let Some(error) = evals.score_error(profile)
     {
         return Err(error);
     }
-    table.pick(evals, view, start).map_err(|invalid| invalid.message(profile))
+    table.pick_timed(evals, view, start, busy, watch).map_err(|invalid| invalid.message(profile))
 }
 
 /// Whether nodes can be compared by their scores; where not, why.
@@ -288,13 +69,13 @@ fn scores_are_valid(
 /// A pod that fits nowhere: why, the plugins that say so, and what preemption makes of it.
 struct Misfit {
     message: String,
-    rejectors: PluginMask,
+    rejected: Rejected,
     outcome: Outcome,
 }
 
 impl Misfit {
-    fn new(message: String, rejectors: PluginMask, outcome: Outcome) -> Self {
-        Self { message, rejectors, outcome }
+    fn new(message: String, rejected: Rejected, outcome: Outcome) -> Self {
+        Self { message, rejected, outcome }
     }
 }
 
@@ -304,11 +85,13 @@ impl Engine {
         let Some((id, queued)) = self.queue.pop(now) else { return };
         if queued.pod.terminating {
             let message = format!("skip schedule deleting pod: {}", queued.pod.key);
-            out.push(self.report(&queued, Report::FailedScheduling { message }));
+            out.push(self.report(&queued, Report::FailedScheduling { message: message.into() }));
             return;
         }
         let began = self.config.probe.clock();
-        self.try_to_place(Trial { id, queued, began }, Said::default(), now, out);
+        let times_plugins = self.config.probe.times_plugins();
+        let trial = Trial { id, queued, began, times_plugins };
+        self.try_to_place(trial, Said::default(), now, out);
     }
 
     /// Judges the nodes, and asks an extender, places the pod or says why that cannot be.
@@ -323,13 +106,14 @@ impl Engine {
         let (id, at, began) = (trial.id, trial.queued.profile, trial.began);
         let ended = |result| probe.attempt(at, result, probe.clock().since(began));
         if self.cluster.node_count() == 0 {
-            let rejected = Misfit::new(NO_NODES_AVAILABLE.into(), 0, Outcome::NoPlace);
-            self.reject(id, trial.queued, rejected, now, out);
+            let misfit =
+                Misfit::new(NO_NODES_AVAILABLE.into(), Rejected::default(), Outcome::NoPlace);
+            self.reject(id, trial.queued, misfit, now, out);
             ended(AttemptResult::Unschedulable);
             return;
         }
         let profile = &self.config.profiles[at];
-        let mut watch = Stopwatch::start(&*probe, at);
+        let mut watch = Stopwatch::start(&*probe, at).timing_plugins(trial.times_plugins);
         let judging = Judging {
             profile,
             cluster: &self.cluster,
@@ -354,11 +138,17 @@ impl Engine {
             Judged::Nodes { unplaced: Some((_, Outcome::Proposed(proposals))), .. } => {
                 self.propose(trial, said, &proposals, now, out);
             }
-            Judged::Rejected { message, rejectors, outcome, .. }
-            | Judged::Nodes { rejectors, unplaced: Some((message, outcome)), .. } => {
+            Judged::Rejected { rejection, message, rejectors, outcome, .. } => {
                 probe.algorithm(probe.clock().since(began));
-                let rejected = Misfit::new(message, rejectors, outcome);
-                self.reject(id, trial.queued, rejected, now, out);
+                let rejected = Rejected::with(rejection.code, rejectors);
+                let misfit = Misfit::new(message, rejected, outcome);
+                self.reject(id, trial.queued, misfit, now, out);
+                ended(AttemptResult::Unschedulable);
+            }
+            Judged::Nodes { rejectors, unplaced: Some((message, outcome)), .. } => {
+                probe.algorithm(probe.clock().since(began));
+                let misfit = Misfit::new(message, Rejected::by(rejectors), outcome);
+                self.reject(id, trial.queued, misfit, now, out);
                 ended(AttemptResult::Unschedulable);
             }
             Judged::Failed { message, .. } => {
@@ -390,7 +180,7 @@ impl Engine {
         now: Nanos,
         out: &mut Vec<Effect>,
     ) {
-        let Trial { id, queued, began } = trial;
+        let Trial { id, queued, began, times_plugins } = trial;
         let probe = Arc::clone(&self.config.probe);
         let profile = &self.config.profiles[queued.profile];
         let at = queued.profile;
@@ -398,11 +188,18 @@ impl Engine {
         let (seed, positions) = (self.config.seed, self.cluster.positions());
         let start = start_position(seed, &queued.pod.uid, u64::from(queued.attempts), positions);
         let view = View::new(&self.cluster);
+        let busy = |node| self.races.is_busy(node, now);
         let picked = match said.best(table, evals, &view) {
-            None => pick(profile, evals, table, &view, start).map(|node| (node, None)),
+            None => {
+                let watch = Stopwatch::start(&*probe, at).timing_plugins(times_plugins);
+                pick(profile, evals, table, &view, start, busy, &watch).map(|node| (node, None))
+            }
             Some(best) => scores_are_valid(profile, evals, table, &view).map(|()| {
-                let from_start = |node: &&NodeId| self.cluster.position(**node) >= start;
-                (best.iter().find(from_start).or(best.first()).copied(), Some(best))
+                let from_start = |node: &NodeId| self.cluster.position(*node) >= start;
+                let at = best.iter().position(from_start).unwrap_or(0);
+                let mut around = best[at..].iter().chain(&best[..at]).copied();
+                let first = around.clone().next();
+                (around.find(|node| !busy(*node)).or(first), Some(best))
             }),
         };
         probe.algorithm(probe.clock().since(began));
@@ -463,24 +260,24 @@ impl Engine {
     fn reject(
         &mut self,
         id: PodId,
-        queued: QueuedPod,
-        rejected: Misfit,
+        mut queued: QueuedPod,
+        misfit: Misfit,
         now: Nanos,
         out: &mut Vec<Effect>,
     ) {
-        let Misfit { message, rejectors, outcome } = rejected;
+        let Misfit { message, rejected, outcome } = misfit;
         let nomination = self.carry_out(id, &queued, outcome, now, out);
         self.decide(&queued.pod, DecisionVerdict::Message(message.clone()), out);
-        self.say_failed(&queued, "Unschedulable", message, nomination, out);
+        self.say_failed(&mut queued, ("Unschedulable", message), nomination, now, out);
         let world = world(&self.config, &self.cluster, now);
-        self.queue.put_back(id, queued, Rejected::by(rejectors), world);
+        self.queue.put_back(id, queued, rejected, world);
     }
 
     /// Puts back a pod about which nothing could be decided, and says why.
     pub(super) fn fail(
         &mut self,
         id: PodId,
-        queued: QueuedPod,
+        mut queued: QueuedPod,
         message: String,
         now: Nanos,
         out: &mut Vec<Effect>,
@@ -488,26 +285,31 @@ impl Engine {
         self.decide(&queued.pod, DecisionVerdict::Message(message.clone()), out);
         Self::notice(NoticeLevel::Warn, &queued.pod, message.clone(), out);
         self.withdraw_nomination(id);
-        self.say_failed(&queued, "SchedulerError", message, Nomination::Clear, out);
+        self.say_failed(&mut queued, ("SchedulerError", message), Nomination::Clear, now, out);
         let world = world(&self.config, &self.cluster, now);
         self.queue.put_back(id, queued, Rejected::default(), world);
     }
 
-    /// The Event of a failed attempt, its condition, and what becomes of the pod's nomination.
+    /// The Event of a failed attempt, its condition, and what becomes of the pod's nomination. The pod keeps
+    /// the reason, also where nothing has to be written.
+    ///
+    /// Upstream: updatePod in schedule_one.go and UpdatePodCondition, v1.37.
     pub(super) fn say_failed(
-        &self,
-        queued: &QueuedPod,
-        reason: &'static str,
-        message: String,
+        &mut self,
+        queued: &mut QueuedPod,
+        (reason, message): (&'static str, String),
         nomination: Nomination,
+        now: Nanos,
         out: &mut Vec<Effect>,
     ) {
+        let message = self.queue.keep(message);
+        queued.tell(&message, now);
         let pod = &queued.pod;
-        let report = Report::FailedScheduling { message: message.clone() };
+        let report = Report::FailedScheduling { message: Arc::clone(&message) };
         out.push(self.report(queued, report));
         let before = pod.scheduled_condition.as_ref();
         let same = |c: &crate::model::ScheduledCondition| {
-            &*c.status == "False" && &*c.reason == reason && *c.message == *message
+            &*c.status == "False" && &*c.reason == reason && c.message == message && !c.probed
         };
         let nomination = nomination.news_to(pod.nominated_node.as_deref());
         if before.is_some_and(same) && nomination == Nomination::Keep {

@@ -1,7 +1,9 @@
 //! What goes into the engine and what comes out. Events are made by `client`, effects are carried out
 //! there; both are plain owned values.
 
-use crate::framework::{Answer, ApiOperation, ExtenderVerb, PluginCall, Question, Refusal};
+use std::sync::Arc;
+
+use crate::framework::{Answer, ApiOperation, ExtenderVerb, LostBy, PluginCall, Question, Refusal};
 use crate::model::{Namespace, Node, Object, ObjectKey, ObjectKind, Pod, PodKey};
 use crate::units::Nanos;
 
@@ -83,12 +85,32 @@ pub enum Event {
         /// Why it may not be bound; `None` lets it go on.
         rejected: Option<String>,
     },
+    /// What came of [`Effect::Inquire`], where the pod was refused.
+    Refused(Refused),
     /// Judge the next pod, if there is one and a writer is free.
     Attempt,
     /// Time has passed: backoffs, flushes, retries.
     Tick,
+    /// This replica leads from here on. For an engine that is on standby; one that has led never stands by
+    /// again, since its process ends.
+    Lead,
     /// No new attempts from here on; bindings in flight may finish.
     Stop,
+}
+
+impl Event {
+    /// Whether it is about one object that is watched.
+    pub(super) fn is_of_object(&self) -> bool {
+        matches!(
+            self,
+            Self::NodeUpsert(_)
+                | Self::NodeDelete(_)
+                | Self::PodUpsert(_)
+                | Self::PodDelete { .. }
+                | Self::ObjectUpsert(_)
+                | Self::ObjectDelete(..)
+        )
+    }
 }
 
 /// The kinds that are listed and watched.
@@ -158,6 +180,8 @@ pub enum BindOutcome {
         /// The API server's words.
         message: String,
     },
+    /// It was never sent: [`Effect::Retract`] came first.
+    Retracted,
     /// A definite no, such as 403 or 422; the same request would be refused again.
     Refused {
         /// The API server's words.
@@ -170,6 +194,26 @@ pub enum BindOutcome {
         /// How long the server asks to wait, if it does.
         retry_after: Option<Nanos>,
     },
+}
+
+/// A pod that ended right after its bind and has not run; its node may have refused it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Inquiry {
+    /// The pod; its resource version is not known.
+    pub pod: PodRef,
+    /// The node that it was bound to.
+    pub node: Box<str>,
+    /// Whose pod it is.
+    pub lost_by: LostBy,
+}
+
+/// A pod that its node refused for want of room.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Refused {
+    /// What was asked about.
+    pub inquiry: Inquiry,
+    /// The kubelet's reason, such as `OutOfcpu`.
+    pub reason: Box<str>,
 }
 
 /// What came of an eviction.
@@ -217,6 +261,14 @@ pub enum Effect {
         /// The node.
         node: Box<str>,
     },
+    /// Take a Binding back that is not sent yet; then it is answered with [`BindOutcome::Retracted`]. One
+    /// that is sent is answered as ever.
+    Retract {
+        /// The attempt that the Binding belongs to.
+        attempt: AttemptId,
+    },
+    /// Read whether a pod that has ended was refused; answered by [`Event::Refused`] where it was.
+    Inquire(Inquiry),
     /// Write objects before a Binding. Never dropped; answered by [`Event::PreBindResult`] once all is
     /// written, or one could not be.
     PreBind {
@@ -270,6 +322,11 @@ pub enum Effect {
         /// What becomes of it.
         nomination: Nomination,
     },
+    /// A condition PodScheduled=False that is not written yet is out of date: the pod is on a node.
+    Withdraw {
+        /// UID of the pod.
+        uid: Box<str>,
+    },
     /// Mark a pod as disrupted and delete it, to make room for one of higher priority. Never dropped;
     /// answered by [`Event::Evicted`].
     Evict(Eviction),
@@ -308,7 +365,7 @@ pub enum Report {
     /// Warning, reason FailedScheduling, action Scheduling.
     FailedScheduling {
         /// The full text; the writer cuts it at the API's limit.
-        message: String,
+        message: Arc<str>,
     },
     /// Normal, reason Preempted, action Preempting.
     Preempted {
@@ -351,7 +408,7 @@ pub struct FailedCondition {
     /// `Unschedulable` or `SchedulerError`.
     pub reason: &'static str,
     /// The full text.
-    pub message: String,
+    pub message: Arc<str>,
     /// The pod's generation; zero where it has none.
     pub observed_generation: i64,
     /// When the status flipped; `None` means now.

@@ -181,7 +181,7 @@ impl Engine {
 
     /// Nothing can be decided, since an extender failed.
     fn give_up(&mut self, trial: Trial, message: String, now: Nanos, out: &mut Vec<Effect>) {
-        let Trial { id, queued, began } = trial;
+        let Trial { id, queued, began, .. } = trial;
         let profile = queued.profile;
         self.fail(id, queued, message, now, out);
         let took = self.config.probe.clock().since(began);
@@ -193,7 +193,9 @@ impl Engine {
     pub(super) fn go_on(&mut self, trial: Trial, said: Said, now: Nanos, out: &mut Vec<Effect>) {
         if trial.queued.pod.terminating {
             let message = format!("skip schedule deleting pod: {}", trial.queued.pod.key);
-            out.push(self.report(&trial.queued, Report::FailedScheduling { message }));
+            out.push(
+                self.report(&trial.queued, Report::FailedScheduling { message: message.into() }),
+            );
             return;
         }
         self.try_to_place(trial, said, now, out);

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use crate::framework::{
     Bind, Code, Diagnosis, ExtensionPoint, Histogram, PERMIT_WAIT_MAX, Permit, Placement, PreBind,
-    PreBound, Refusal, WaitingPods,
+    PreBound, Refusal, Stopwatch, WaitingPods,
 };
 use crate::queue::{QueuedPod, Reach, Rejected};
 use crate::units::{Nanos, NodeId, PodId};
@@ -39,17 +39,26 @@ impl Engine {
         let point = ExtensionPoint::Reserve;
         let node_name: Box<str> = self.cluster.node_name(node).into();
         let at = Placement { pod: &queued.pod, id, node, node_name: &node_name };
+        let mut watch = Stopwatch::start(&*self.config.probe, queued.profile)
+            .timing_plugins(self.config.probe.times_plugins());
         let mut refused = None;
         for (plugin, entry) in self.config.profiles[queued.profile].at(point) {
-            let reserved = match entry.refuses_all(point) {
+            let cluster = &mut self.cluster;
+            let run = || match entry.refuses_all(point) {
                 Some(refusal) => Err(refusal),
-                None => entry.plugin.reserve(&at, &mut self.cluster),
+                None => entry.plugin.reserve(&at, cluster),
             };
+            let code = |reserved: &Result<(), Refusal>| {
+                reserved.as_ref().err().map_or(Code::Success, Refusal::code)
+            };
+            let reserved = watch.run(entry.name, point, run, code);
             if let Err(refusal) = reserved {
                 refused = Some(Refused { plugin, point, refusal });
                 break;
             }
         }
+        let code = |refused: &Refused| refused.refusal.code();
+        watch.spent(point, refused.as_ref().map_or(Code::Success, code));
         match refused {
             None => Ok(()),
             Some(refused) => {
@@ -74,6 +83,24 @@ impl Engine {
     ///
     /// Upstream: RunPermitPlugins, v1.37.
     pub(super) fn permit(
+        &self,
+        queued: &QueuedPod,
+        id: PodId,
+        node: NodeId,
+        now: Nanos,
+    ) -> Result<(Waits, Decided), Refused> {
+        let mut watch = Stopwatch::start(&*self.config.probe, queued.profile);
+        let said = self.ask_permit(queued, id, node, now);
+        let status = match &said {
+            Ok((waits, _)) if waits.is_empty() => Code::Success,
+            Ok(_) => Code::Wait,
+            Err(refused) => refused.refusal.code(),
+        };
+        watch.spent(ExtensionPoint::Permit, status);
+        said
+    }
+
+    fn ask_permit(
         &self,
         queued: &QueuedPod,
         id: PodId,
@@ -163,6 +190,7 @@ impl Engine {
         );
         self.set_deadline(id, before, after);
         if done {
+            self.measure_stage(id, ExtensionPoint::Permit, Code::Success);
             self.pre_bind(id, 0, now, out);
         }
     }
@@ -235,7 +263,10 @@ impl Engine {
         }
         let Some(attempt) = self.attempts.get_mut(&id) else { return };
         match first {
-            None | Some((.., PreBind::Skip)) => self.bind(id, now, out),
+            None | Some((.., PreBind::Skip)) => {
+                self.measure_stage(id, ExtensionPoint::PreBind, Code::Success);
+                self.bind(id, now, out);
+            }
             Some((index, .., PreBind::Write { operations, within })) => {
                 let until = now + within;
                 let answered = operations.is_empty();
@@ -383,6 +414,7 @@ impl Engine {
             Refusal::Reject(_, reasons) => reasons.join(", "),
             Refusal::Fail(error) => error.clone(),
         };
+        self.measure_stage(id, refused.point, refused.refusal.code());
         let Some((attempt, left)) = self.take_back_unsaid(id, &why, now, out) else { return };
         Self::withdraw_announced(&attempt, out);
         let pod = attempt.pod;
@@ -404,7 +436,7 @@ impl Engine {
     pub(super) fn put_back_refused(
         &mut self,
         id: PodId,
-        queued: QueuedPod,
+        mut queued: QueuedPod,
         refused: Refused,
         now: Nanos,
         out: &mut Vec<Effect>,
@@ -420,16 +452,16 @@ impl Engine {
             Refusal::Reject(_, reasons) if point == ExtensionPoint::PreBind => {
                 ("Unschedulable", reasons.join(", "), none)
             }
-            Refusal::Reject(_, reasons) => {
+            Refusal::Reject(code, reasons) => {
                 let mut histogram = Histogram::default();
                 for reason in reasons {
                     histogram.add(reason, 1);
                 }
                 let diagnosis = Diagnosis { nodes: 1, histogram, ..Diagnosis::default() };
-                ("Unschedulable", diagnosis.message(), Rejected::by(1 << plugin))
+                ("Unschedulable", diagnosis.message(), Rejected::with(code, 1 << plugin))
             }
         };
-        self.say_failed(&queued, reason, message, Nomination::Clear, out);
+        self.say_failed(&mut queued, (reason, message), Nomination::Clear, now, out);
         let world = world(&self.config, &self.cluster, now);
         self.queue.put_back(id, queued, rejected, world);
     }
@@ -454,6 +486,9 @@ impl Engine {
 
     /// PostBind.
     pub(super) fn post_bind(&self, id: AttemptId, attempt: &Attempt, out: &mut Vec<Effect>) {
+        let watch = Stopwatch::start(&*self.config.probe, attempt.queued.profile);
+        // Nobody waits for it.
+        watch.record(ExtensionPoint::PostBind, Code::Success, Nanos(0));
         for (_, entry) in self.config.profiles[attempt.queued.profile].at(ExtensionPoint::PostBind)
         {
             let call = attempt.call(ExtensionPoint::PostBind, Arc::clone(&entry.plugin));

@@ -8,12 +8,15 @@ mod dry_run;
 mod event;
 mod extend;
 mod extend_preempt;
+mod judge;
 mod lifecycle;
 mod objects;
+mod pending;
 mod pods;
 mod preempt;
 mod preempting;
 mod query;
+mod race;
 mod said;
 mod sample;
 #[cfg(test)]
@@ -22,15 +25,17 @@ mod tests;
 pub use dry_run::DryRunCounts;
 pub use event::{
     AttemptId, BindOutcome, Decision, DecisionVerdict, Effect, Event, Eviction, EvictionOutcome,
-    FailedCondition, Kind, Nomination, NoticeLevel, PodRef, Report,
+    FailedCondition, Inquiry, Kind, Nomination, NoticeLevel, PodRef, Refused, Report,
 };
+pub use pending::{PendingPart, PendingPod, PendingPods, PendingReason};
 pub use query::{NodeVerdict, PodAnswer, PreemptionAnswer};
+pub use race::BINDINGS_BESIDE_OTHERS_MAX;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use crate::cluster::Cluster;
-use crate::framework::{Extender, Probe, Profile};
+use crate::framework::{ClusterEvent, Extender, Probe, Profile};
 use crate::model::{Node, Pod};
 use crate::queue::{Backoff, Queue, QueueLengths};
 use crate::units::{Map, Nanos, PodId};
@@ -40,6 +45,7 @@ use changes::world;
 use dry_run::DryRun;
 use extend::Parked;
 use preempting::Preemptions;
+use race::Races;
 
 /// What an engine is made of.
 pub struct EngineConfig {
@@ -68,6 +74,8 @@ pub struct Next {
     pub attempt: bool,
     /// [`Event::Tick`] has something to do at this time.
     pub deadline: Option<Nanos>,
+    /// Other schedulers are at work: what was decided is to go out before anything else is.
+    pub beside_others: bool,
 }
 
 /// The state machine.
@@ -85,6 +93,8 @@ pub struct Engine {
     /// When attempts must be looked at: Bindings to be sent again, waits that end.
     retries: BTreeSet<(Nanos, AttemptId)>,
     in_flight: usize,
+    /// What was bound of late, and by whom.
+    races: Races,
     last_attempt: u64,
     last_decision: u64,
     /// Where the next search that stops early begins.
@@ -92,7 +102,11 @@ pub struct Engine {
     /// Where this is a dry run.
     dry_run: Option<DryRun>,
     lists: [ListState; Kind::COUNT],
+    /// Another one places the pods until [`Event::Lead`].
+    standby: bool,
     stopped: bool,
+    /// What the event that is being taken in means: to be measured.
+    handled: Vec<ClusterEvent>,
 }
 
 /// How far the list of one kind is.
@@ -117,19 +131,31 @@ impl Engine {
             parked: BTreeMap::new(),
             retries: BTreeSet::new(),
             in_flight: 0,
+            races: Races::default(),
             last_attempt: 0,
             last_decision: 0,
             search_from: 0,
             dry_run: config.dry_run.then(DryRun::default),
             lists: [ListState::default(); Kind::COUNT],
+            standby: false,
             stopped: false,
+            handled: Vec::new(),
             config,
         }
+    }
+
+    /// The engine of a replica that does not lead yet: it takes everything in and tries no pod before
+    /// [`Event::Lead`]. Without an attempt it has no effects, so it writes nothing.
+    #[must_use]
+    pub fn on_standby(mut self) -> Self {
+        self.standby = true;
+        self
     }
 
     /// Takes `event` in at time `now` and appends what is to be done to `out`.
     pub fn step(&mut self, event: Event, now: Nanos, out: &mut Vec<Effect>) -> Next {
         let from = out.len();
+        let begun = event.is_of_object().then(|| self.config.probe.clock());
         match event {
             Event::NodeUpsert(node) => self.node_upsert(node, now, out),
             Event::NodeDelete(name) => self.node_delete(&name, now, out),
@@ -167,8 +193,9 @@ impl Engine {
             Event::Permit { uid, plugin, rejected } => {
                 self.permit_event(&uid, &plugin, rejected, now, out);
             }
+            Event::Refused(refused) => self.refused(refused, now, out),
             Event::Attempt => {
-                if self.may_attempt() {
+                if self.may_attempt(now) {
                     self.attempt(now, out);
                 }
             }
@@ -176,14 +203,29 @@ impl Engine {
                 self.queue.tick(world(&self.config, &self.cluster, now));
                 self.send_retries(now, out);
             }
+            Event::Lead => self.standby = false,
             Event::Stop => {
                 self.stopped = true;
                 // Nothing was decided about them, and nothing will be.
                 self.parked.clear();
             }
         }
+        self.tell_handled(begun);
         self.withhold(out, from);
-        self.next()
+        self.next(now)
+    }
+
+    /// Says how long it took to take an event in, for each thing that it means.
+    fn tell_handled(&mut self, begun: Option<Nanos>) {
+        if let Some(begun) = begun
+            && !self.handled.is_empty()
+        {
+            let took = self.config.probe.clock().since(begun);
+            for event in &self.handled {
+                self.config.probe.handled(event.label(), took);
+            }
+        }
+        self.handled.clear();
     }
 
     /// Whether every kind was listed once, so that pods can be judged.
@@ -223,18 +265,21 @@ impl Engine {
         &self.cluster
     }
 
-    fn next(&self) -> Next {
+    fn next(&self, now: Nanos) -> Next {
         let retry = self.retries.first().map(|(at, _)| *at);
         Next {
-            attempt: self.may_attempt(),
+            attempt: self.may_attempt(now),
             deadline: [self.queue.next_deadline(), retry].into_iter().flatten().min(),
+            beside_others: self.races.beside_others(now),
         }
     }
 
-    fn may_attempt(&self) -> bool {
-        let free = self.in_flight < self.config.bindings_in_flight_max
-            && self.parked.len() < extend::PARKED_MAX;
-        free && !self.stopped && self.is_synced() && self.queue.has_next()
+    fn may_attempt(&self, now: Nanos) -> bool {
+        let all = self.config.bindings_in_flight_max;
+        let few = if self.races.beside_others(now) { BINDINGS_BESIDE_OTHERS_MAX } else { all };
+        let credits = all.min(few);
+        let free = self.in_flight < credits && self.parked.len() < extend::PARKED_MAX;
+        free && !self.stopped && !self.standby && self.is_synced() && self.queue.has_next()
     }
 
     /// Has a pod that waits count as nominated, as its object says, without its being in the queue: for
@@ -249,6 +294,9 @@ impl Engine {
         let known = self.cluster.find_node(&node.name);
         let before = known.and_then(|id| self.node_before(id));
         let change = self.cluster.upsert_node(&node, self.lists[Kind::Node.index()].number);
+        if let Some(id) = known {
+            self.look_again_on(id, out);
+        }
         self.node_changed(before, node, change, now);
         if change.labels {
             self.look_at_pre_bindings(now, out);
@@ -263,6 +311,9 @@ impl Engine {
             // First those of which a plugin can say why.
             self.look_at_pre_bindings(now, out);
             self.forget_retries_on(name, now, out);
+            if let Some(id) = known {
+                self.look_again_on(id, out);
+            }
         }
     }
 

@@ -1,6 +1,7 @@
 //! What the engine does when a pod comes, changes or goes.
 
 use crate::cluster::Place;
+use crate::framework::{Action, ClusterEvent, Resource};
 use crate::model::{Pod, PodKey};
 use crate::queue::{QueuedPod, Reach};
 use crate::units::{Nanos, PodId};
@@ -21,9 +22,9 @@ impl Engine {
             Some(id) if same(&id) => self.pod_changed(id, pod, now, out),
             Some(id) => {
                 self.pod_gone(id, now, out);
-                self.pod_added(pod, now);
+                self.pod_added(pod, now, out);
             }
-            None => self.pod_added(pod, now),
+            None => self.pod_added(pod, now, out),
         }
     }
 
@@ -47,11 +48,15 @@ impl Engine {
         let placed = entry.is_some_and(|entry| entry.place != Place::Pending);
         let before = if placed { self.pod_before(id) } else { None };
         let queued = self.queue.remove(id).or_else(|| self.forget_parked(id));
+        self.ask_what_became(id, now, out);
         let nominated = queued.filter(|queued| queued.pod.nominated_node.is_some());
         self.drop_attempt(id, "the pod is gone", out);
         self.forget_dry(id);
         let uid = self.cluster.pod(id).map(|entry| entry.uid.clone()).unwrap_or_default();
         self.cluster.remove_pod(id);
+        if !placed {
+            self.handled_waiting(Action::DELETE);
+        }
         if placed {
             self.victim_goes(&uid);
             self.pod_left(before, Reach::All, now);
@@ -60,13 +65,15 @@ impl Engine {
         }
     }
 
-    fn pod_added(&mut self, pod: Box<Pod>, now: Nanos) {
+    fn pod_added(&mut self, pod: Box<Pod>, now: Nanos, out: &mut Vec<Effect>) {
         let list = self.lists[Kind::Pod.index()].number;
         if pod.node_name.is_some() {
-            self.cluster.add_pod(&pod, list);
+            let id = self.cluster.add_pod(&pod, list);
+            self.note_bind(id, false, now, out);
             self.pod_came(&pod, now);
         } else if let Some(profile) = self.profile_of(&pod) {
             let id = self.cluster.add_pod(&pod, list);
+            self.handled_waiting(Action::ADD);
             let world = world(&self.config, &self.cluster, now);
             self.queue.add(id, QueuedPod::new(pod, profile), world);
         }
@@ -84,13 +91,16 @@ impl Engine {
                 if pod.terminating {
                     self.victim_goes(&pod.uid);
                 }
+                if pod.terminating || pod.start_time.is_some() {
+                    self.races.forget(id);
+                }
                 self.pod_on_node_changed(before.as_ref(), pod, &actions.unwrap_or_default(), now);
             }
             (_, Some(_)) => self.pod_placed(id, &pod, now, out),
             (Place::Bound(_), None) => {
                 // A bound pod stays bound for as long as it lives; this one must have been missed.
                 self.pod_gone(id, now, out);
-                self.pod_added(pod, now);
+                self.pod_added(pod, now, out);
             }
             (Place::Assumed(_), None) => self.assumed_changed(id, pod, now, out),
             (Place::Pending, None) => {
@@ -110,26 +120,48 @@ impl Engine {
         self.cluster.update_pod(id, pod, list);
         let node = pod.node_name.as_deref().unwrap_or_default();
         self.compare(id, pod, node, waited, out);
+        let said = waited || self.was_told(id);
         self.confirm_attempt(id, pod, node, now, out);
+        if said {
+            out.push(Effect::Withdraw { uid: pod.uid.clone() });
+        }
         let on = self.cluster.pod(id).and_then(|entry| entry.place.node());
+        self.note_bind(id, assumed.is_some() && assumed == on, now, out);
         if assumed.is_some() && assumed != on {
             self.pod_left(before, Reach::All, now);
         }
+        self.handled_waiting(Action::DELETE);
         self.pod_came(pod, now);
+    }
+
+    /// Whether something was to be written about a pod that is assumed, beside its Binding.
+    fn was_told(&self, id: PodId) -> bool {
+        let attempt = self.attempt_of.get(&id).and_then(|at| self.attempts.get(at));
+        attempt.is_some_and(|attempt| attempt.announced || attempt.queued.told.is_some())
+    }
+
+    /// `action` was taken in of a pod that waits, or waited until now.
+    fn handled_waiting(&mut self, action: Action) {
+        self.handled.push(ClusterEvent::new(Resource::UnscheduledPod, action));
     }
 
     /// A waiting pod changed: it may be tried again because of that.
     fn waiting_changed(&mut self, id: PodId, pod: Box<Pod>, now: Nanos) {
         let Some(pod) = self.parked_changed(id, pod) else { return };
         let profile = self.profile_of(&pod);
-        let world = world(&self.config, &self.cluster, now);
         let Some(before) = self.queue.pod(id) else {
+            self.handled_waiting(Action::UPDATE);
+            let world = world(&self.config, &self.cluster, now);
             if let Some(profile) = profile.filter(|_| !self.is_decided_dry(id)) {
                 self.queue.add(id, QueuedPod::new(pod, profile), world);
             }
             return;
         };
         let events = target_events(&before, &pod);
+        for event in &events {
+            self.handled_waiting(event.action);
+        }
+        let world = world(&self.config, &self.cluster, now);
         let was = before.nominated_node.as_ref();
         let gone = was.is_some() && was != pod.nominated_node.as_ref();
         let freed = gone.then(|| before.clone());

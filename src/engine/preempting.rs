@@ -182,8 +182,9 @@ impl Engine {
         };
         if let Some(attempt) = self.take_back(id, &message, now, out) {
             Self::withdraw_announced(&attempt, out);
-            let queued = attempt.queued;
-            self.say_failed(&queued, "SchedulerError", message, Nomination::Clear, out);
+            let mut queued = attempt.queued;
+            let failed = ("SchedulerError", message);
+            self.say_failed(&mut queued, failed, Nomination::Clear, now, out);
             let world = world(&self.config, &self.cluster, now);
             self.queue.put_back(attempt.pod, queued, Rejected::by(0), world);
         }

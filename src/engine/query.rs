@@ -4,13 +4,13 @@ use std::collections::BTreeMap;
 
 use crate::cluster::View;
 use crate::framework::{
-    Candidate, Code, ExtensionPoint, NoProbe, Profile, Stopwatch, explain, start_position,
+    Candidate, Code, ExtensionPoint, Profile, Stopwatch, explain, start_position,
 };
 use crate::model::{Pod, PodKey};
 use crate::preemption::Outcome;
 
 use super::Engine;
-use super::cycle::{Judged, Judging, judge};
+use super::judge::{Judged, Judging, judge};
 use super::preempt::nominated_node;
 
 /// A rejection with its author.
@@ -90,7 +90,7 @@ impl Engine {
 
     fn fill(&self, answer: &mut PodAnswer, profile: &Profile, pod: &Pod) {
         let name = |position: u16| profile.plugins[usize::from(position)].name;
-        let mut watch = Stopwatch::start(&NoProbe, 0);
+        let mut watch = Stopwatch::off();
         let judging = Judging {
             profile,
             cluster: &self.cluster,

@@ -7,9 +7,12 @@ mod kit;
 mod lifecycle;
 mod measured;
 mod objects;
+mod pending;
 mod preempting;
 mod preemption;
 mod property;
+mod queueing;
+mod race;
 mod volumes;
 mod waiting;
 
@@ -54,6 +57,30 @@ fn nothing_is_judged_before_everything_was_listed() {
     assert_eq!(kit.step(Event::Attempt), []);
     kit.sync();
     assert!(kit.next.attempt);
+}
+
+#[test]
+fn a_replica_on_standby_knows_all_and_does_nothing_until_it_leads() {
+    let mut kit = Kit::unsynced();
+    kit.engine = kit.engine.on_standby();
+    kit.sync();
+    kit.put_node(&node("n1").cpu(4000));
+    let mut effects = kit.put(pod("a").cpu(3000));
+    effects.extend(kit.put(pod("b").cpu(3000)));
+    effects.extend(kit.step(Event::Attempt));
+    effects.extend(kit.step(Event::Tick));
+    // The leader places one of them.
+    effects.extend(kit.put(pod("a").cpu(3000).on("n1")));
+    assert_eq!(effects, []);
+    assert_eq!((kit.next.attempt, kit.next.deadline), (false, None));
+    assert_eq!(kit.engine.cluster().placed_pods(), (1, 0));
+    assert_eq!(kit.step(Event::Lead), []);
+    assert!(kit.next.attempt);
+    let effects = kit.step(Event::Attempt);
+    assert!(
+        matches!(&kit::reports(&effects)[..], [Report::FailedScheduling { .. }]),
+        "{effects:?}"
+    );
 }
 
 #[test]
@@ -103,10 +130,10 @@ fn a_rejected_pod_says_why_in_upstreams_words() {
     let want = "0/2 nodes are available: 1 Insufficient cpu, 1 node(s) were unschedulable. \
                 preemption: 0/2 nodes are available: 2 Preemption is not helpful for scheduling.";
     let message = want.to_owned();
-    assert_eq!(kit::reports(&effects), [Report::FailedScheduling { message: message.clone() }]);
+    assert_eq!(kit::reports(&effects), [Report::FailedScheduling { message: want.into() }]);
     let conditions: Vec<_> = effects.iter().filter_map(kit::condition).collect();
     assert_eq!(conditions.len(), 1);
-    assert_eq!((conditions[0].reason, conditions[0].message.as_str()), ("Unschedulable", want));
+    assert_eq!((conditions[0].reason, &*conditions[0].message), ("Unschedulable", want));
     assert_eq!(conditions[0].observed_generation, 3);
     assert_eq!(kit::decisions(&effects), [DecisionVerdict::Message(message)]);
 }
@@ -123,6 +150,13 @@ fn a_condition_that_stands_already_is_not_written_again() {
     let effects = kit.step(Event::Attempt);
     let written: Vec<_> = effects.iter().filter_map(kit::condition).collect();
     assert_eq!(written[0].last_transition_time.as_deref(), Some("then"), "it did not flip");
+    let mut probed = pod("c").cpu(2000).condition("False", "Unschedulable", text);
+    if let Some(condition) = &mut probed.0.scheduled_condition {
+        condition.probed = true;
+    }
+    kit.put(probed);
+    let effects = kit.step(Event::Attempt);
+    assert_eq!(effects.iter().filter_map(kit::condition).count(), 1, "the probe's time goes");
 }
 
 #[test]
@@ -171,7 +205,7 @@ fn without_nodes_the_pod_waits_as_after_an_error() {
     let mut kit = Kit::with_nodes([]);
     kit.put(pod("a"));
     let effects = kit.step(Event::Attempt);
-    let message = "no nodes available to schedule pods".to_owned();
+    let message = "no nodes available to schedule pods".into();
     assert_eq!(kit::reports(&effects), [Report::FailedScheduling { message }]);
     assert_eq!(kit.engine.queue_lengths().backoff, 1);
 }
@@ -181,7 +215,7 @@ fn a_terminating_pod_is_skipped() {
     let mut kit = Kit::with_nodes([node("n1").cpu(1000)]);
     kit.put(pod("a").terminating());
     let effects = kit.step(Event::Attempt);
-    let message = "skip schedule deleting pod: default/a".to_owned();
+    let message = "skip schedule deleting pod: default/a".into();
     assert_eq!(kit::reports(&effects), [Report::FailedScheduling { message }]);
     assert!(!effects.iter().any(|effect| matches!(effect, Effect::Bind { .. })));
     assert!(!kit.next.attempt);

@@ -9,7 +9,7 @@ use super::profile::PluginMask;
 use super::unprepared::without_pre_filter;
 use super::{
     Code, Eval, ExtensionPoint, KeyOut, Parts, PluginEval, PrepareCx, Profile, ProfilePlugin,
-    Verdict,
+    Stopwatch, Verdict,
 };
 
 /// Why a pod as a whole is turned away.
@@ -141,11 +141,41 @@ impl Narrowing {
 /// Unschedulable is remembered while the others still run.
 #[must_use]
 pub fn prepare(profile: &Profile, pod: &Pod, view: View<'_>) -> Prepared {
+    prepare_timed(profile, pod, view, &Stopwatch::off())
+}
+
+/// [`prepare`], which is measured.
+#[must_use]
+pub fn prepare_timed(
+    profile: &Profile,
+    pod: &Pod,
+    view: View<'_>,
+    watch: &Stopwatch<'_>,
+) -> Prepared {
+    let mut ran = 0;
+    let prepared = prepare_counted(profile, pod, view, watch, &mut ran);
+    watch.evaluated(ExtensionPoint::PreFilter, ran, 1);
+    prepared
+}
+
+/// [`prepare_timed`], which notes the plugins that did not skip the pod in `ran`.
+fn prepare_counted(
+    profile: &Profile,
+    pod: &Pod,
+    view: View<'_>,
+    watch: &Stopwatch<'_>,
+    ran: &mut PluginMask,
+) -> Prepared {
     let mut items = Vec::with_capacity(profile.plugins.len());
     let mut narrowing = Narrowing::default();
     let mut rejected = None;
     for (position, entry) in profile.at(ExtensionPoint::PreFilter) {
-        let eval = match entry.plugin.prepare(pod, &PrepareCx { view, position }) {
+        let run = || entry.plugin.prepare(pod, &PrepareCx { view, position });
+        let said = watch.run(entry.name, ExtensionPoint::PreFilter, run, PluginEval::code);
+        if !matches!(said, PluginEval::Skip) {
+            *ran |= 1 << position;
+        }
+        let eval = match said {
             PluginEval::Skip => continue,
             PluginEval::Reject(code, reasons) => {
                 let resolvable = code == Code::Unschedulable;
@@ -226,6 +256,11 @@ impl Evals {
     /// Upstream: RunFilterPluginsWithNominatedPods, v1.37.
     pub(crate) fn filter(&self, view: &View<'_>, nodes: &[NodeId], out: &mut [Verdict]) {
         self.filter_plain(view, nodes, out);
+        self.filter_with_nominated(view, nodes, out);
+    }
+
+    /// Judges those of `nodes` again to which others are nominated that come first.
+    fn filter_with_nominated(&self, view: &View<'_>, nodes: &[NodeId], out: &mut [Verdict]) {
         if self.nominated.is_empty() {
             return;
         }
@@ -235,6 +270,38 @@ impl Evals {
                 *verdict = with_them;
             }
         }
+    }
+
+    /// [`Evals::filter`], which times each plugin over all of `nodes` where plugins are timed.
+    ///
+    /// Differs from upstream: there a plugin is run, and timed, for each node.
+    pub(super) fn filter_timed(
+        &self,
+        view: &View<'_>,
+        nodes: &[NodeId],
+        out: &mut [Verdict],
+        watch: &Stopwatch<'_>,
+    ) {
+        for item in self.items.iter().filter(|item| item.parts.filter) {
+            let begun = watch.plugin_begins();
+            item.eval.filter(view, nodes, out);
+            watch.plugin_ends(begun, item.name, ExtensionPoint::Filter, || {
+                let mut rejected = out.iter().filter(|verdict| !verdict.is_pass());
+                rejected.find(|v| v.plugin == item.position).map_or(Code::Success, |v| v.code)
+            });
+        }
+        self.filter_with_nominated(view, nodes, out);
+    }
+
+    /// The plugins that filter, or score.
+    #[must_use]
+    pub fn plugins(&self, point: ExtensionPoint) -> PluginMask {
+        let speaks = |item: &&PreparedEval| match point {
+            ExtensionPoint::Filter => item.parts.filter,
+            ExtensionPoint::Score => item.parts.score || item.parts.cell_score,
+            _ => false,
+        };
+        self.items.iter().filter(speaks).fold(0, |mask, item| mask | 1 << item.position)
     }
 
     /// Judges `nodes` as they are in `view`.
@@ -310,10 +377,12 @@ impl Evals {
         nodes: &[NodeId],
         scratch: &mut [i64],
         out: &mut [i64],
+        watch: &Stopwatch<'_>,
     ) -> Option<InvalidScore> {
         let mut invalid = None;
         for item in self.items.iter().filter(|item| item.parts.score) {
-            item.eval.score(view, nodes, scratch);
+            let run = || item.eval.score(view, nodes, scratch);
+            watch.run(item.name, ExtensionPoint::Score, run, |()| Code::Success);
             invalid = invalid.or_else(|| InvalidScore::find(item.position, scratch));
             for (total, points) in out.iter_mut().zip(scratch.iter()) {
                 *total = total.wrapping_add(points.wrapping_mul(item.weight));

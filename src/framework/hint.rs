@@ -65,6 +65,16 @@ pub enum Hint {
 }
 
 impl Hint {
+    /// Upstream's label.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Queue => "Queue",
+            Self::Skip => "QueueSkip",
+            Self::Error => "Error",
+        }
+    }
+
     /// [`Hint::Queue`] where it `helps`, else [`Hint::Skip`].
     #[must_use]
     pub const fn queue_if(helps: bool) -> Self {

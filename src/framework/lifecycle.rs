@@ -36,6 +36,17 @@ pub enum Refusal {
     Fail(String),
 }
 
+impl Refusal {
+    /// As a status.
+    #[must_use]
+    pub fn code(&self) -> Code {
+        match self {
+            Self::Reject(code, _) => *code,
+            Self::Fail(_) => Code::Error,
+        }
+    }
+}
+
 /// What a plugin says at Permit.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Permit {

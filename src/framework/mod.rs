@@ -20,7 +20,7 @@ mod verdict;
 
 pub use cluster_event::{Action, ClusterEvent, Resource};
 pub use diagnosis::{Diagnosis, Histogram, NO_NODES_AVAILABLE};
-pub use evals::{Evals, InvalidScore, PodRejection, Prepared, prepare};
+pub use evals::{Evals, InvalidScore, PodRejection, Prepared, prepare, prepare_timed};
 pub use explain::{NodeReport, explain};
 pub use extender::{Answer, Extender, ExtenderVerb, NodeVictims, Question};
 pub use hint::{Asks, Candidate, Change, Changed, Hint, Interest};
@@ -30,8 +30,13 @@ pub use lifecycle::{
 };
 pub(crate) use plugin::default_normalise;
 pub use plugin::{Cells, Eval, KeyOut, Parts, Plugin, PluginEval, PluginInfo, PrepareCx};
-pub use probe::{AttemptResult, DryRunOutcome, NoProbe, Probe, QueuePart, Span, Stopwatch};
-pub use profile::{EXTENDERS, PluginMask, Profile, ProfileError, ProfilePlugin};
+pub use probe::{
+    AttemptResult, DryRunOutcome, LostBy, NoProbe, POD_POPPED, Probe, QueuePart, Run, Span,
+    Stopwatch,
+};
+pub use profile::{
+    EXTENDERS, EXTENDERS_NAME, PLUGINS_MAX, PluginMask, Profile, ProfileError, ProfilePlugin,
+};
 pub use profile_spec::{EnabledPlugin, ExtensionPoint, ProfileSpec};
 pub use table::{BuildTimes, FailedNodes, Table, start_position};
 pub(crate) use unprepared::SaysOfAll;

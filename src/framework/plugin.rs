@@ -15,7 +15,7 @@ use super::{
 pub struct PluginInfo {
     /// Its name, as upstream names it.
     pub name: &'static str,
-    /// Its weight in the default profile; zero where it gives no score. `None`: it is not in the default
+    /// Its weight in the default profile; zero where it gives no score, or counts once without a word. `None`: it is not in the default
     /// profile, and a configuration has to name it.
     pub default_weight: Option<i64>,
     /// The extension points that it has.
@@ -140,6 +140,18 @@ pub enum PluginEval {
     Run(Box<dyn Eval>),
     /// It judges nodes, and only those with these names come into question.
     Narrow(Option<Box<dyn Eval>>, Vec<Box<str>>),
+}
+
+impl PluginEval {
+    /// As a status.
+    pub(super) fn code(&self) -> Code {
+        match self {
+            Self::Skip => Code::Skip,
+            Self::Reject(code, _) => *code,
+            Self::Fail(_) => Code::Error,
+            Self::Run(_) | Self::Narrow(..) => Code::Success,
+        }
+    }
 }
 
 /// Which parts an eval has; the others are not called.

@@ -38,7 +38,7 @@ pub struct ProfilePlugin {
 pub type PluginMask = u64;
 
 /// How many plugins a profile may have: a set of them is one word, with a bit for [`EXTENDERS`].
-const PLUGINS_MAX: usize = 63;
+pub const PLUGINS_MAX: usize = 63;
 
 /// The extenders among the plugins that rejected something: any change may help against them.
 ///
@@ -46,7 +46,7 @@ const PLUGINS_MAX: usize = 63;
 pub const EXTENDERS: PluginMask = 1 << PLUGINS_MAX;
 
 /// What the extenders are called among plugins.
-const EXTENDERS_NAME: &str = "Extender";
+pub const EXTENDERS_NAME: &str = "Extender";
 
 /// The plugin whose PostFilter fails where its PreFilter was not asked.
 const FAILS_UNASKED: &str = "DynamicResources";
@@ -140,6 +140,12 @@ impl Profile {
         let own = own.iter().map(|at| (*at, &self.plugins[usize::from(*at)]));
         let all = (0u16..).zip(&self.plugins).filter(move |_| !pre_filter);
         own.chain(all.filter(move |(_, entry)| entry.points.contains(&point)))
+    }
+
+    /// The plugins at `point`, as a set.
+    #[must_use]
+    pub fn mask_at(&self, point: ExtensionPoint) -> PluginMask {
+        self.at(point).fold(0, |mask, (at, _)| mask | 1 << at)
     }
 
     /// Whether PostFilter comes to nothing after a rejection by PreFilter with `code` by `rejectors`, since

@@ -6,12 +6,15 @@ use crate::units::{Map, Nanos, NodeId, hash_bytes, mix};
 
 use super::node_set::NodeSet;
 use super::profile::PluginMask;
-use super::{Cells, Code, Evals, InvalidScore, NoProbe, Probe, Verdict};
+use super::{Cells, Code, Evals, ExtensionPoint, InvalidScore, Stopwatch, Verdict};
 
 /// Nodes judged in one go: their verdicts, points and keys stay in the first-level cache.
 const SLICE: usize = 256;
 /// Up to this many points a level is found by index, above it by search.
 const DIRECT_POINTS_MAX: i64 = 4096;
+
+/// Busy nodes that a pick passes by, at most.
+const BUSY_PASSED_MAX: usize = 256;
 
 /// The nodes of one pod, judged.
 #[derive(Debug)]
@@ -66,16 +69,16 @@ impl Table {
     /// Judges all nodes, or only those in `over`.
     #[must_use]
     pub fn build(evals: &Evals, view: &View<'_>, over: Option<&[NodeId]>) -> Self {
-        Self::build_timed(evals, view, over, &NoProbe).0
+        Self::build_timed(evals, view, over, &Stopwatch::off()).0
     }
 
-    /// [`Table::build`], with the time that it took by the clock of `probe`.
+    /// [`Table::build`], which is measured, with the time that it took.
     #[must_use]
     pub fn build_timed(
         evals: &Evals,
         view: &View<'_>,
         over: Option<&[NodeId]>,
-        probe: &dyn Probe,
+        watch: &Stopwatch<'_>,
     ) -> (Self, BuildTimes) {
         let mut table = Self {
             cells: Vec::new(),
@@ -85,13 +88,14 @@ impl Table {
             failed: FailedNodes::default(),
             invalid: None,
         };
-        let mut build = Build::new(evals, &mut table, probe);
+        let mut build = Build::new(evals, &mut table, watch);
         match over {
             Some(nodes) => nodes.iter().for_each(|node| build.push(view, *node)),
             None => view.cluster.nodes().for_each(|node| build.push(view, node)),
         }
         build.flush(view);
-        let times = build.times;
+        let (times, judged) = (build.times, build.judged);
+        watch.evaluated(ExtensionPoint::Filter, evals.plugins(ExtensionPoint::Filter), judged);
         (table, times)
     }
 
@@ -120,7 +124,8 @@ impl Table {
             .or_else(|| all.find_map(|(at, _, points)| InvalidScore::find(position(*at), points)))
     }
 
-    /// One of the best nodes: the first at or after `start` in the permutation, cyclic.
+    /// One of the best nodes: the first at or after `start` in the permutation, cyclic, that is not `busy`;
+    /// the first one where all are, or too many.
     ///
     /// A single feasible node is taken without a look at its scores, as upstream does; among more, an
     /// invalid score is an error.
@@ -129,8 +134,21 @@ impl Table {
         evals: &Evals,
         view: &View<'_>,
         start: u32,
+        busy: impl Fn(NodeId) -> bool,
     ) -> Result<Option<NodeId>, InvalidScore> {
-        let scores = self.score_cells(evals, view);
+        self.pick_timed(evals, view, start, busy, &Stopwatch::off())
+    }
+
+    /// [`Table::pick`], which is measured.
+    pub fn pick_timed(
+        &self,
+        evals: &Evals,
+        view: &View<'_>,
+        start: u32,
+        busy: impl Fn(NodeId) -> bool,
+        watch: &Stopwatch<'_>,
+    ) -> Result<Option<NodeId>, InvalidScore> {
+        let scores = self.score_cells_timed(evals, view, watch);
         if self.feasible() > 1
             && let Some(invalid) = self.invalid_in(evals, &scores)
         {
@@ -138,8 +156,11 @@ impl Table {
         }
         let sets = self.best_sets(&scores).map(|(_, sets)| sets).unwrap_or_default();
         let first = |from: u32| sets.iter().filter_map(|set| set.first_from(from)).min();
-        let position = first(start).or_else(|| first(0));
-        Ok(position.and_then(|position| view.cluster.node_at(position)))
+        let node = |position| view.cluster.node_at(position);
+        let around = Around { next: start, start, wrapped: false, first };
+        let mut around = around.filter_map(node).take(BUSY_PASSED_MAX).peekable();
+        let first = around.peek().copied();
+        Ok(around.find(|node| !busy(*node)).or(first))
     }
 
     /// The best total and all nodes that have it, in the order of the permutation.
@@ -177,14 +198,27 @@ impl Table {
 
     /// Scores and normalises every cell afresh.
     pub(super) fn score_cells(&self, evals: &Evals, view: &View<'_>) -> CellScores {
+        self.score_cells_timed(evals, view, &Stopwatch::off())
+    }
+
+    fn score_cells_timed(
+        &self,
+        evals: &Evals,
+        view: &View<'_>,
+        watch: &Stopwatch<'_>,
+    ) -> CellScores {
         let mut totals = vec![0i64; self.cells.len()];
         let mut by_eval = Vec::new();
         for (at, item) in evals.items().iter().enumerate().filter(|(_, i)| i.parts.cell_score) {
             let cells = Cells::new(&self.words, evals.stride(), item.offset, &self.feasible);
             let mut raw = vec![0; self.cells.len()];
-            item.eval.raw(view, cells, &mut raw);
-            let mut points = raw.clone();
-            item.eval.normalise(cells, &mut points);
+            let run = || {
+                item.eval.raw(view, cells, &mut raw);
+                let mut points = raw.clone();
+                item.eval.normalise(cells, &mut points);
+                points
+            };
+            let points = watch.run(item.name, ExtensionPoint::Score, run, |_| Code::Success);
             for (total, points) in totals.iter_mut().zip(&points) {
                 *total = total.wrapping_add(points.wrapping_mul(item.weight));
             }
@@ -241,6 +275,30 @@ impl Cell {
     }
 }
 
+/// Positions in their order, once around from `start`.
+struct Around<F> {
+    next: u32,
+    start: u32,
+    wrapped: bool,
+    /// The first position at or after one.
+    first: F,
+}
+
+impl<F: Fn(u32) -> Option<u32>> Iterator for Around<F> {
+    type Item = u32;
+
+    fn next(&mut self) -> Option<u32> {
+        let mut found = (self.first)(self.next);
+        if found.is_none() && !self.wrapped {
+            self.wrapped = true;
+            found = (self.first)(0);
+        }
+        let found = found.filter(|at| !self.wrapped || *at < self.start)?;
+        self.next = found.checked_add(1)?;
+        Some(found)
+    }
+}
+
 /// The state of a build: one slice of nodes and its columns.
 struct Build<'t> {
     evals: &'t Evals,
@@ -251,12 +309,14 @@ struct Build<'t> {
     points: Vec<i64>,
     words: Vec<u32>,
     last_cell: Option<usize>,
-    probe: &'t dyn Probe,
+    watch: &'t Stopwatch<'t>,
     times: BuildTimes,
+    /// Nodes that were judged.
+    judged: u64,
 }
 
 impl<'t> Build<'t> {
-    fn new(evals: &'t Evals, table: &'t mut Table, probe: &'t dyn Probe) -> Self {
+    fn new(evals: &'t Evals, table: &'t mut Table, watch: &'t Stopwatch<'t>) -> Self {
         Self {
             evals,
             table,
@@ -266,8 +326,9 @@ impl<'t> Build<'t> {
             points: Vec::with_capacity(SLICE),
             words: Vec::new(),
             last_cell: None,
-            probe,
+            watch,
             times: BuildTimes::default(),
+            judged: 0,
         }
     }
 
@@ -281,18 +342,21 @@ impl<'t> Build<'t> {
     /// Judges the slice and files its nodes.
     fn flush(&mut self, view: &View<'_>) {
         let evals = self.evals;
-        let begun = self.probe.clock();
+        let probe = self.watch.probe();
+        let begun = probe.clock();
+        self.judged += self.nodes.len() as u64;
         self.verdicts.clear();
         self.verdicts.resize(self.nodes.len(), Verdict::PASS);
-        evals.filter(view, &self.nodes, &mut self.verdicts);
+        evals.filter_timed(view, &self.nodes, &mut self.verdicts, self.watch);
         self.drop_rejected();
-        let filtered = self.probe.clock();
+        let filtered = probe.clock();
         let count = self.nodes.len();
         self.points.clear();
         self.points.resize(count, 0);
         self.words.clear();
         self.words.resize(count * evals.stride(), 0);
-        let invalid = evals.score(view, &self.nodes, &mut self.scratch[..count], &mut self.points);
+        let scratch = &mut self.scratch[..count];
+        let invalid = evals.score(view, &self.nodes, scratch, &mut self.points, self.watch);
         self.table.invalid = self.table.invalid.or(invalid);
         evals.key(view, &self.nodes, &mut self.words);
         for index in 0..count {
@@ -300,7 +364,7 @@ impl<'t> Build<'t> {
         }
         self.nodes.clear();
         self.times.filter = self.times.filter + filtered.since(begun);
-        self.times.score = self.times.score + self.probe.clock().since(filtered);
+        self.times.score = self.times.score + probe.clock().since(filtered);
     }
 
     /// Counts the rejected nodes and leaves the feasible ones in the slice.

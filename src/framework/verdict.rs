@@ -12,9 +12,27 @@ pub enum Code {
     UnschedulableAndUnresolvable,
     /// Nothing can be said of the node, which ends the attempt.
     Error,
+    /// At PreFilter, Reserve and Permit: the pod waits for something outside the cluster, and is tried again
+    /// without a backoff once a change tells its plugin that it is there.
+    Pending,
+    /// At PreFilter, PreScore and Bind: there is nothing to do for the pod.
+    Skip,
+    /// At Permit: the pod waits.
+    Wait,
 }
 
 impl Code {
+    /// All of them.
+    pub const ALL: [Self; 7] = [
+        Self::Success,
+        Self::Unschedulable,
+        Self::UnschedulableAndUnresolvable,
+        Self::Error,
+        Self::Pending,
+        Self::Skip,
+        Self::Wait,
+    ];
+
     /// The name upstream prints.
     #[must_use]
     pub fn as_str(self) -> &'static str {
@@ -23,6 +41,9 @@ impl Code {
             Self::Unschedulable => "Unschedulable",
             Self::UnschedulableAndUnresolvable => "UnschedulableAndUnresolvable",
             Self::Error => "Error",
+            Self::Pending => "Pending",
+            Self::Skip => "Skip",
+            Self::Wait => "Wait",
         }
     }
 }

@@ -1,5 +1,10 @@
 //! Node affinity as plain values: which nodes a pod may go to, and which it would like.
 
+use super::Labels;
+
+/// The one field that a term can name.
+const NAME_FIELD: &str = "metadata.name";
+
 /// Operator of a requirement on a node's label or field.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum NodeOperator {
@@ -35,6 +40,56 @@ pub struct NodeSelectorTerm {
     pub expressions: Vec<NodeRequirement>,
     /// `matchFields`, on `metadata.name`.
     pub fields: Vec<NodeRequirement>,
+}
+
+impl NodeRequirement {
+    /// Whether a node with `labels` meets it; `None` where it cannot be parsed.
+    ///
+    /// Upstream: labels.NewRequirement and Requirement.Matches, v1.37.
+    fn is_met(&self, labels: &Labels) -> Option<bool> {
+        let value = labels.get(&self.key);
+        let listed = || value.is_some_and(|value| self.values.iter().any(|one| **one == *value));
+        let operator = self.operator?;
+        match (operator, &self.values[..]) {
+            (NodeOperator::In, [_, ..]) => Some(listed()),
+            (NodeOperator::NotIn, [_, ..]) => Some(!listed()),
+            (NodeOperator::Exists, []) => Some(value.is_some()),
+            (NodeOperator::DoesNotExist, []) => Some(value.is_none()),
+            (NodeOperator::Gt | NodeOperator::Lt, [bound]) => {
+                let bound: i64 = bound.parse().ok()?;
+                let value: Option<i64> = value.and_then(|value| value.parse().ok());
+                let above = operator == NodeOperator::Gt;
+                Some(value.is_some_and(|v| if above { v > bound } else { v < bound }))
+            }
+            _ => None,
+        }
+    }
+
+    /// Whether a node called `name` meets it, as a field; `None` where it cannot be parsed.
+    fn is_met_by_name(&self, name: &str) -> Option<bool> {
+        let [wanted] = &self.values[..] else { return None };
+        let same = **wanted == *name;
+        let met = match self.operator? {
+            NodeOperator::In => same,
+            NodeOperator::NotIn => !same,
+            _ => return None,
+        };
+        (&*self.key == NAME_FIELD).then_some(met)
+    }
+}
+
+impl NodeSelectorTerm {
+    /// Whether a node called `name` with `labels` matches. A term that cannot be parsed matches nothing, and
+    /// so does one without requirements.
+    ///
+    /// Upstream: nodeaffinity.NewNodeSelector, v1.37.
+    #[must_use]
+    pub fn matches(&self, name: &str, labels: &Labels) -> bool {
+        let on_labels = self.expressions.iter().map(|one| one.is_met(labels));
+        let on_name = self.fields.iter().map(|one| one.is_met_by_name(name));
+        let all: Option<Vec<bool>> = on_labels.chain(on_name).collect();
+        all.is_some_and(|all| !all.is_empty() && all.into_iter().all(|met| met))
+    }
 }
 
 /// A term that makes nodes better.

@@ -1,5 +1,7 @@
 //! A pod as the scheduler sees it.
 
+use std::sync::Arc;
+
 use super::{
     Labels, NodeAffinity, PodAffinity, PodRequests, PodVolume, SpreadConstraint, Toleration,
 };
@@ -139,11 +141,13 @@ pub enum UnsupportedFeature {
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct ScheduledCondition {
     /// `True`, `False` or `Unknown`.
-    pub status: Box<str>,
+    pub status: Arc<str>,
     /// Its reason.
-    pub reason: Box<str>,
-    /// Its message.
-    pub message: Box<str>,
+    pub reason: Arc<str>,
+    /// Its message. Many pods say the same: the queue keeps it once.
+    pub message: Arc<str>,
+    /// It has a `lastProbeTime`, which a scheduler never writes.
+    pub probed: bool,
     /// When its status last flipped, as the API writes it.
     pub last_transition_time: Option<Box<str>>,
 }

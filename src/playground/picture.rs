@@ -170,7 +170,7 @@ impl Picture {
         }
         match &pod.scheduled_condition {
             Some(condition) if &*condition.reason == "Unschedulable" => {
-                Standing::Unschedulable(condition.message.clone())
+                Standing::Unschedulable((&*condition.message).into())
             }
             _ => Standing::Undecided,
         }
@@ -295,7 +295,8 @@ mod tests {
         p.scheduled_condition = Some(ScheduledCondition {
             status: "False".into(),
             reason: "Unschedulable".into(),
-            message: message.clone(),
+            message: (&*message).into(),
+            probed: false,
             last_transition_time: None,
         });
         let news = put(&mut picture, p.clone());

@@ -5,6 +5,9 @@ mod csi_translation;
 mod default_binder;
 mod default_preemption;
 mod dynamic_resources;
+#[cfg(test)]
+mod hint_tests;
+mod hints;
 mod image_locality;
 mod inter_pod_affinity;
 mod node_affinity;

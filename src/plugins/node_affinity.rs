@@ -1,11 +1,13 @@
 //! NodeAffinity: nodeSelector, required and preferred node affinity, and what a profile adds to them.
 
-use crate::cluster::View;
+use crate::cluster::{Cluster, View};
 use crate::framework::{
-    Action, Cells, Code, Eval, ExtensionPoint, Interest, KeyOut, Parts, Plugin, PluginEval,
-    PluginInfo, PrepareCx, Resource, Verdict, default_normalise,
+    Action, Candidate, Cells, Change, Code, Eval, ExtensionPoint, Hint, Interest, KeyOut, Parts,
+    Plugin, PluginEval, PluginInfo, PrepareCx, Resource, Verdict, default_normalise,
 };
-use crate::model::{NodeAffinity as Affinity, NodeOperator, NodeSelectorTerm, Pod, PreferredTerm};
+use crate::model::{
+    Node, NodeAffinity as Affinity, NodeOperator, NodeSelectorTerm, Pod, PreferredTerm,
+};
 use crate::units::NodeId;
 
 use super::node_selector::{NAME_FIELD, Term};
@@ -77,9 +79,33 @@ impl Plugin for NodeAffinity {
     fn events(&self) -> &'static [Interest] {
         const {
             let node = Action::ADD.or(Action::UPDATE_NODE_LABEL);
-            &[Interest::always(Resource::Node, node)]
+            &[Interest::asks(Resource::Node, node)]
         }
     }
+
+    /// A node helps that the profile's affinity and the pod's own allow, if the latter did not before.
+    ///
+    /// Upstream: isSchedulableAfterNodeChange, v1.37.
+    fn hint(&self, change: &Change, pod: Candidate<'_>, _: &Cluster) -> Hint {
+        let (old, Some(new)) = change.node() else { return Hint::Error };
+        let added = self.added.required.as_deref();
+        let allowed = added.is_none_or(|terms| matches_any(terms, new));
+        let helps = allowed && allows(pod.pod, new) && !old.is_some_and(|old| allows(pod.pod, old));
+        Hint::queue_if(helps)
+    }
+}
+
+/// Whether one of `terms` matches `node`.
+fn matches_any(terms: &[NodeSelectorTerm], node: &Node) -> bool {
+    terms.iter().any(|term| term.matches(&node.name, &node.labels))
+}
+
+/// Whether the pod's nodeSelector and required affinity allow `node`.
+fn allows(pod: &Pod, node: &Node) -> bool {
+    let mut selector = pod.node_selector.iter();
+    let required = pod.node_affinity.as_ref().and_then(|affinity| affinity.required.as_deref());
+    selector.all(|(key, value)| node.labels.get(key) == Some(value))
+        && required.is_none_or(|terms| matches_any(terms, node))
 }
 
 /// A preferred term with its weight; one that weighs nothing or asks for nothing does not count.

@@ -1,11 +1,11 @@
 //! NodeDeclaredFeatures: a node must declare the features that a pod needs of its kubelet.
 
-use crate::cluster::View;
+use crate::cluster::{Cluster, View};
 use crate::framework::{
-    Action, Code, Eval, ExtensionPoint, Interest, Parts, Plugin, PluginEval, PluginInfo, PrepareCx,
-    Resource, Verdict,
+    Action, Candidate, Change, Code, Eval, ExtensionPoint, Hint, Interest, Parts, Plugin,
+    PluginEval, PluginInfo, PrepareCx, Resource, Verdict,
 };
-use crate::model::Pod;
+use crate::model::{Node, Pod};
 use crate::units::NodeId;
 
 pub(super) const INFO: PluginInfo = PluginInfo {
@@ -39,11 +39,29 @@ impl Plugin for NodeDeclaredFeatures {
         PluginEval::Run(Box::new(NodeDeclaredFeaturesEval { position: cx.position, required }))
     }
 
-    /// What a pod needs follows from fields that never change, so no update of the pod itself helps.
     fn events(&self) -> &'static [Interest] {
         const {
             let action = Action::ADD.or(Action::UPDATE_NODE_DECLARED_FEATURE);
-            &[Interest::always(Resource::Node, action)]
+            &[
+                Interest::asks(Resource::Node, action),
+                Interest::asks(Resource::TargetPod, Action::UPDATE),
+            ]
+        }
+    }
+
+    /// A node helps that declares other features than before; the pod itself, if it needs others.
+    ///
+    /// Upstream: isSchedulableAfterNodeChange and isSchedulableAfterTargetPodUpdate, v1.37.
+    fn hint(&self, change: &Change, _: Candidate<'_>, _: &Cluster) -> Hint {
+        match (change.node(), change.pod()) {
+            ((old, Some(new)), _) => {
+                let same = |old: &Node| old.declared_features == new.declared_features;
+                Hint::queue_if(!old.is_some_and(same))
+            }
+            (_, (Some(old), Some(new))) => {
+                Hint::queue_if(old.required_features != new.required_features)
+            }
+            _ => Hint::Error,
         }
     }
 }

@@ -1,12 +1,14 @@
 //! NodePorts: a node whose ports the pod asks for are free.
 
-use crate::cluster::View;
+use crate::cluster::{Cluster, View};
 use crate::framework::{
-    Action, Code, Eval, ExtensionPoint, Interest, Parts, Plugin, PluginEval, PluginInfo, PrepareCx,
-    Resource, Verdict,
+    Action, Candidate, Change, Code, Eval, ExtensionPoint, Hint, Interest, Parts, Plugin,
+    PluginEval, PluginInfo, PrepareCx, Resource, Verdict,
 };
 use crate::model::{HostPort, Pod};
 use crate::units::NodeId;
+
+use super::hints::has_place;
 
 pub(super) const INFO: PluginInfo = PluginInfo {
     name: "NodePorts",
@@ -42,10 +44,22 @@ impl Plugin for NodePorts {
     fn events(&self) -> &'static [Interest] {
         const {
             &[
-                Interest::always(Resource::AssignedPod, Action::DELETE),
+                Interest::asks(Resource::AssignedPod, Action::DELETE),
                 Interest::always(Resource::Node, Action::ADD),
             ]
         }
+    }
+
+    /// A pod that leaves helps if it has a port that the pod asks for.
+    ///
+    /// Upstream: isSchedulableAfterAssignedPodDeleted, v1.37.
+    fn hint(&self, change: &Change, pod: Candidate<'_>, _: &Cluster) -> Hint {
+        let (Some(left), _) = change.pod() else { return Hint::Error };
+        if !has_place(left) {
+            return Hint::Skip;
+        }
+        let frees = |wanted: &HostPort| left.host_ports.iter().any(|p| p.conflicts_with(wanted));
+        Hint::queue_if(pod.pod.host_ports.iter().any(frees))
     }
 }
 

@@ -1,14 +1,15 @@
 //! NodeResourcesFit: the pod's requests fit what is left of the node; nodes are scored by how full they
 //! would be, by one of three strategies.
 
-use crate::cluster::{Row, View};
+use crate::cluster::{Cluster, Row, View};
 use crate::framework::{
-    Action, Code, Eval, ExtensionPoint, Interest, Parts, Plugin, PluginEval, PluginInfo, PrepareCx,
-    Resource, Verdict,
+    Action, Candidate, Change, Code, Eval, ExtensionPoint, Hint, Interest, Parts, Plugin,
+    PluginEval, PluginInfo, PrepareCx, Resource, Verdict,
 };
-use crate::model::{NodeResourcesFitArgs, Pod, ScoringStrategy};
+use crate::model::{Node, NodeResourcesFitArgs, Pod, ScoringStrategy};
 use crate::units::{NodeId, Resources, is_extended_resource};
 
+use super::hints::has_place;
 use super::resource_scores::{Scorer, least_allocated};
 
 pub(super) const INFO: PluginInfo = PluginInfo {
@@ -46,6 +47,49 @@ impl NodeResourcesFit {
         is_extended_resource(name)
             && (self.args.ignored_resources.iter().any(|ignored| **ignored == *name)
                 || self.args.ignored_resource_groups.iter().any(|ignored| **ignored == *group))
+    }
+}
+
+/// An amount that a pod asks for, and how to find the same in other resources.
+type Amount<'a> = (i64, Box<dyn Fn(&Resources) -> i64 + 'a>);
+
+impl NodeResourcesFit {
+    /// What `asked` has more than nothing of, without what the profile ignores.
+    fn amounts<'a>(&'a self, asked: &'a Resources) -> impl Iterator<Item = Amount<'a>> {
+        let fixed: [Amount<'a>; 3] = [
+            (asked.milli_cpu, Box::new(|of: &Resources| of.milli_cpu)),
+            (asked.memory, Box::new(|of: &Resources| of.memory)),
+            (asked.ephemeral_storage, Box::new(|of: &Resources| of.ephemeral_storage)),
+        ];
+        let scalars = asked.scalars.iter().filter(|(name, _)| !self.ignores(name));
+        let scalars = scalars.map(|(name, amount)| -> Amount<'a> {
+            (*amount, Box::new(move |of: &Resources| of.scalar(name)))
+        });
+        fixed.into_iter().chain(scalars).filter(|(amount, _)| *amount > 0)
+    }
+
+    /// A node helps which the pod would fit if it were empty, and that has more of something the pod asks
+    /// for than before.
+    ///
+    /// Upstream: isSchedulableAfterNodeChange, v1.37. Differs from upstream: what the profile ignores is
+    /// not looked at here either, so that such a pod does not wait for a node that has it.
+    fn helped_by_node(&self, pod: &Pod, old: Option<&Node>, new: &Node) -> bool {
+        let asked = &pod.requests.request;
+        let fits = new.allocatable_pods > 0
+            && self.amounts(asked).all(|(amount, of)| amount <= of(&new.allocatable));
+        let more = |old: &Node| {
+            new.allocatable_pods > old.allocatable_pods
+                || self.amounts(asked).any(|(_, of)| of(&new.allocatable) > of(&old.allocatable))
+        };
+        fits && old.is_none_or(more)
+    }
+
+    /// A pod on a node helps that asks for less of something the pod asks for.
+    ///
+    /// Upstream: haveEnoughRelevantResourcesDecreased, v1.37.
+    fn helped_by_less(&self, pod: &Pod, old: &Pod, new: &Pod) -> bool {
+        let (old, new) = (&old.requests.usage, &new.requests.usage);
+        self.amounts(&pod.requests.usage).any(|(_, of)| of(old) > of(new))
     }
 }
 
@@ -96,10 +140,23 @@ impl Plugin for NodeResourcesFit {
             let node = Action::ADD.or(Action::UPDATE_NODE_ALLOCATABLE);
             let assigned = Action::DELETE.or(Action::UPDATE_POD_SCALE_DOWN);
             &[
-                Interest::always(Resource::AssignedPod, assigned),
-                Interest::always(Resource::Node, node),
+                Interest::asks(Resource::AssignedPod, assigned),
+                Interest::asks(Resource::Node, node),
                 Interest::always(Resource::TargetPod, Action::UPDATE_POD_SCALE_DOWN),
             ]
+        }
+    }
+
+    /// Upstream: isSchedulableAfterNodeChange, isSchedulableAfterAssignedPodDelete and
+    /// isSchedulableAfterAssignedPodScaleDown, v1.37.
+    fn hint(&self, change: &Change, pod: Candidate<'_>, _: &Cluster) -> Hint {
+        match (change.node(), change.pod()) {
+            ((old, Some(new)), _) => Hint::queue_if(self.helped_by_node(pod.pod, old, new)),
+            (_, (Some(old), Some(new))) => {
+                Hint::queue_if(new.node_name.is_some() && self.helped_by_less(pod.pod, old, new))
+            }
+            (_, (Some(left), None)) => Hint::queue_if(has_place(left)),
+            _ => Hint::Error,
         }
     }
 }

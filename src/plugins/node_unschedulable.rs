@@ -1,9 +1,9 @@
 //! NodeUnschedulable: cordoned nodes take only pods that tolerate it.
 
-use crate::cluster::{Row, View};
+use crate::cluster::{Cluster, Row, View};
 use crate::framework::{
-    Action, Code, Eval, ExtensionPoint, Interest, Parts, Plugin, PluginEval, PluginInfo, PrepareCx,
-    Resource, Verdict,
+    Action, Candidate, Change, Code, Eval, ExtensionPoint, Hint, Interest, Parts, Plugin,
+    PluginEval, PluginInfo, PrepareCx, Resource, Verdict,
 };
 use crate::model::{Effect, Pod, Taint, UNSCHEDULABLE_TAINT_KEY};
 use crate::units::NodeId;
@@ -22,13 +22,7 @@ struct NodeUnschedulable;
 
 impl Plugin for NodeUnschedulable {
     fn prepare(&self, pod: &Pod, cx: &PrepareCx<'_>) -> PluginEval {
-        let taint = Taint {
-            key: UNSCHEDULABLE_TAINT_KEY.into(),
-            value: "".into(),
-            effect: Effect::NoSchedule,
-        };
-        // The taint has no value that a number could be compared with, whatever the gate says.
-        if pod.tolerations.iter().any(|toleration| toleration.tolerates(&taint, false)) {
+        if tolerates(pod) {
             return PluginEval::Skip;
         }
         PluginEval::Run(Box::new(NodeUnschedulableEval { position: cx.position }))
@@ -37,11 +31,33 @@ impl Plugin for NodeUnschedulable {
     fn events(&self) -> &'static [Interest] {
         const {
             &[
-                Interest::always(Resource::Node, Action::ADD.or(Action::UPDATE_NODE_TAINT)),
-                Interest::always(Resource::TargetPod, Action::UPDATE_POD_TOLERATION),
+                Interest::asks(Resource::Node, Action::ADD.or(Action::UPDATE_NODE_TAINT)),
+                Interest::asks(Resource::TargetPod, Action::UPDATE_POD_TOLERATION),
             ]
         }
     }
+
+    /// A node helps that comes uncordoned or is uncordoned; the pod itself, if it tolerates that now.
+    ///
+    /// Upstream: isSchedulableAfterNodeChange and isSchedulableAfterTargetPodTolerationChange, v1.37.
+    fn hint(&self, change: &Change, _: Candidate<'_>, _: &Cluster) -> Hint {
+        match (change.node(), change.pod()) {
+            ((old, Some(new)), _) => {
+                let was_closed = old.is_none_or(|old| old.unschedulable);
+                Hint::queue_if(was_closed && !new.unschedulable)
+            }
+            (_, (_, Some(new))) => Hint::queue_if(tolerates(new)),
+            _ => Hint::Error,
+        }
+    }
+}
+
+/// Whether the pod goes to cordoned nodes.
+fn tolerates(pod: &Pod) -> bool {
+    let taint =
+        Taint { key: UNSCHEDULABLE_TAINT_KEY.into(), value: "".into(), effect: Effect::NoSchedule };
+    // The taint has no value that a number could be compared with, whatever the gate says.
+    pod.tolerations.iter().any(|toleration| toleration.tolerates(&taint, false))
 }
 
 struct NodeUnschedulableEval {

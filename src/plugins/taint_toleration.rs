@@ -1,9 +1,9 @@
 //! TaintToleration: untolerated taints keep pods away, or make other nodes better.
 
-use crate::cluster::View;
+use crate::cluster::{Cluster, View};
 use crate::framework::{
-    Action, Cells, Code, Eval, ExtensionPoint, Interest, KeyOut, Parts, Plugin, PluginEval,
-    PluginInfo, PrepareCx, Resource, Verdict, default_normalise,
+    Action, Candidate, Cells, Change, Code, Eval, ExtensionPoint, Hint, Interest, KeyOut, Parts,
+    Plugin, PluginEval, PluginInfo, PrepareCx, Resource, Verdict, default_normalise,
 };
 use crate::model::{Effect, Pod, Taint, Toleration};
 use crate::units::NodeId;
@@ -53,10 +53,20 @@ impl Plugin for TaintToleration {
     fn events(&self) -> &'static [Interest] {
         const {
             &[
-                Interest::always(Resource::Node, Action::ADD.or(Action::UPDATE_NODE_TAINT)),
+                Interest::asks(Resource::Node, Action::ADD.or(Action::UPDATE_NODE_TAINT)),
                 Interest::always(Resource::TargetPod, Action::UPDATE_POD_TOLERATION),
             ]
         }
+    }
+
+    /// A node helps whose taints the pod tolerates, if it did not before.
+    ///
+    /// Upstream: isSchedulableAfterNodeChange, v1.37.
+    fn hint(&self, change: &Change, pod: Candidate<'_>, _: &Cluster) -> Hint {
+        let (old, Some(new)) = change.node() else { return Hint::Error };
+        let rejects =
+            |taints: &[Taint]| SetVerdict::of(taints, &pod.pod.tolerations, self.compares).rejects;
+        Hint::queue_if(old.is_none_or(|old| rejects(&old.taints)) && !rejects(&new.taints))
     }
 }
 

@@ -3,10 +3,10 @@
 
 use crate::cluster::{Cluster, View};
 use crate::framework::{
-    Action, Code, Eval, ExtensionPoint, Interest, Parts, Plugin, PluginEval, PluginInfo, PrepareCx,
-    Resource, Verdict,
+    Action, Candidate, Change, Code, Eval, ExtensionPoint, Hint, Interest, Parts, Plugin,
+    PluginEval, PluginInfo, PrepareCx, Resource, Verdict,
 };
-use crate::model::{AccessModes, Pod, PodVolume, VolumeSource};
+use crate::model::{AccessModes, PersistentVolumeClaim, Pod, PodVolume, VolumeSource};
 use crate::units::{NodeId, PodId};
 
 pub(super) const INFO: PluginInfo = PluginInfo {
@@ -62,10 +62,33 @@ impl Plugin for VolumeRestrictions {
     fn events(&self) -> &'static [Interest] {
         const {
             &[
-                Interest::always(Resource::AssignedPod, Action::DELETE),
+                Interest::asks(Resource::AssignedPod, Action::DELETE),
                 Interest::always(Resource::Node, Action::ADD),
-                Interest::always(Resource::PersistentVolumeClaim, Action::ADD),
+                Interest::asks(Resource::PersistentVolumeClaim, Action::ADD),
             ]
+        }
+    }
+
+    /// A pod of the namespace helps that leaves and has a disk or a claim of the pod; a claim, if it is one of
+    /// the pod's.
+    ///
+    /// Upstream: isSchedulableAfterAssignedPodDeleted and isSchedulableAfterPersistentVolumeClaimAdded,
+    /// v1.37.
+    fn hint(&self, change: &Change, pod: Candidate<'_>, _: &Cluster) -> Hint {
+        let (namespace, own) = (&pod.pod.key.namespace, &pod.pod.volumes);
+        let names = |name: &str| own.iter().filter_map(named_claim).any(|claim| claim == name);
+        match (change.pod(), change.object::<PersistentVolumeClaim>()) {
+            ((Some(left), _), _) => {
+                let stood_in_the_way = left.volumes.iter().any(|there| {
+                    own.iter().any(|disk| exclude_each_other(&disk.source, &there.source))
+                        || named_claim(there).is_some_and(names)
+                });
+                Hint::queue_if(left.key.namespace == *namespace && stood_in_the_way)
+            }
+            (_, (_, Some(claim))) => {
+                Hint::queue_if(claim.namespace == *namespace && names(&claim.name))
+            }
+            _ => Hint::Error,
         }
     }
 }

@@ -1,11 +1,16 @@
 //! VolumeZone: the node is in a zone and region of each volume that the pod's claims are bound to.
 
+use std::collections::BTreeSet;
+
 use crate::cluster::{Cluster, LabelColumn, View};
 use crate::framework::{
-    Action, Code, Eval, ExtensionPoint, Interest, Parts, Plugin, PluginEval, PluginInfo, PrepareCx,
-    Resource, SaysOfAll, Verdict,
+    Action, Candidate, Change, Code, Eval, ExtensionPoint, Hint, Interest, Parts, Plugin,
+    PluginEval, PluginInfo, PrepareCx, Resource, SaysOfAll, Verdict,
 };
-use crate::model::{BindingMode, PersistentVolume, PersistentVolumeClaim, Pod, VolumeSource};
+use crate::model::{
+    BindingMode, PersistentVolume, PersistentVolumeClaim, Pod, PodVolume, StorageClass,
+    VolumeSource,
+};
 use crate::units::NodeId;
 
 pub(super) const INFO: PluginInfo = PluginInfo {
@@ -70,11 +75,33 @@ impl Plugin for VolumeZone {
             let node = Action::ADD.or(Action::UPDATE_NODE_LABEL);
             let object = Action::ADD.or(Action::UPDATE);
             &[
-                Interest::always(Resource::StorageClass, Action::ADD),
+                Interest::asks(Resource::StorageClass, Action::ADD),
                 Interest::always(Resource::Node, node),
-                Interest::always(Resource::PersistentVolumeClaim, object),
-                Interest::always(Resource::PersistentVolume, object),
+                Interest::asks(Resource::PersistentVolumeClaim, object),
+                Interest::asks(Resource::PersistentVolume, object),
             ]
+        }
+    }
+
+    /// A class helps that waits for the first consumer; a claim, if it is one of the pod's; a volume that is
+    /// new, or somewhere else than before.
+    ///
+    /// Upstream: isSchedulableAfterStorageClassAdded, isSchedulableAfterPersistentVolumeClaimChange and
+    /// isSchedulableAfterPersistentVolumeChange, v1.37.
+    fn hint(&self, change: &Change, pod: Candidate<'_>, _: &Cluster) -> Hint {
+        if let (_, Some(class)) = change.object::<StorageClass>() {
+            return Hint::queue_if(class.binding_mode == BindingMode::WaitForFirstConsumer);
+        }
+        if let (_, Some(claim)) = change.object::<PersistentVolumeClaim>() {
+            let is_it = |volume: &PodVolume| matches!(&volume.source, VolumeSource::Claim { name } if *name == claim.name);
+            let own = pod.pod.key.namespace == claim.namespace;
+            return Hint::queue_if(own && pod.pod.volumes.iter().any(is_it));
+        }
+        match change.object::<PersistentVolume>() {
+            (old, Some(new)) => {
+                Hint::queue_if(old.is_none_or(|old| topologies(old) != topologies(new)))
+            }
+            _ => Hint::Error,
         }
     }
 }
@@ -131,6 +158,16 @@ fn places_of(cluster: &Cluster, volume: &PersistentVolume) -> impl Iterator<Item
         Some(Place { label, values: values.into_iter().flatten().collect() })
     };
     LABELS.into_iter().enumerate().filter_map(place)
+}
+
+/// The values that each of [`LABELS`] says, where it says any.
+///
+/// Upstream: getPVTopologies, v1.37.
+fn topologies(volume: &PersistentVolume) -> [Option<BTreeSet<&str>>; LABELS.len()] {
+    LABELS.map(|(key, _)| {
+        let values = volume.labels.get(key)?.split(DELIMITER).map(str::trim);
+        values.map(|value| (!value.is_empty()).then_some(value)).collect()
+    })
 }
 
 struct VolumeZoneEval {

@@ -1,4 +1,4 @@
-//! How long a pod waits after a failed attempt.
+//! How long a pod waits after a failed attempt, with and without an event that helps.
 
 use crate::units::Nanos;
 
@@ -7,18 +7,25 @@ pub const BACKOFF_INITIAL: Nanos = Nanos::from_secs(1);
 /// Upstream's default of podMaxBackoffSeconds.
 pub const BACKOFF_MAX: Nanos = Nanos::from_secs(10);
 
-/// The shortest and the longest wait.
+/// How long a pod may be unschedulable before it is tried again without an event.
+///
+/// Upstream's default of --pod-max-in-unschedulable-pods-duration.
+pub const UNSCHEDULABLE_MAX: Nanos = Nanos::from_secs(5 * 60);
+
+/// How long failed pods wait.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Backoff {
     /// After the first failure.
     pub initial: Nanos,
     /// After many; zero turns backoff off.
     pub max: Nanos,
+    /// Without an event that helps.
+    pub unschedulable_max: Nanos,
 }
 
 impl Default for Backoff {
     fn default() -> Self {
-        Self { initial: BACKOFF_INITIAL, max: BACKOFF_MAX }
+        Self { initial: BACKOFF_INITIAL, max: BACKOFF_MAX, unschedulable_max: UNSCHEDULABLE_MAX }
     }
 }
 

@@ -83,13 +83,14 @@ impl Queue {
         &mut self,
         id: PodId,
         old: Box<Pod>,
-        pod: Box<Pod>,
+        mut pod: Box<Pod>,
         events: &[ClusterEvent],
         world: World<'_>,
     ) -> bool {
         let Some(waiting) = self.pods.get(&id) else { return false };
         let (place, inserted) = (waiting.place, waiting.record.inserted);
         let key = sort_key(pod.priority, inserted);
+        self.texts.keep_of(&mut pod);
         // Its shape says in which group it is.
         self.place(id, QueuePlace::Out);
         let new = matches!(place, QueuePlace::Unschedulable | QueuePlace::Gated);
@@ -132,10 +133,10 @@ impl Queue {
     pub fn force(&mut self, id: PodId, uid: &str, world: World<'_>) {
         match self.pods.get(&id).map(|waiting| waiting.place) {
             Some(QueuePlace::Unschedulable | QueuePlace::Gated) => {
-                self.enter_active(id, FORCE_ACTIVATE, world);
+                self.enter_active(id, FORCE_ACTIVATE, None, world);
             }
             Some(QueuePlace::Backoff(..) | QueuePlace::ErrorBackoff(..)) => {
-                self.activate(id, FORCE_ACTIVATE, world.now);
+                self.activate(id, FORCE_ACTIVATE, None, world.now);
             }
             Some(QueuePlace::Active(..) | QueuePlace::Out) => {}
             None => {

@@ -9,7 +9,7 @@
 use std::fmt;
 use std::sync::{Arc, OnceLock};
 
-use crate::framework::Change;
+use crate::framework::{Change, Probe};
 
 /// How many changes are kept while a pod waits for an answer; then those that wait count as helped.
 ///
@@ -17,16 +17,35 @@ use crate::framework::Change;
 const CHANGES_MAX: usize = 4096;
 
 /// The changes since the oldest pod was taken.
-#[derive(Debug)]
 pub(super) struct InFlight {
     tail: Place,
     /// How many there are since nobody was being tried.
     length: usize,
+    probe: Arc<dyn Probe>,
+}
+
+/// Counts as kept for as long as it lives.
+struct Tally {
+    event: &'static str,
+    probe: Arc<dyn Probe>,
+}
+
+/// A change that is kept.
+struct Kept {
+    change: Change,
+    _tally: Tally,
+}
+
+/// The place at which a pod was taken.
+#[derive(Clone)]
+pub(super) struct Taken {
+    place: Place,
+    _tally: Tally,
 }
 
 /// A place in the list: between what happened before and after.
 #[derive(Clone)]
-pub(super) struct Place(Arc<Link>);
+struct Place(Arc<Link>);
 
 #[derive(Default)]
 struct Link {
@@ -35,7 +54,7 @@ struct Link {
 
 enum Next {
     /// This happened next.
-    Happened(Box<Change>, Arc<Link>),
+    Happened(Box<Kept>, Arc<Link>),
     /// More happened than is kept.
     Lost,
 }
@@ -51,16 +70,15 @@ pub(super) enum Happened<'a> {
     Lost,
 }
 
-impl Default for InFlight {
-    fn default() -> Self {
-        Self { tail: Place(Arc::default()), length: 0 }
-    }
-}
-
 impl InFlight {
-    /// The place of a pod that is taken now.
-    pub(super) fn here(&self) -> Place {
-        self.tail.clone()
+    /// An empty list, which says how much it keeps.
+    pub(super) fn new(probe: Arc<dyn Probe>) -> Self {
+        Self { tail: Place(Arc::default()), length: 0, probe }
+    }
+
+    /// The place of a pod that is taken now, which is kept as `event`.
+    pub(super) fn here(&self, event: &'static str) -> Taken {
+        Taken { place: self.tail.clone(), _tally: Tally::new(event, &self.probe) }
     }
 
     /// Whether a pod is being tried.
@@ -77,7 +95,8 @@ impl InFlight {
         let tail = Arc::<Link>::default();
         let next = if self.length < CHANGES_MAX {
             self.length += 1;
-            Next::Happened(Box::new(change), Arc::clone(&tail))
+            let tally = Tally::new(change.event.label(), &self.probe);
+            Next::Happened(Box::new(Kept { change, _tally: tally }), Arc::clone(&tail))
         } else {
             self.length = 0;
             Next::Lost
@@ -88,10 +107,29 @@ impl InFlight {
     }
 }
 
-impl Place {
+impl Taken {
     /// What has happened since.
     pub(super) fn since(&self) -> Since<'_> {
-        Since(Some(&self.0))
+        Since(Some(&self.place.0))
+    }
+}
+
+impl Tally {
+    fn new(event: &'static str, probe: &Arc<dyn Probe>) -> Self {
+        probe.kept(event, 1);
+        Self { event, probe: Arc::clone(probe) }
+    }
+}
+
+impl Clone for Tally {
+    fn clone(&self) -> Self {
+        Self::new(self.event, &self.probe)
+    }
+}
+
+impl Drop for Tally {
+    fn drop(&mut self) {
+        self.probe.kept(self.event, -1);
     }
 }
 
@@ -100,9 +138,9 @@ impl<'a> Iterator for Since<'a> {
 
     fn next(&mut self) -> Option<Self::Item> {
         match self.0?.next.get()? {
-            Next::Happened(change, next) => {
+            Next::Happened(kept, next) => {
                 self.0 = Some(next);
-                Some(Happened::Change(change))
+                Some(Happened::Change(&kept.change))
             }
             Next::Lost => {
                 self.0 = None;
@@ -123,22 +161,22 @@ impl Drop for Link {
     }
 }
 
-impl fmt::Debug for Place {
+impl fmt::Debug for Taken {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("Place")
+        f.write_str("Taken")
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::framework::{Action, Changed, ClusterEvent, Resource};
+    use crate::framework::{Action, Changed, ClusterEvent, NoProbe, POD_POPPED, Resource};
 
     fn change() -> Change {
         Change::new(ClusterEvent::new(Resource::Node, Action::ADD), Changed::Unknown)
     }
 
-    fn count(place: &Place) -> (usize, bool) {
+    fn count(place: &Taken) -> (usize, bool) {
         let mut lost = false;
         let count = place
             .since()
@@ -152,12 +190,12 @@ mod tests {
 
     #[test]
     fn a_pod_sees_what_happened_since_it_was_taken_and_nothing_else_is_kept() {
-        let mut list = InFlight::default();
+        let mut list = InFlight::new(Arc::new(NoProbe));
         list.push(change());
-        let first = list.here();
+        let first = list.here(POD_POPPED);
         assert_eq!(count(&first), (0, false), "nobody was being tried then");
         list.push(change());
-        let second = list.here();
+        let second = list.here(POD_POPPED);
         list.push(change());
         assert_eq!((count(&first), count(&second)), ((2, false), (1, false)));
         drop(first);
@@ -169,15 +207,15 @@ mod tests {
 
     #[test]
     fn what_is_too_much_is_said_to_be_lost() {
-        let mut list = InFlight::default();
-        let early = list.here();
+        let mut list = InFlight::new(Arc::new(NoProbe));
+        let early = list.here(POD_POPPED);
         for _ in 0..CHANGES_MAX {
             list.push(change());
         }
         assert_eq!(count(&early), (CHANGES_MAX, false));
         list.push(change());
         assert_eq!(count(&early), (CHANGES_MAX, true));
-        let late = list.here();
+        let late = list.here(POD_POPPED);
         list.push(change());
         assert_eq!(count(&late), (1, false), "who came later misses nothing");
         drop(early);

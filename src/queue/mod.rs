@@ -10,17 +10,19 @@
 mod backoff;
 mod changes;
 mod in_flight;
+mod look;
 mod places;
 mod shapes;
 mod strategy;
 #[cfg(test)]
 mod tests;
+mod texts;
 mod waiting;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-use crate::framework::{Candidate, Probe, QueuePart};
+use crate::framework::{Candidate, POD_POPPED, Probe, QueuePart};
 use crate::model::Pod;
 use crate::plugins::priority_sort::{SortKey, sort_key};
 use crate::units::{Map, Nanos, PodId};
@@ -29,18 +31,16 @@ use in_flight::InFlight;
 use places::Group;
 use shapes::Shapes;
 use strategy::{Strategy, after_attempt};
+use texts::Texts;
 use waiting::{QueuePlace, Waiting};
 
-pub use backoff::{BACKOFF_INITIAL, BACKOFF_MAX, Backoff};
+pub use backoff::{BACKOFF_INITIAL, BACKOFF_MAX, Backoff, UNSCHEDULABLE_MAX};
 pub use changes::Reach;
+pub use look::{Look, Part, Told};
 pub use strategy::World;
 pub use waiting::{QueuedPod, Rejected};
 
-/// How long a pod may be unschedulable before it is tried again without an event.
-///
-/// Upstream: --pod-max-in-unschedulable-pods-duration.
-pub const UNSCHEDULABLE_MAX: Nanos = Nanos::from_secs(5 * 60);
-/// How often that is looked at.
+/// How often pods are looked for that have been unschedulable for too long.
 pub const FLUSH_INTERVAL: Nanos = Nanos::from_secs(30);
 
 /// Why pods come into the queue or move in it, where no event of the cluster is the cause: upstream's
@@ -78,6 +78,7 @@ pub struct Queue {
     /// The unschedulable and the gated ones, the one first that has been so for the longest time.
     stale: BTreeSet<(Nanos, PodId)>,
     shapes: Shapes,
+    texts: Texts,
     in_flight: InFlight,
     times: Backoff,
     next_flush: Nanos,
@@ -99,7 +100,8 @@ impl Queue {
             gated: BTreeMap::new(),
             stale: BTreeSet::new(),
             shapes: Shapes::default(),
-            in_flight: InFlight::default(),
+            texts: Texts::default(),
+            in_flight: InFlight::new(Arc::clone(&probe)),
             times,
             next_flush: Nanos::default(),
             sequence: 0,
@@ -110,8 +112,9 @@ impl Queue {
     /// Puts in a pod that was not there: ready to be tried, unless PreEnqueue holds it.
     pub fn add(&mut self, id: PodId, mut queued: QueuedPod, world: World<'_>) {
         queued.record.inserted = world.now;
+        self.texts.keep_of(&mut queued.pod);
         self.pods.insert(id, queued.into_waiting());
-        self.enter_active(id, POD_ADD, world);
+        self.enter_active(id, POD_ADD, None, world);
     }
 
     /// Puts back a pod whose attempt failed: after an error into error backoff, after a rejection among
@@ -142,19 +145,38 @@ impl Queue {
         let candidate = Candidate::whole(&queued.pod);
         let strategy = after_attempt(candidate, queued.profile, rejected, taken.as_ref(), world);
         drop(taken);
+        self.texts.keep_of(&mut queued.pod);
+        self.count_rejected(queued.profile, rejected.all(), 1);
         self.pods.insert(id, queued.into_waiting());
         if strategy == Strategy::Skip {
             self.place(id, QueuePlace::Unschedulable);
-            self.probe.incoming(QueuePart::Unschedulable, ATTEMPT_FAILURE);
+            self.probe.incoming(QueuePart::Unschedulable, ATTEMPT_FAILURE, false);
         } else {
             self.requeue(id, strategy, ATTEMPT_FAILURE, world);
         }
     }
 
+    /// Puts a pod back whose attempt has neither failed nor ended well: it keeps its place among the pods
+    /// that are ready.
+    pub fn try_again(&mut self, id: PodId, mut queued: QueuedPod, world: World<'_>) {
+        debug_assert!(!self.pods.contains_key(&id), "put back twice");
+        queued.done();
+        self.count_rejected(queued.profile, queued.record.rejected.all(), 1);
+        self.pods.insert(id, queued.into_waiting());
+        self.enter_active(id, ATTEMPT_FAILURE, None, world);
+    }
+
+    /// The text that other waiting pods have, too: kept once for all of them.
+    pub fn keep(&mut self, text: String) -> Arc<str> {
+        self.texts.keep(text.into())
+    }
+
     /// Takes a pod out, wherever it is.
     pub fn remove(&mut self, id: PodId) -> Option<QueuedPod> {
         self.place(id, QueuePlace::Out);
-        Some(self.pods.remove(&id)?.into_queued(&mut self.shapes))
+        let queued = self.pods.remove(&id)?.into_queued(&mut self.shapes);
+        self.count_rejected(queued.profile, queued.record.rejected.all(), -1);
+        Some(queued)
     }
 
     /// The next pod to be tried: from the active ones, else the one whose backoff ends first. Never one
@@ -166,14 +188,14 @@ impl Queue {
             *id
         } else {
             let (.., id) = *self.backoff.first()?;
-            self.probe.incoming(QueuePart::Active, POP_FROM_BACKOFF);
+            self.probe.incoming(QueuePart::Active, POP_FROM_BACKOFF, true);
             id
         };
         let mut queued = self.remove(id)?;
         queued.attempts = queued.attempts.saturating_add(1);
         queued.ready_since.get_or_insert(now);
         queued.record.rejected = Rejected::default();
-        queued.taken = Some(self.in_flight.here());
+        queued.taken = Some(self.in_flight.here(POD_POPPED));
         Some((id, queued))
     }
 
@@ -200,6 +222,7 @@ impl Queue {
         }
         if world.now >= self.next_flush {
             self.next_flush = world.now + FLUSH_INTERVAL;
+            self.texts.sweep();
             self.flush(world);
         }
     }
@@ -209,7 +232,8 @@ impl Queue {
     /// Upstream: flushUnschedulableEntitiesLeftover, v1.37.
     fn flush(&mut self, world: World<'_>) {
         let stale = self.stale.iter();
-        let stale = stale.take_while(|(since, _)| world.now.since(*since) > UNSCHEDULABLE_MAX);
+        let longest = self.times.unschedulable_max;
+        let stale = stale.take_while(|(since, _)| world.now.since(*since) > longest);
         let stale: Vec<_> = stale.map(|(_, id)| *id).collect();
         for id in stale {
             let Some(place) = self.pods.get(&id).map(|waiting| waiting.place) else { continue };

@@ -1,6 +1,6 @@
 //! Moving pods between the parts of the queue, with PreEnqueue at the doors of two of them.
 
-use crate::framework::{Code, ExtensionPoint, QueuePart, Stopwatch};
+use crate::framework::{Code, ExtensionPoint, PluginMask, PodRejection, QueuePart, Stopwatch};
 
 use super::shapes::ShapeId;
 use super::{
@@ -22,7 +22,7 @@ impl Waiting {
     }
 
     /// Since when it counts as waiting for too long.
-    fn stale_since(&self) -> Nanos {
+    pub(super) fn stale_since(&self) -> Nanos {
         self.record.inserted.max(self.record.flushed_at)
     }
 
@@ -45,25 +45,37 @@ impl Queue {
         let Some(waiting) = self.pods.get(&id) else { return };
         let second = world.now.truncate_to_second();
         let backs_off = self.expiry(waiting).is_some_and(|expiry| expiry >= second);
+        let usual = match strategy {
+            Strategy::AfterBackoff => QueuePart::Backoff,
+            Strategy::Immediately => QueuePart::Active,
+            Strategy::Skip => QueuePart::Unschedulable,
+        };
         if strategy == Strategy::AfterBackoff && backs_off {
             self.enter_backoff(id, event, world);
         } else {
-            self.enter_active(id, event, world);
+            self.enter_active(id, event, Some(usual), world);
         }
     }
 
-    /// Puts a pod among the active ones, or among the gated if a PreEnqueue plugin holds it.
-    pub(super) fn enter_active(&mut self, id: PodId, event: &'static str, world: World<'_>) {
-        if self.is_held(id, event, world) {
+    /// Puts a pod among the active ones, or among the gated if a PreEnqueue plugin holds it. `usual` is where
+    /// such a move ends as a rule.
+    pub(super) fn enter_active(
+        &mut self,
+        id: PodId,
+        event: &'static str,
+        usual: Option<QueuePart>,
+        world: World<'_>,
+    ) {
+        if self.is_held(id, event, usual, world) {
             return;
         }
-        self.activate(id, event, world.now);
+        self.activate(id, event, usual, world.now);
     }
 
     /// Puts a pod into backoff, or among the gated if a PreEnqueue plugin holds it: it may be taken from
     /// there.
     fn enter_backoff(&mut self, id: PodId, event: &'static str, world: World<'_>) {
-        if self.is_held(id, event, world) {
+        if self.is_held(id, event, Some(QueuePart::Backoff), world) {
             return;
         }
         let Some(waiting) = self.pods.get(&id) else { return };
@@ -75,42 +87,59 @@ impl Queue {
             QueuePlace::Backoff(expiry, key, self.sequence)
         };
         self.place(id, place);
-        self.probe.incoming(QueuePart::Backoff, event);
+        self.probe.incoming(QueuePart::Backoff, event, false);
     }
 
     /// A backoff is over. Its pod went past PreEnqueue before.
     pub(super) fn backoff_is_over(&mut self, id: PodId, now: Nanos) {
-        self.activate(id, BACKOFF_COMPLETE, now);
+        self.activate(id, BACKOFF_COMPLETE, None, now);
     }
 
     /// Puts a pod among the active ones.
-    pub(super) fn activate(&mut self, id: PodId, event: &'static str, now: Nanos) {
+    pub(super) fn activate(
+        &mut self,
+        id: PodId,
+        event: &'static str,
+        usual: Option<QueuePart>,
+        now: Nanos,
+    ) {
         let Some(waiting) = self.pods.get_mut(&id) else { return };
         waiting.ready_since.get_or_insert(now);
         let key = sort_key(waiting.priority(&self.shapes), waiting.record.inserted);
         self.place(id, QueuePlace::Active(key, self.sequence));
-        self.probe.incoming(QueuePart::Active, event);
+        self.probe.incoming(QueuePart::Active, event, usual != Some(QueuePart::Active));
     }
 
     /// Whether a PreEnqueue plugin holds the pod: then it is put among the gated, and that plugin is one of
     /// those that rejected it. The one that held it last is asked first.
     ///
     /// Upstream: runPreEnqueuePluginsForPod, v1.37.
-    fn is_held(&mut self, id: PodId, event: &'static str, world: World<'_>) -> bool {
+    fn is_held(
+        &mut self,
+        id: PodId,
+        event: &'static str,
+        usual: Option<QueuePart>,
+        world: World<'_>,
+    ) -> bool {
         let Some(waiting) = self.pods.get(&id) else { return true };
         let Some(candidate) = waiting.candidate(&self.shapes) else { return true };
         let profile = &world.profiles[waiting.profile];
-        let mut watch = Stopwatch::start(&*self.probe, waiting.profile);
+        let mut watch = Stopwatch::start(&*self.probe, waiting.profile)
+            .timing_plugins(self.probe.times_plugins());
         let last = waiting.record.gate;
         let plugins = || profile.at(ExtensionPoint::PreEnqueue);
         let first = plugins().filter(|(at, _)| Some(*at) == last);
         let others = plugins().filter(|(at, _)| Some(*at) != last);
         let held = first.chain(others).find_map(|(at, entry)| {
-            let rejection = entry.plugin.pre_enqueue(candidate, world.cluster)?;
-            Some((at, rejection.code))
+            let run = || entry.plugin.pre_enqueue(candidate, world.cluster);
+            let status = |held: &Option<PodRejection>| {
+                held.as_ref().map_or(Code::Success, |rejection| rejection.code)
+            };
+            let held = watch.run(entry.name, ExtensionPoint::PreEnqueue, run, status)?;
+            Some((at, held.code))
         });
         let status = held.map_or(Code::Success, |(_, code)| code);
-        watch.spent(ExtensionPoint::PreEnqueue, status.as_str());
+        watch.spent(ExtensionPoint::PreEnqueue, status);
         let Some((gate, _)) = held else {
             self.set_gate(id, None);
             return false;
@@ -118,7 +147,8 @@ impl Queue {
         let was_here = matches!(waiting.place, QueuePlace::Gated | QueuePlace::Unschedulable);
         self.set_gate(id, Some(gate));
         if !was_here {
-            self.probe.incoming(QueuePart::Unschedulable, event);
+            let moved = usual != Some(QueuePart::Unschedulable);
+            self.probe.incoming(QueuePart::Unschedulable, event, moved);
         }
         true
     }
@@ -134,9 +164,18 @@ impl Queue {
         let Some(waiting) = self.pods.get_mut(&id) else { return };
         waiting.record.gate = gate;
         if let Some(gate) = gate {
+            let (profile, new) = (waiting.profile, 1 << gate & !waiting.record.rejected.all());
             waiting.record.rejected.by |= 1 << gate;
             waiting.flushed = false;
             self.place(id, QueuePlace::Gated);
+            self.count_rejected(profile, new, 1);
+        }
+    }
+
+    /// So many more pods, or fewer, were rejected by each of `plugins`.
+    pub(super) fn count_rejected(&self, profile: usize, plugins: PluginMask, change: i64) {
+        if plugins != 0 {
+            self.probe.rejected(profile, plugins, change);
         }
     }
 

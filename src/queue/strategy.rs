@@ -3,11 +3,11 @@
 
 use crate::cluster::Cluster;
 use crate::framework::{
-    Asks, Candidate, Change, ClusterEvent, EXTENDERS, Hint, Plugin, Profile, Resource,
+    Asks, Candidate, Change, ClusterEvent, EXTENDERS, Hint, Probe, Profile, ProfilePlugin, Resource,
 };
 use crate::units::Nanos;
 
-use super::in_flight::{Happened, Place};
+use super::in_flight::{Happened, Taken};
 use super::waiting::Rejected;
 
 /// What the queue looks at and does not own.
@@ -19,6 +19,8 @@ pub struct World<'a> {
     pub cluster: &'a Cluster,
     /// The time.
     pub now: Nanos,
+    /// Takes measurements.
+    pub probe: &'a dyn Probe,
 }
 
 /// What becomes of a pod because of a change.
@@ -37,7 +39,7 @@ pub(super) enum Strategy {
 /// What the pods that some plugins rejected have to ask about a change.
 pub(super) struct Question<'a> {
     /// The plugins that want to know of it, what they must be asked, and whether they wait for it.
-    plugins: Vec<(&'a dyn Plugin, Asks, bool)>,
+    plugins: Vec<(&'a ProfilePlugin, Asks, bool)>,
     /// The change helps whatever they say: it concerns every pod, or nobody knows what would help.
     any: bool,
     /// Extenders are among those that rejected the pods: everything may help against them.
@@ -65,8 +67,7 @@ impl<'a> Question<'a> {
     ) -> Self {
         let profile = &world.profiles[profile];
         let plugins = profile.interested(rejected.all(), event).map(|(at, asks)| {
-            let plugin: &dyn Plugin = &*profile.plugins[usize::from(at)].plugin;
-            (plugin, asks, rejected.pending >> at & 1 == 1)
+            (&profile.plugins[usize::from(at)], asks, rejected.pending >> at & 1 == 1)
         });
         Self {
             plugins: plugins.collect(),
@@ -122,10 +123,14 @@ impl<'a> Question<'a> {
             if !may_ask(*asks) {
                 continue;
             }
+            let World { cluster, probe, .. } = self.world;
+            let begun = probe.clock();
             let hint = match asks {
                 Asks::Nothing => Hint::Queue,
-                Asks::Shape | Asks::Each => plugin.hint(change, candidate, self.world.cluster),
+                Asks::Shape | Asks::Each => plugin.plugin.hint(change, candidate, cluster),
             };
+            let took = probe.clock().since(begun);
+            probe.hint(plugin.name, change.event.label(), hint, took);
             match hint {
                 Hint::Skip => {}
                 Hint::Queue | Hint::Error if *pending => return Strategy::Immediately,
@@ -145,7 +150,7 @@ pub(super) fn after_attempt(
     candidate: Candidate<'_>,
     profile: usize,
     rejected: Rejected,
-    taken: Option<&Place>,
+    taken: Option<&Taken>,
     world: World<'_>,
 ) -> Strategy {
     // After an error, or where nobody kept what happened, it is not known what would help.

@@ -1,5 +1,7 @@
 //! The queue against a simple model: every pod is in exactly one place, and who is next is who should be.
 
+mod hints;
+
 use std::sync::Arc;
 
 use proptest::prelude::*;
@@ -87,7 +89,7 @@ proptest! {
         let mut now = Nanos::from_secs(100);
         let mut tried: Vec<(PodId, QueuedPod)> = Vec::new();
         let mut next_id = 0;
-        let world = |now| World { profiles: &profiles, cluster: &cluster, now };
+        let world = |now| World { profiles: &profiles, cluster: &cluster, now, probe: &NoProbe };
         for step in steps {
             match step {
                 Step::Add { priority } => {
@@ -150,7 +152,7 @@ fn an_event_reaches_only_pods_whose_rejectors_registered_for_it() {
     ];
     for (name, event, helps) in rows {
         let mut queue = Queue::new(Backoff::default(), Arc::new(NoProbe));
-        let world = World { profiles: &profiles, cluster: &cluster, now };
+        let world = World { profiles: &profiles, cluster: &cluster, now, probe: &NoProbe };
         queue.add(PodId(0), pod(0, 0), world);
         let (id, queued) = queue.pop(now).unwrap();
         queue.put_back(id, queued, plugin(name), world);
@@ -166,7 +168,7 @@ fn without_backoff_a_pod_is_ready_at_once() {
     let (profiles, cluster) = (profiles(), Cluster::new(1));
     let now = Nanos::from_secs(100);
     let mut queue = Queue::new(Backoff { max: Nanos(0), ..Backoff::default() }, Arc::new(NoProbe));
-    let world = World { profiles: &profiles, cluster: &cluster, now };
+    let world = World { profiles: &profiles, cluster: &cluster, now, probe: &NoProbe };
     queue.add(PodId(0), pod(0, 0), world);
     let (id, queued) = queue.pop(now).unwrap();
     queue.put_back(id, queued, plugin("NodePorts"), world);

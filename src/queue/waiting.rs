@@ -1,11 +1,14 @@
 //! A pod that waits or is being tried, and what is remembered of its attempts.
 
-use crate::framework::{Candidate, PluginMask};
+use std::sync::Arc;
+
+use crate::framework::{Candidate, Code, PluginMask};
 use crate::model::Pod;
 use crate::plugins::priority_sort::SortKey;
 use crate::units::Nanos;
 
-use super::in_flight::Place;
+use super::in_flight::Taken;
+use super::look::Told;
 use super::shapes::{OwnFacts, ShapeId, Shapes};
 
 /// A pod that is being tried, or comes into the queue.
@@ -21,9 +24,11 @@ pub struct QueuedPod {
     pub ready_since: Option<Nanos>,
     /// This attempt was made only because it was unschedulable for so long, without an event.
     pub flushed: bool,
+    /// Why it was put back the last time.
+    pub told: Option<Told>,
     pub(super) record: Record,
     /// Since when it is being tried; changes from then on count for it.
-    pub(super) taken: Option<Place>,
+    pub(super) taken: Option<Taken>,
 }
 
 /// What only the queue reads.
@@ -56,6 +61,15 @@ impl Rejected {
         Self { by: plugins, pending: 0 }
     }
 
+    /// By these plugins, with this code.
+    #[must_use]
+    pub const fn with(code: Code, plugins: PluginMask) -> Self {
+        match code {
+            Code::Pending => Self { by: 0, pending: plugins },
+            _ => Self::by(plugins),
+        }
+    }
+
     /// All of them.
     #[must_use]
     pub const fn all(self) -> PluginMask {
@@ -71,6 +85,7 @@ pub(super) struct Waiting {
     pub(super) attempts: u32,
     pub(super) ready_since: Option<Nanos>,
     pub(super) flushed: bool,
+    pub(super) told: Option<Told>,
     pub(super) record: Record,
     pub(super) place: QueuePlace,
 }
@@ -104,8 +119,16 @@ impl QueuedPod {
             attempts: 0,
             ready_since: None,
             flushed: false,
+            told: None,
             record: Record::default(),
             taken: None,
+        }
+    }
+
+    /// It is put back for this reason. The time stays where the last one was the same.
+    pub fn tell(&mut self, message: &Arc<str>, now: Nanos) {
+        if self.told.as_ref().is_none_or(|told| told.message != *message) {
+            self.told = Some(Told { message: Arc::clone(message), since: now });
         }
     }
 
@@ -124,6 +147,7 @@ impl QueuedPod {
             attempts: self.attempts,
             ready_since: self.ready_since,
             flushed: self.flushed,
+            told: self.told,
             record: self.record,
             place: QueuePlace::Out,
         }
@@ -147,6 +171,7 @@ impl Waiting {
             attempts: self.attempts,
             ready_since: self.ready_since,
             flushed: self.flushed,
+            told: self.told,
             record: self.record,
             taken: None,
         }

@@ -45,13 +45,18 @@ impl Collector for ClientMetrics {
                 &counters.evictions_failed,
             ),
             (
+                "inquiries_failed",
+                "Pods of which it is not known whether a node refused them",
+                &counters.inquiries_failed,
+            ),
+            (
                 "pre_binds_failed",
                 "Volumes and claims that the API server refused to change or never answered",
                 &counters.pre_binds_failed,
             ),
             (
                 "patches_coalesced",
-                "Conditions that a newer one or a Binding took the place of",
+                "Conditions that a newer one, a Binding or the pod's node took the place of",
                 &counters.patches_coalesced,
             ),
             (

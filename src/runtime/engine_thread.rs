@@ -8,19 +8,19 @@ use tokio::runtime::Handle;
 use tokio::sync::mpsc::Receiver;
 use tokio::sync::mpsc::error::TryRecvError;
 use tokio::sync::oneshot;
+use tokio::time::timeout;
 use tracing::{debug, info, warn};
 
-use crate::client::{Clock, Outbox};
-use crate::engine::{Decision, Effect, Engine, Event, Kind, Next, NoticeLevel};
+use crate::client::{Clock, Outbox, Standing};
+use crate::engine::{BindOutcome, Decision, Effect, Engine, Event, Kind, Next, NoticeLevel};
 use crate::model::PodKey;
 use crate::telemetry::{ClusterSizes, Repeats, SchedulerMetrics};
 use crate::units::Nanos;
 
 use super::plugin_calls::PluginCalls;
 use super::progress::Progress;
+use super::questions::Question;
 
-/// Events taken in before a pod is judged, at most: a flood must not keep pods waiting for ever.
-const EVENTS_BEFORE_ATTEMPT_MAX: usize = 256;
 /// Attempts before effects are handed over, at most: one wake-up of the writer serves several pods.
 const ATTEMPTS_BEFORE_HAND_OVER_MAX: usize = 16;
 
@@ -41,23 +41,34 @@ pub(super) struct EngineThread {
     decisions: Box<dyn DecisionSink>,
     metrics: Arc<SchedulerMetrics>,
     progress: Arc<Progress>,
+    questions: Receiver<Question>,
     next: Next,
     synced: bool,
     repeats: Repeats,
     effects: Vec<Effect>,
     calls: PluginCalls,
     stopping: bool,
+    standing: Arc<Standing>,
 }
 
-/// Who is told what the engine does.
+/// Who is told what the engine does, and who asks.
 pub(super) struct Observers {
     pub(super) decisions: Box<dyn DecisionSink>,
     pub(super) progress: Arc<Progress>,
     pub(super) metrics: Arc<SchedulerMetrics>,
+    pub(super) questions: Receiver<Question>,
+    /// Whether plugins and extenders may be called.
+    pub(super) standing: Arc<Standing>,
 }
 
 /// There will be no more events.
 struct Closed;
+
+/// What ended a wait.
+enum Woken {
+    Event(Option<Event>),
+    Question(Question),
+}
 
 impl EngineThread {
     pub(super) fn new(
@@ -68,7 +79,7 @@ impl EngineThread {
         observers: Observers,
         calls: PluginCalls,
     ) -> Self {
-        let Observers { decisions, progress, metrics } = observers;
+        let Observers { decisions, progress, metrics, questions, standing } = observers;
         let next = Next::default();
         let (repeats, effects) = (Repeats::default(), Vec::new());
         Self {
@@ -79,12 +90,14 @@ impl EngineThread {
             decisions,
             metrics,
             progress,
+            questions,
             next,
             synced: false,
             repeats,
             effects,
             calls,
             stopping: false,
+            standing,
         }
     }
 
@@ -117,29 +130,42 @@ impl EngineThread {
         handle: &Handle,
         stopped: &mut Option<oneshot::Sender<()>>,
     ) -> Result<(), Closed> {
+        let mut held = false;
         for _ in 0..ATTEMPTS_BEFORE_HAND_OVER_MAX {
             self.drain()?;
+            self.retract();
             let now = (self.clock)();
             if self.next.deadline.is_some_and(|deadline| deadline <= now) {
                 self.step(Event::Tick);
             }
-            if !self.next.attempt {
+            held = self.next.attempt && !self.outbox.may_decide(self.undelivered());
+            if held || !self.next.attempt {
                 break;
             }
             self.step(Event::Attempt);
+            if self.next.beside_others {
+                break;
+            }
         }
+        self.retract();
         self.hand_over();
+        if let Ok(question) = self.questions.try_recv() {
+            question.answer(&self.engine);
+        }
         self.tell_stopped(stopped);
         self.tell_sizes();
-        if !self.next.attempt && self.incoming.is_empty() {
+        if (held || !self.next.attempt) && self.incoming.is_empty() {
             self.decisions.idle();
             self.wait(handle)?;
         }
         Ok(())
     }
 
+    /// Takes in everything that has come by now, so that nothing is decided by what is out of date; what
+    /// comes meanwhile waits, since a flood must not keep pods waiting for ever.
     fn drain(&mut self) -> Result<(), Closed> {
-        for _ in 0..EVENTS_BEFORE_ATTEMPT_MAX {
+        // Asked for once at least: that is how the end is noticed.
+        for _ in 0..self.incoming.len().max(1) {
             match self.incoming.try_recv() {
                 Ok(event) => self.take_in(event),
                 Err(TryRecvError::Empty) => break,
@@ -149,22 +175,47 @@ impl EngineThread {
         Ok(())
     }
 
-    /// Waits for an event or for the engine's next deadline.
+    /// Bindings that were decided and are not handed over.
+    fn undelivered(&self) -> usize {
+        self.effects.iter().filter(|effect| matches!(effect, Effect::Bind { .. })).count()
+    }
+
+    /// Takes Bindings back at once, where the engine wants that and they are not sent.
+    fn retract(&mut self) {
+        if !self.effects.iter().any(|effect| matches!(effect, Effect::Retract { .. })) {
+            return;
+        }
+        self.hand_over();
+        for attempt in self.outbox.take_retracted() {
+            let outcome = BindOutcome::Retracted;
+            self.step(Event::BindResult { attempt, outcome });
+        }
+    }
+
+    /// Waits for an event, a question, or the engine's next deadline.
     fn wait(&mut self, handle: &Handle) -> Result<(), Closed> {
         self.progress.waits();
         let now = (self.clock)();
-        let event = match self.next.deadline {
-            None => self.incoming.blocking_recv().ok_or(Closed)?,
-            Some(deadline) => {
-                let time = Duration::from_nanos(deadline.since(now).0);
-                let next = async { tokio::time::timeout(time, self.incoming.recv()).await };
-                match handle.block_on(next) {
-                    Ok(event) => event.ok_or(Closed)?,
-                    Err(_) => Event::Tick,
-                }
+        let (incoming, questions) = (&mut self.incoming, &mut self.questions);
+        let next = async {
+            tokio::select! {
+                biased;
+                event = incoming.recv() => Woken::Event(event),
+                Some(question) = questions.recv() => Woken::Question(question),
             }
         };
-        self.take_in(event);
+        let woken = match self.next.deadline {
+            None => handle.block_on(next),
+            Some(deadline) => {
+                let time = Duration::from_nanos(deadline.since(now).0);
+                let late = |_| Woken::Event(Some(Event::Tick));
+                handle.block_on(async { timeout(time, next).await.unwrap_or_else(late) })
+            }
+        };
+        match woken {
+            Woken::Event(event) => self.take_in(event.ok_or(Closed)?),
+            Woken::Question(question) => question.answer(&self.engine),
+        }
         Ok(())
     }
 
@@ -201,12 +252,17 @@ impl EngineThread {
         }
         if self.engine.is_synced() {
             self.synced = true;
+            let then = if self.standing.leads() {
+                "scheduling begins"
+            } else {
+                "scheduling begins when this berth leads"
+            };
             let (cluster, queue) = (self.engine.cluster(), self.engine.queue_lengths());
             info!(
                 nodes = cluster.node_count(),
                 placed_pods = cluster.placed_pods().0,
                 waiting_pods = queue.active + queue.gated,
-                "all objects are listed; scheduling begins"
+                "all objects are listed; {then}"
             );
         }
     }
@@ -214,7 +270,8 @@ impl EngineThread {
     fn tell_sizes(&self) {
         let cluster = self.engine.cluster();
         let (pods, assumed_pods) = cluster.placed_pods();
-        let sizes = ClusterSizes { nodes: cluster.node_count() as usize, pods, assumed_pods };
+        let (nodes, bindings) = (cluster.node_count() as usize, self.engine.bindings_in_flight());
+        let sizes = ClusterSizes { nodes, pods, assumed_pods, bindings };
         self.metrics.set_sizes(self.engine.queue_lengths(), sizes);
     }
 
@@ -235,6 +292,9 @@ impl EngineThread {
                 Effect::Notice { level, pod, message } => {
                     say(level, pod.as_ref(), &message, &mut self.repeats, now);
                 }
+                // Who leads no more is about to end, and must not have anybody act for it.
+                Effect::Call { .. } | Effect::AskExtender { .. }
+                    if !self.standing.may_write(now) => {}
                 Effect::Call { attempt, call } => self.calls.start(attempt, call),
                 Effect::AskExtender { attempt, extender, pod, question } => {
                     self.calls.ask((attempt, extender), pod, question);
@@ -242,9 +302,12 @@ impl EngineThread {
                 // The outbox took these.
                 Effect::PreBind { .. }
                 | Effect::Bind { .. }
+                | Effect::Retract { .. }
+                | Effect::Inquire(_)
                 | Effect::Report { .. }
                 | Effect::PatchCondition { .. }
                 | Effect::Nominate { .. }
+                | Effect::Withdraw { .. }
                 | Effect::Evict(_) => {}
             }
         }

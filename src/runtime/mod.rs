@@ -2,9 +2,11 @@
 //! Called by `cli`.
 
 mod client_metrics;
+mod election;
 mod engine_thread;
 mod plugin_calls;
 mod progress;
+mod questions;
 mod stop;
 
 use std::mem::take;
@@ -18,7 +20,9 @@ use tokio::task::JoinSet;
 use tokio::time::{Instant, timeout};
 use tracing::{info, warn};
 
-use crate::client::{self, Clock, Counters, Extenders, RawObjects, Source, Writer, WriterOptions};
+use crate::client::{
+    self, Clock, Counters, Extenders, Left, RawObjects, Source, Writer, WriterOptions,
+};
 use crate::config;
 use crate::engine::{Engine, EngineConfig, Event, Kind};
 use crate::framework::{PluginInfo, Profile, ProfileSpec};
@@ -28,14 +32,17 @@ use crate::server::access::{Access, AccessOptions};
 use crate::server::addresses::{Served, Taken};
 use crate::server::endpoints;
 use crate::server::pages::Pages;
-use crate::telemetry::{Metrics, SchedulerMetrics, without};
+use crate::server::pending;
+use crate::telemetry::{Metrics, ProfileLabels, SchedulerMetrics, without};
 use crate::units::Nanos;
 
 use client_metrics::ClientMetrics;
+use election::Election;
 pub use engine_thread::DecisionSink;
 use engine_thread::{EngineThread, Observers};
 use plugin_calls::PluginCalls;
 use progress::Progress;
+use questions::questions;
 pub use stop::{StopSignals, Wish};
 
 /// Events between the watches and the engine: some 2 MB of pods. A full channel makes the watches wait.
@@ -74,6 +81,8 @@ pub struct Options {
     pub backoff: Backoff,
     /// Decide and compare, but write nothing.
     pub dry_run: bool,
+    /// Of several processes let one lead; none where this is the only one, which then leads from the start.
+    pub leader_election: Option<client::LeaderElection>,
     /// Takes the decisions.
     pub decisions: Box<dyn DecisionSink>,
     /// Where health and metrics are served.
@@ -101,54 +110,63 @@ pub struct Guard {
 pub async fn run(mut options: Options, mut stop: StopSignals) -> anyhow::Result<()> {
     let clock = clock();
     let progress = Arc::new(Progress::default());
-    let metrics = Arc::new(Metrics::new(&names(&options)));
+    let profiles = profiles(&options)?;
+    let metrics = Arc::new(Metrics::new(profiles.iter().map(ProfileLabels::from).collect()));
     let printed = printed(&metrics, take(&mut options.disabled_metrics));
-    let endpoints = serve(&mut options, progress.endpoints(&clock, printed).router()).await?;
+    let (questions, ask) = questions();
+    let election = Election::new(options.leader_election.take());
+    let mut answers = progress.endpoints(&clock, printed);
+    election.add_check(&clock, &mut answers);
+    let service = answers.router().merge(pending::router(ask));
+    let endpoints = serve(&mut options, service).await?;
     let (extenders, raw) = extenders(&options)?;
     let (client, server) = client::connect(&options.source).await?;
     announce(&options, &server);
     let counters = Arc::new(Counters::default());
     metrics.register(ClientMetrics(Arc::clone(&counters)));
+    election.register(&metrics);
     let (events, incoming) = mpsc::channel(EVENTS_MAX);
-    let writer_options =
-        WriterOptions { hostname: hostname(), requests: options.rate, events: options.rate };
     let writer = Writer::start(
         client.clone(),
-        writer_options,
+        writer_options(&options, &election),
         Arc::clone(&clock),
         events.clone(),
         Arc::clone(&counters),
     );
-    let engine = engine(&options, &extenders, &metrics)?;
+    let engine = election.begin(engine(&options, profiles, &extenders, &metrics));
     let (stopped, mut has_stopped) = oneshot::channel();
     let observers = Observers {
+        questions,
         decisions: options.decisions,
         progress: Arc::clone(&progress),
         metrics: Arc::clone(&metrics.scheduler),
+        standing: election.standing(),
     };
     let calls = PluginCalls::new(Handle::current(), events.downgrade(), extenders);
-    let engine = EngineThread::new(engine, incoming, writer.outbox(), clock, observers, calls);
+    let engine =
+        EngineThread::new(engine, incoming, writer.outbox(), Arc::clone(&clock), observers, calls);
     let engine = engine.start(stopped)?;
-    let mut watches = JoinSet::new();
-    let said = client::Said::default();
-    for kind in Kind::all() {
-        let (client, events) = (client.clone(), events.clone());
-        let (counters, said) = (Arc::clone(&counters), said.clone());
-        watches.spawn(client::watch(client, kind, events, counters, said, raw.clone()));
-    }
+    let mut watches = watch_all(&client, &events, &counters, raw.as_ref());
+    let election = election.start(&client, &clock, &events);
     tokio::select! {
         biased;
         () = stop.first() => progress.is_stopping(),
+        reason = election.lost() => {
+            writer.cut().await;
+            return Err(lost(&reason));
+        }
         _ = &mut has_stopped => anyhow::bail!("the engine has ended by a mistake of berth's own"),
     }
     info!("stopping: no new attempts, bindings in flight finish");
     let left = tokio::select! {
         biased;
         () = stop.second() => anyhow::bail!("stopped at once, as asked for a second time"),
+        reason = election.lost() => return Err(lost(&reason)),
         left = drain(&events, has_stopped, writer) => left,
     };
-    watches.abort_all();
-    while watches.join_next().await.is_some() {}
+    // Nothing more is written, so another one may begin.
+    election.resign().await;
+    watches.shutdown().await;
     drop(events);
     drop(tokio::task::spawn_blocking(move || engine.join()).await);
     tokio::select! {
@@ -156,12 +174,52 @@ pub async fn run(mut options: Options, mut stop: StopSignals) -> anyhow::Result<
         () = stop.second() => {}
         () = endpoints.shutdown(ENDPOINTS_SHUTDOWN_MAX) => {}
     }
-    if left == client::Left::default() {
+    say_what_is_left(left);
+    Ok(())
+}
+
+/// The last line of a log.
+fn say_what_is_left(left: Left) {
+    if left == Left::default() {
         info!("stopped");
     } else {
         warn!("stopped; not written after {DRAIN_MAX:?}: {left:?}");
     }
-    Ok(())
+}
+
+/// Lists and watches every kind.
+fn watch_all(
+    client: &kube::Client,
+    events: &mpsc::Sender<Event>,
+    counters: &Arc<Counters>,
+    raw: Option<&Arc<RawObjects>>,
+) -> JoinSet<()> {
+    let mut watches = JoinSet::new();
+    let said = client::Said::default();
+    for kind in Kind::all() {
+        let (client, events) = (client.clone(), events.clone());
+        let (counters, said) = (Arc::clone(counters), said.clone());
+        watches.spawn(client::watch(client, kind, events, counters, said, raw.cloned()));
+    }
+    watches
+}
+
+fn writer_options(options: &Options, election: &Election) -> WriterOptions {
+    WriterOptions {
+        hostname: hostname(),
+        requests: options.rate,
+        events: options.rate,
+        within: election.write_within(),
+        standing: election.standing(),
+    }
+}
+
+/// Another one may lead soon, and what was decided and not written is void: the process ends by this error at
+/// once, and with it every request that is under way.
+///
+/// Upstream: OnStoppedLeading of kube-scheduler, v1.37: exit code 1.
+fn lost(reason: &str) -> anyhow::Error {
+    anyhow::anyhow!("leaderelection lost: {reason}")
 }
 
 /// Has the engine end its work, and what it hands over written; says what is not.
@@ -180,18 +238,28 @@ async fn drain(
 }
 
 /// An engine as the options want it.
-fn engine(options: &Options, extenders: &Extenders, metrics: &Metrics) -> anyhow::Result<Engine> {
-    let profiles = options.profiles.iter().map(|spec| Profile::compile(spec, options.plugins));
-    Ok(Engine::new(EngineConfig {
+fn engine(
+    options: &Options,
+    profiles: Vec<Profile>,
+    extenders: &Extenders,
+    metrics: &Metrics,
+) -> Engine {
+    Engine::new(EngineConfig {
         seed: options.seed,
-        profiles: profiles.collect::<Result<_, _>>()?,
+        profiles,
         extenders: extenders.for_engine(),
         bindings_in_flight_max: BINDINGS_IN_FLIGHT_MAX,
         backoff: options.backoff,
         announces_nodes: options.gates.nominated_node_name_for_expectation,
         dry_run: options.dry_run,
         probe: Arc::<SchedulerMetrics>::clone(&metrics.scheduler),
-    }))
+    })
+}
+
+/// The profiles, made.
+fn profiles(options: &Options) -> anyhow::Result<Vec<Profile>> {
+    let made = options.profiles.iter().map(|spec| Profile::compile(spec, options.plugins));
+    Ok(made.collect::<Result<_, _>>()?)
 }
 
 /// The extenders, and where they find the JSON of objects.

@@ -10,6 +10,7 @@ pub mod endpoints;
 pub mod health;
 pub mod listener;
 pub mod pages;
+pub mod pending;
 pub mod tls;
 pub mod tls_settings;
 

@@ -276,7 +276,7 @@ async fn set_level(request: Request, set: &SetVerbosity) -> Response {
 }
 
 fn plain_text(code: StatusCode, body: String) -> Response {
-    let mut response = plain("text/plain", body);
+    let mut response = plain("text/plain", body + "\n");
     *response.status_mut() = code;
     response
 }

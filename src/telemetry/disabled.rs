@@ -3,7 +3,7 @@
 //!
 //! Upstream: component-base/metrics, v1.37, where a metric is named as its samples are.
 
-/// `text`, in OpenMetrics, without the metrics of these names.
+/// `text` without the metrics of these names.
 #[must_use]
 pub fn without(text: String, names: &[String]) -> String {
     if names.is_empty() {

@@ -9,5 +9,5 @@ mod repeat;
 
 pub use disabled::without;
 pub use log::{LogFormat, TelemetryError, init, set_verbosity};
-pub use metrics::{ClusterSizes, Metrics, SchedulerMetrics};
+pub use metrics::{ClusterSizes, HIDDEN, Metrics, ProfileLabels, SchedulerMetrics};
 pub use repeat::Repeats;

@@ -1,5 +1,7 @@
 //! A pod's status: what it really uses, whether it is finished, when it began, and three of its conditions.
 
+use std::sync::Arc;
+
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
 use serde::{Deserialize, Deserializer};
 
@@ -80,14 +82,17 @@ impl<'de> Deserialize<'de> for Conditions {
             message: Text<'a>,
             #[serde(borrow)]
             last_transition_time: Text<'a>,
+            #[serde(borrow)]
+            last_probe_time: Text<'a>,
         }
         let all = Vec::<Condition<'de>>::deserialize(deserializer)?;
         let first = |name: &str| all.iter().find(|condition| condition.r#type.0 == name);
         Ok(Self {
             scheduled: first("PodScheduled").map(|condition| ScheduledCondition {
-                status: condition.status.boxed(),
-                reason: condition.reason.boxed(),
-                message: condition.message.boxed(),
+                status: Arc::from(&*condition.status.0),
+                reason: Arc::from(&*condition.reason.0),
+                message: Arc::from(&*condition.message.0),
+                probed: !condition.last_probe_time.0.is_empty(),
                 last_transition_time: Some(condition.last_transition_time.boxed())
                     .filter(|time| !time.is_empty()),
             }),

@@ -51,6 +51,8 @@ impl Berth {
             .args(["--kube-api-qps", "5000", "--kube-api-burst", "5000"])
             // Many run at once on a host.
             .args(["--secure-port", "0"])
+            // Several tests share a control plane, and each has pods of its own.
+            .arg("--leader-elect=false")
             .arg("--kubeconfig")
             .arg(kubeconfig)
             .arg("--decision-log")

@@ -123,8 +123,11 @@ impl Deployed {
         let args = container["args"].as_array().expect("the container has args");
         let args = args.iter().map(|arg| text(arg).replace(mounted_at, &folder));
         let args: Vec<String> = args.collect();
-        let args: Vec<&str> = args.iter().map(String::as_str).collect();
+        let mut args: Vec<&str> = args.iter().map(String::as_str).collect();
         assert_eq!(args.first(), Some(&"run"));
+        // As in its pod: as the file says, and in the pod's namespace.
+        let namespace = format!("--leader-elect-resource-namespace={}", self.namespace());
+        args.extend(["--leader-elect=true", &namespace]);
         Berth::start(kubeconfig, "berth", &args[1..])
     }
 
@@ -138,15 +141,30 @@ impl Deployed {
         only(&self.manifests, "ClusterRole")
     }
 
+    /// berth's Role in its own namespace.
+    pub(crate) fn role_of_lease(&self) -> &Value {
+        only(&self.manifests, "Role")
+    }
+
+    /// berth's own namespace.
+    pub(crate) fn namespace(&self) -> &str {
+        text(&only(&self.manifests, "Deployment")["metadata"]["namespace"])
+    }
+
     /// Waits until the API server has taken in that berth's service account has a right, or has it not.
     pub(crate) async fn wait_for_right(&self, right: &Right, wanted: bool) {
+        self.wait_for_right_in("", right, wanted).await;
+    }
+
+    /// As [`Deployed::wait_for_right`], for what is in a namespace.
+    pub(crate) async fn wait_for_right_in(&self, namespace: &str, right: &Right, wanted: bool) {
         let (resource, subresource) =
             right.resource.split_once('/').unwrap_or((&right.resource, ""));
         let review = json!({
             "apiVersion": "authorization.k8s.io/v1", "kind": "SubjectAccessReview",
             "spec": {"user": self.user(), "resourceAttributes": {
                 "group": right.group, "resource": resource, "subresource": subresource,
-                "verb": right.verb,
+                "verb": right.verb, "namespace": namespace,
             }},
         });
         let path = "/apis/authorization.k8s.io/v1/subjectaccessreviews";

@@ -42,12 +42,21 @@ impl Endpoint {
 
     /// Asks in a connection of its own; `None` where there is no answer.
     pub(crate) async fn get(&self, path: &str) -> Option<Answer> {
+        self.get_as(path, None).await
+    }
+
+    /// [`Endpoint::get`] with a bearer token.
+    pub(crate) async fn get_as(&self, path: &str, token: Option<&str>) -> Option<Answer> {
         let uri = format!("{}://{}", self.scheme, self.address);
         let mut config = Config::new(uri.parse().expect("an address makes a URI"));
         config.accept_invalid_certs = self.trusted.is_none();
         config.root_cert = self.trusted.clone().map(|certificate| vec![certificate]);
         let client = Client::try_from(config).expect("the configuration is good");
-        let request = Request::get(path).body(Body::empty()).expect("a test writes paths");
+        let mut request = Request::get(path);
+        if let Some(token) = token {
+            request = request.header("authorization", format!("Bearer {token}"));
+        }
+        let request = request.body(Body::empty()).expect("a test writes paths");
         let response = client.send(request).await.ok()?;
         let status = response.status().as_u16();
         let body = response.into_body().collect().await.ok()?.to_bytes();

@@ -83,6 +83,7 @@ struct Gates {
     released: BTreeSet<String>,
     all_released: bool,
     watches_paused: bool,
+    cut_off: bool,
 }
 
 impl Proxy {
@@ -140,6 +141,16 @@ impl Proxy {
         move || shared.gates.send_modify(|gates| gates.watches_paused = true)
     }
 
+    /// From here on no request gets to the API server; berth has no answer to any.
+    pub(crate) fn cut_off(&self) {
+        self.shared.gates.send_modify(|gates| gates.cut_off = true);
+    }
+
+    /// Lets requests through again, also those that have come meanwhile and whose senders still wait.
+    pub(crate) fn restore(&self) {
+        self.shared.gates.send_modify(|gates| gates.cut_off = false);
+    }
+
     /// Lets watches say what was held back.
     pub(crate) fn resume_watches(&self) {
         self.shared.gates.send_modify(|gates| gates.watches_paused = false);
@@ -169,6 +180,9 @@ impl Answers for Shared {
             (pod, Action::Hold) => self.wait_for_release(&pod).await,
             (_, Action::Pass) => {}
         }
+        let mut gates = self.gates.subscribe();
+        // The sender lives as long as `self`.
+        drop(gates.wait_for(|gates| !gates.cut_off).await);
         let answer = passed_on(self.client.send(request).await?);
         Ok(answer.map(|body| if is_watch { self.gated(body) } else { plain(body) }))
     }
@@ -197,7 +211,7 @@ impl Shared {
         let state = (body, self.gates.subscribe());
         let frames = stream::unfold(state, |(mut body, mut gates)| async {
             let frame = body.frame().await?.map_err(boxed);
-            gates.wait_for(|gates| !gates.watches_paused).await.ok()?;
+            gates.wait_for(|gates| !gates.watches_paused && !gates.cut_off).await.ok()?;
             Some((frame, (body, gates)))
         });
         StreamBody::new(frames).boxed_unsync()

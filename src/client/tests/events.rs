@@ -47,7 +47,7 @@ async fn the_texts_are_upstreams() {
     assert_eq!(seen[0].body, want(name, "a", rest));
     let name = seen[1].body["metadata"]["name"].as_str().unwrap();
     let rest = json!({"type": "Warning", "reason": "FailedScheduling", "action": "Scheduling",
-        "note": "0/3 nodes are available: 100 % full."});
+        "note": "0/3 nodes are available: 100 %!f(MISSING)ull."});
     assert_eq!(seen[1].body, want(name, "b", rest));
 }
 

@@ -40,6 +40,8 @@ pub(super) enum Reply {
     Answer(u16, Vec<(&'static str, &'static str)>, String),
     /// Lines, one a chunk, after which the connection stays open.
     Lines(Vec<Value>),
+    /// The same, each line made when it is wanted.
+    Recorded(Box<dyn Iterator<Item = Value> + Send>),
     /// Nothing, ever.
     Never,
     /// The connection breaks.
@@ -149,7 +151,8 @@ async fn answer(
             }
             Ok(response.body(Full::new(Bytes::from(text)).boxed_unsync())?)
         }
-        Reply::Lines(lines) => {
+        Reply::Lines(lines) => Box::pin(answer(Reply::Recorded(Box::new(lines.into_iter())))).await,
+        Reply::Recorded(lines) => {
             let lines = stream::iter(lines).then(|line| async move {
                 let mut whole = Full::new(Bytes::from(format!("{line}\n")));
                 whole.frame().await.expect("a body with text has a frame")

@@ -2,11 +2,15 @@
 //! sockets. Tests wait for conditions, never for time.
 
 mod bindings;
+mod burst;
 mod conditions;
 mod events;
 mod evictions;
 mod fake;
+mod late;
+mod leading;
 mod pre_binds;
+mod pressure;
 mod stop;
 mod watch_troubles;
 mod watches;
@@ -27,7 +31,7 @@ use crate::engine::{
 use crate::model::PodKey;
 use crate::units::Nanos;
 
-use super::{Clock, Counters, Outbox, RateLimit, Writer, WriterOptions};
+use super::{Clock, Counters, Outbox, RateLimit, Standing, WRITE_TIME_MAX, Writer, WriterOptions};
 
 /// 2026-08-01T16:00:00Z.
 const EPOCH: Nanos = Nanos::from_secs(1_785_600_000);
@@ -57,7 +61,13 @@ impl Bench {
         let fake = Fake::new(script);
         let (sender, results) = mpsc::channel(64);
         let counters = Arc::new(Counters::default());
-        let options = WriterOptions { hostname: "host".into(), requests, events };
+        let options = WriterOptions {
+            hostname: "host".into(),
+            requests,
+            events,
+            within: WRITE_TIME_MAX,
+            standing: Arc::new(Standing::alone()),
+        };
         let writer = Writer::start(fake.client(), options, clock(), sender, Arc::clone(&counters));
         Self { fake, outbox: writer.outbox(), writer, counters, results }
     }

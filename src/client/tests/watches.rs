@@ -16,9 +16,18 @@ pub(super) struct Watch {
 
 impl Watch {
     pub(super) fn new(kind: Kind, script: impl FnMut(&Seen) -> Reply + Send + 'static) -> Self {
-        let fake = Fake::new(script);
         // One place: the watch has to wait for who reads.
-        let (sender, events) = mpsc::channel(1);
+        Self::ahead(1, kind, script)
+    }
+
+    /// A watch that may be ahead of who reads by so many events.
+    pub(super) fn ahead(
+        places: usize,
+        kind: Kind,
+        script: impl FnMut(&Seen) -> Reply + Send + 'static,
+    ) -> Self {
+        let fake = Fake::new(script);
+        let (sender, events) = mpsc::channel(places);
         let counters = Arc::new(Counters::default());
         let task = tokio::spawn(watch(
             fake.client(),

@@ -150,9 +150,10 @@ impl<T: Named> Store<T> {
         self.list += 1;
     }
 
-    /// Forgets what the list did not name, and gives it back.
+    /// Forgets what the list did not name, and gives it back, by namespace and name.
     pub(super) fn end_list(&mut self) -> Vec<T> {
-        let unseen = self.kept.iter().flatten().filter(|kept| kept.seen != self.list);
+        let all = self.namespaces.values().flat_map(BTreeMap::values);
+        let unseen = all.filter_map(|at| self.kept[*at].as_ref()).filter(|k| k.seen != self.list);
         let unseen: Vec<_> = unseen.map(|kept| ObjectKey::of(&kept.object)).collect();
         unseen.iter().filter_map(|key| self.delete(&key.namespace, &key.name)).collect()
     }

@@ -166,9 +166,9 @@ fn printed_as_go_prints_them() {
     let (_, printed) = compiled(&ALL_FIELDS.replace("'Y\n    Q=='", "YQ=="));
     let expected = "\
 extenders:
-- httpTimeout: \"-1s\"
+- httpTimeout: -1s
   ignorable: true
-  urlPrefix: \"http://first\"
+  urlPrefix: http://first
 - bindVerb: b
   enableHTTPS: true
   filterVerb: f
@@ -182,12 +182,12 @@ extenders:
   prioritizeVerb: s
   tlsConfig:
     caFile: a
-    certData: \"YWI=\"
+    certData: YWI=
     certFile: c
-    keyData: \"YQ==\"
+    keyData: YQ==
     keyFile: k
     serverName: h
-  urlPrefix: \"https://second/x\"
+  urlPrefix: https://second/x
   weight: 5
 - httpTimeout: 0s
   urlPrefix: \"\"

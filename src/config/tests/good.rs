@@ -1,6 +1,6 @@
 //! Files that are read, and what they say.
 
-use super::super::{ClientConnection, LEADER_ELECTION_UNSUPPORTED, RateLimit, from_value, load};
+use super::super::{ClientConnection, RateLimit, from_value, load};
 use super::*;
 use crate::units::Nanos;
 
@@ -32,13 +32,6 @@ fn good_files_get_their_profile() {
         ("---", "default-scheduler"),
         ("...\n---\n# nothing\n", "default-scheduler"),
         ("leaderElection:", "default-scheduler"),
-        ("leaderElection: {leaderElect: false}", "default-scheduler"),
-        ("leaderElection: {leaderElect: no}", "default-scheduler"),
-        (
-            "leaderElection: {leaderElect: false, leaseDuration: 15s, renewDeadline: 1m30s, \
-             retryPeriod: 0s, resourceLock: leases, resourceName: a, resourceNamespace: b}",
-            "default-scheduler",
-        ),
     ];
     for (body, name) in table {
         assert_eq!(file(body), Ok(named(name)), "{body}");
@@ -133,12 +126,7 @@ fn backoff_and_percentages_are_read() {
 
 #[test]
 fn what_has_no_effect_is_warned_about() {
-    let leader = format!("leaderElection.leaderElect: {LEADER_ELECTION_UNSUPPORTED}");
-    let table: [(&str, &[&str]); 12] = [
-        ("leaderElection: {leaderElect: false, leaseDuration: -1s}", &[]),
-        ("leaderElection: null", &[]),
-        ("leaderElection: {}", &[&leader]),
-        ("leaderElection: {resourceName: a, leaseDuration: 20s}", &[&leader]),
+    let table: [(&str, &[&str]); 8] = [
         ("parallelism: 16", &[]),
         ("parallelism: 8", &["parallelism: 8: has no effect"]),
         ("enableProfiling: false", &["enableProfiling: false: has no effect"]),

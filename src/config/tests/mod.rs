@@ -3,6 +3,7 @@
 mod args;
 mod extenders;
 mod good;
+mod leader_election;
 mod lists;
 mod printed;
 mod profiles;

@@ -3,8 +3,7 @@
 use super::super::{render_default, render_file};
 use super::*;
 
-/// What kube-scheduler v1.37.2 writes with `--write-config-to` for a file that says nothing, but for the
-/// weight of VolumeBinding, which it leaves at zero and takes for one.
+/// What kube-scheduler v1.37.2 writes with `--write-config-to` for a file that says nothing.
 const UPSTREAM: &str = include_str!("default.yaml");
 
 fn printed(body: &str) -> String {
@@ -17,8 +16,11 @@ fn printed(body: &str) -> String {
 
 #[test]
 fn the_defaults_are_printed_as_upstream_prints_them() {
-    assert_eq!(printed(""), UPSTREAM);
-    let berth = UPSTREAM.replace("schedulerName: default-scheduler", "schedulerName: berth");
+    let own_lease = UPSTREAM
+        .replace("resourceName: kube-scheduler", "resourceName: berth")
+        .replace("resourceNamespace: kube-system", "resourceNamespace: \"\"");
+    assert_eq!(printed(""), own_lease);
+    let berth = own_lease.replace("schedulerName: default-scheduler", "schedulerName: berth");
     assert_eq!(render_default(PLUGINS, FeatureGates::default()), berth);
     let mut read = parse(
         &render_default(PLUGINS, FeatureGates::default()),

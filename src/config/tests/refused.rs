@@ -74,34 +74,6 @@ fn what_is_not_there_yet_and_what_never_was_differ() {
 }
 
 #[test]
-fn leader_election_is_checked_unless_it_is_off() {
-    let table = [
-        ("leaderElect: 1", "leaderElect: 1: must be true or false"),
-        ("leaseDuration: 15", "leaseDuration: 15: must be a string"),
-        (
-            "leaderElect: false, leaseDuration: \"15\"",
-            "leaseDuration: \"15\": must be a duration with a unit, such as \"15s\" or \"1m30s\"",
-        ),
-        (
-            "renewDeadline: null",
-            "renewDeadline: null: must be a duration with a unit, such as \"15s\"",
-        ),
-        ("retryPeriod: -2s", "retryPeriod: \"-2s\": must be greater than zero"),
-        ("renewDeadline: -2s", "renewDeadline: \"-2s\": must be greater than zero"),
-        ("leaseDuration: 10s", "leaseDuration: \"10s\": must be greater than `RenewDeadline`"),
-        ("renewDeadline: 15s", "leaseDuration: \"15s\": must be greater than `RenewDeadline`"),
-        (
-            "leaderElect: true, resourceLock: endpoints",
-            "resourceLock: \"endpoints\": resourceLock value must be \"leases\"",
-        ),
-    ];
-    for (fields, expected) in table {
-        let expected = format!("f.yaml: leaderElection.{expected}");
-        assert_eq!(complaints(&format!("leaderElection: {{{fields}}}")), expected, "{fields}");
-    }
-}
-
-#[test]
 fn numbers_out_of_range_are_refused() {
     let table = [
         ("parallelism: 0", "parallelism: 0: should be an integer value greater than zero"),

@@ -131,7 +131,7 @@ fn a_refusal_is_an_error_of_the_scheduler_and_the_pod_comes_back() {
     kit.put(pod("a").cpu(800));
     let bind = kit.attempt_binds("n1");
     let effects = kit.answer(bind, BindOutcome::Refused { message: "forbidden".into() });
-    let message = "running Bind plugin \"DefaultBinder\": forbidden".to_owned();
+    let message = "running Bind plugin \"DefaultBinder\": forbidden".into();
     assert_eq!(kit::reports(&effects), [Report::FailedScheduling { message }]);
     let conditions: Vec<_> = effects.iter().filter_map(kit::condition).collect();
     assert_eq!(conditions[0].reason, "SchedulerError");

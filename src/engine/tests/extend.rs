@@ -231,7 +231,7 @@ fn a_pod_that_goes_or_is_bound_meanwhile_is_nobodys() {
     assert_eq!(kit.hears(&gone, leaves(&["n1"])), []);
     assert_eq!(kit.hears(&elsewhere, leaves(&["n1"])), []);
     let effects = kit.hears(&doomed, leaves(&["n1"]));
-    let skipped = "skip schedule deleting pod: default/doomed".to_owned();
+    let skipped = "skip schedule deleting pod: default/doomed".into();
     assert_eq!(kit::reports(&effects), [Report::FailedScheduling { message: skipped }]);
     assert_eq!(bound_to(&effects), None);
     assert_eq!(kit.engine.queue_lengths(), QueueLengths::default());

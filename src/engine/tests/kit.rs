@@ -304,6 +304,7 @@ impl TestPod {
             status: status.into(),
             reason: reason.into(),
             message: message.into(),
+            probed: false,
             last_transition_time: Some("then".into()),
         });
         self

@@ -43,6 +43,7 @@ fn wish<'a>(pod: &'a Pod, point: &str) -> &'a str {
 fn refusal(wish: &str) -> Option<Refusal> {
     match wish {
         "reject" => Some(Refusal::Reject(Code::Unschedulable, vec!["not now".to_owned()])),
+        "pending" => Some(Refusal::Reject(Code::Pending, vec!["not yet".to_owned()])),
         "fail" => Some(Refusal::Fail("it broke".to_owned())),
         _ => None,
     }
@@ -131,7 +132,7 @@ pub(super) fn wishing(name: &str, point: &str, wish: &str) -> TestPod {
 /// The condition that is written, reason and message.
 fn written(effects: &[Effect]) -> Option<(&'static str, String)> {
     let condition = effects.iter().find_map(kit::condition)?;
-    Some((condition.reason, condition.message.clone()))
+    Some((condition.reason, condition.message.to_string()))
 }
 
 /// One pod more, which must find so many kept.
@@ -178,6 +179,50 @@ fn a_pod_waits_at_permit_until_its_time_is_up() {
     assert_eq!(written(&effects), Some(("Unschedulable", want.to_owned())));
     assert_eq!(kit.row("n1").requested_milli_cpu, 0);
     expect_kept(&mut kit, 0);
+}
+
+#[test]
+fn what_happens_while_a_pod_waits_at_permit_counts_but_not_that_it_leaves_its_node() {
+    for (happens, backoff) in [(true, 1), (false, 0)] {
+        let mut kit = kit();
+        kit.put(wishing("a", "permit", "wait").cpu(1000));
+        kit.step(Event::Attempt);
+        if happens {
+            kit.put_node(&node("n2"));
+        }
+        kit.wait(WAIT);
+        let lengths = kit.engine.queue_lengths();
+        assert_eq!((lengths.backoff, lengths.unschedulable), (backoff, 1 - backoff));
+    }
+}
+
+#[test]
+fn a_waiting_pod_that_is_turned_away_leaves_room_for_others() {
+    let mut kit = kit();
+    kit.put(wishing("a", "permit", "wait").cpu(3000));
+    kit.step(Event::Attempt);
+    kit.put(pod("b").cpu(3000));
+    kit.step(Event::Attempt);
+    assert_eq!(kit.engine.queue_lengths().unschedulable, 1);
+    kit.wait(WAIT);
+    let lengths = kit.engine.queue_lengths();
+    assert_eq!((lengths.active, lengths.unschedulable), (1, 1), "its own backoff is over");
+    kit.attempt_binds("n1");
+}
+
+#[test]
+fn a_pod_whose_plugin_waits_for_something_is_tried_at_once_when_it_is_there() {
+    for point in ["reserve", "permit"] {
+        for (wish, active) in [("pending", 1), ("reject", 0)] {
+            let mut kit = kit();
+            kit.put(wishing("a", point, wish));
+            kit.step(Event::Attempt);
+            assert_eq!(kit.engine.queue_lengths().unschedulable, 1, "{point} {wish}");
+            kit.put_node(&node("n2"));
+            let lengths = kit.engine.queue_lengths();
+            assert_eq!((lengths.active, lengths.backoff), (active, 1 - active), "{point} {wish}");
+        }
+    }
 }
 
 #[test]

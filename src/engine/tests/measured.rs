@@ -4,7 +4,9 @@
 use std::sync::{Arc, Mutex};
 
 use crate::engine::{BindOutcome, Event};
-use crate::framework::{AttemptResult, DryRunOutcome, ExtensionPoint, Probe, QueuePart, Span};
+use crate::framework::{
+    AttemptResult, DryRunOutcome, ExtensionPoint, LostBy, Probe, QueuePart, Span,
+};
 use crate::units::Nanos;
 
 use super::kit::{Kit, node, pod};
@@ -30,7 +32,7 @@ impl Probe for Recorder {
 
     fn extension_point(&self, span: Span) {
         if span.point != ExtensionPoint::PreEnqueue {
-            self.say(format!("{} {}", span.point.as_str(), span.status));
+            self.say(format!("{} {}", span.point.as_str(), span.status.as_str()));
         }
     }
 
@@ -46,7 +48,7 @@ impl Probe for Recorder {
         self.say(format!("scheduled {attempts} {}", since_ready.0 / Nanos::SECOND.0));
     }
 
-    fn incoming(&self, queue: QueuePart, event: &'static str) {
+    fn incoming(&self, queue: QueuePart, event: &'static str, _: bool) {
         self.say(format!("{} {event}", queue.as_str()));
     }
 
@@ -60,6 +62,10 @@ impl Probe for Recorder {
 
     fn compared(&self, outcome: DryRunOutcome) {
         self.say(outcome.as_str().into());
+    }
+
+    fn bind_conflict(&self, lost_by: LostBy) {
+        self.say(format!("conflict {}", lost_by.as_str()));
     }
 }
 
@@ -89,20 +95,24 @@ fn an_attempt_is_measured_from_queue_to_binding() {
     assert_eq!(recorder.said(), ["active BackoffComplete"]);
     let attempt = kit.attempt_binds("n2");
     // A single feasible node is not scored.
-    assert_eq!(recorder.said(), ["PreFilter Success", "Filter Success", "algorithm"]);
+    let placed = ["Reserve Success", "Permit Success", "PreBind Success"];
+    let judged = ["PreFilter Success", "Filter Success", "algorithm"];
+    assert_eq!(recorder.said(), [&judged[..], &placed].concat());
     kit.now = kit.now + Nanos(5);
     kit.answer(attempt, BindOutcome::Bound);
-    assert_eq!(recorder.said(), ["Bind Success", "attempt scheduled 5", "scheduled 2 3"]);
+    assert_eq!(
+        recorder.said(),
+        ["Bind Success", "attempt scheduled 5", "scheduled 2 3", "PostBind Success"]
+    );
 
     kit.put_node(&node("n3").cpu(4000));
     kit.put(pod("b").cpu(100));
     recorder.said();
     let effects = kit.step(Event::Attempt);
     let (attempt, _) = super::kit::bind(&effects).unwrap();
-    assert_eq!(
-        recorder.said(),
-        ["PreFilter Success", "Filter Success", "Score Success", "algorithm"]
-    );
+    let judged =
+        ["PreFilter Success", "Filter Success", "PreScore Success", "Score Success", "algorithm"];
+    assert_eq!(recorder.said(), [&judged[..], &placed].concat());
     kit.answer(attempt, BindOutcome::Refused { message: "no".into() });
     assert_eq!(
         recorder.said(),

@@ -1,6 +1,7 @@
 //! Preemption in life: victims are evicted, the room is kept, and the pod gets it.
 
 use super::kit::{self, Kit, node, pod};
+use super::lifecycle::wishing;
 use crate::engine::{DecisionVerdict, Effect, Event, EvictionOutcome, Nomination, Report};
 use crate::units::Nanos;
 
@@ -243,4 +244,68 @@ fn what_the_condition_says() {
     let message = "berth: preempting to accommodate a higher priority pod";
     assert_eq!(eviction.message.as_deref(), Some(message));
     assert_eq!(eviction.observed_generation, 3);
+}
+
+#[test]
+fn it_is_not_tried_again_until_the_last_victim_goes() {
+    let mut kit = three_victims();
+    let asked = evicted(&kit.step(Event::Attempt));
+    for victim in &asked {
+        kit.delete(victim);
+        kit.wait(Nanos::from_secs(20));
+        assert!(!kit.next.attempt, "others are still to be asked");
+    }
+    assert_eq!(kit.engine.queue_lengths().gated, 1);
+    answer(&mut kit, &asked[0], EvictionOutcome::Done);
+    let last = evicted(&answer(&mut kit, &asked[1], EvictionOutcome::Done));
+    // It is known to go before its eviction is answered.
+    kit.put(pod(&last[0]).cpu(300).on("n").terminating());
+    kit.wait(Nanos::from_secs(20));
+    assert!(!kit.next.attempt, "nothing says yet that there is room");
+    kit.delete(&last[0]);
+    kit.wait(Nanos::from_secs(20));
+    kit.attempt_binds("n");
+}
+
+#[test]
+fn a_preemptor_that_goes_leaves_nothing_behind() {
+    let mut kit = three_victims();
+    let asked = evicted(&kit.step(Event::Attempt));
+    kit.delete("p");
+    for victim in &asked {
+        answer(&mut kit, victim, EvictionOutcome::Done);
+    }
+    // Its successor has a UID of its own, and is held by nobody.
+    kit.put(pod("p").cpu(900).priority(10).uid("uid-of-another"));
+    assert!(kit.next.attempt);
+}
+
+/// A pod that is about to be bound to the only node, held up where its labels say, and one that evicts it.
+fn evicts_one_that_is_not_bound(label: (&str, &str)) -> (Kit, Vec<Effect>) {
+    let mut kit = super::lifecycle::kit();
+    kit.put(wishing("victim", label.0, label.1).cpu(3000));
+    assert!(kit::bind(&kit.step(Event::Attempt)).is_none(), "it waits");
+    kit.put(pod("p").cpu(3000).priority(10));
+    let effects = kit.step(Event::Attempt);
+    (kit, effects)
+}
+
+#[test]
+fn a_victim_that_is_not_bound_yet_is_not_deleted() {
+    let waits = [
+        (("permit", "wait"), "waiting on permit for pod: preempted"),
+        (("prebind", "write"), "preempted by DefaultPreemption"),
+        (("prebind", "call"), "preempted by DefaultPreemption"),
+    ];
+    for (label, why) in waits {
+        let (mut kit, effects) = evicts_one_that_is_not_bound(label);
+        assert_eq!(evicted(&effects), [""; 0], "{label:?}");
+        let told = kit::reports(&effects);
+        let preempted =
+            Report::Preempted { by: "uid-p".into(), node: "n1".into(), in_memory: true };
+        let failed = Report::FailedScheduling { message: why.into() };
+        assert!(told.contains(&preempted) && told.contains(&failed), "{label:?}: {told:?}");
+        // Nothing will be seen to go, so that it is tried at once; the room is its own.
+        kit.attempt_binds("n1");
+    }
 }

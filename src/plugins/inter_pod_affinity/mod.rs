@@ -6,21 +6,24 @@
 
 mod effects;
 mod filter;
+mod hint;
 mod score;
 mod tally;
 #[cfg(test)]
 mod tests;
 
-use crate::cluster::View;
+use crate::cluster::{Cluster, View};
 use crate::framework::{
-    Action, Cells, Code, Eval, ExtensionPoint, Interest, KeyOut, Parts, Plugin, PluginEval,
-    PluginInfo, PrepareCx, Resource, Verdict,
+    Action, Candidate, Cells, Change, Code, Eval, ExtensionPoint, Hint, Interest, KeyOut, Parts,
+    Plugin, PluginEval, PluginInfo, PrepareCx, Resource, Verdict,
 };
 use crate::model::{InterPodAffinityArgs, Pod};
 use crate::units::NodeId;
 
 use effects::{Incoming, Sum};
 use tally::Tallies;
+
+use super::hints::has_place;
 
 pub(super) const INFO: PluginInfo = PluginInfo {
     name: "InterPodAffinity",
@@ -84,10 +87,24 @@ impl Plugin for InterPodAffinity {
         const {
             let pod = Action::ADD.or(Action::UPDATE_POD_LABEL).or(Action::DELETE);
             &[
-                Interest::always(Resource::AssignedPod, pod),
+                Interest::asks(Resource::AssignedPod, pod),
                 Interest::always(Resource::TargetPod, Action::UPDATE_POD_LABEL),
-                Interest::always(Resource::Node, Action::ADD.or(Action::UPDATE_NODE_LABEL)),
+                Interest::asks(Resource::Node, Action::ADD.or(Action::UPDATE_NODE_LABEL)),
             ]
+        }
+    }
+
+    fn hint(&self, change: &Change, pod: Candidate<'_>, cluster: &Cluster) -> Hint {
+        let (old, new) = change.pod();
+        if [old, new].into_iter().flatten().any(|other| !has_place(other)) {
+            return Hint::Skip;
+        }
+        if hint::is_unreadable(pod.pod) {
+            return Hint::Error;
+        }
+        match change.node() {
+            (old, Some(new)) => hint::after_node(pod.pod, old, new),
+            _ => hint::after_pod(pod.pod, (old, new), cluster),
         }
     }
 }

@@ -4,11 +4,17 @@
 mod attached;
 mod eval;
 
+use crate::cluster::Cluster;
 use crate::framework::{
-    Action, ExtensionPoint, Interest, Plugin, PluginEval, PluginInfo, PrepareCx, Resource,
+    Action, Candidate, Change, ExtensionPoint, Hint, Interest, Plugin, PluginEval, PluginInfo,
+    PrepareCx, Resource,
 };
-use crate::model::Pod;
+use crate::model::{
+    CsiNode, PersistentVolumeClaim, Pod, PodVolume, VolumeAttachment, VolumeSource,
+};
 
+use super::csi_translation::{InTreePlugin, inline_volume};
+use super::hints::{has_place, uses_claim};
 use attached::new_volumes;
 use eval::NodeVolumeLimitsEval;
 
@@ -46,11 +52,67 @@ impl Plugin for NodeVolumeLimits {
     fn events(&self) -> &'static [Interest] {
         const {
             &[
-                Interest::always(Resource::CsiNode, Action::ADD.or(Action::UPDATE)),
-                Interest::always(Resource::AssignedPod, Action::DELETE),
-                Interest::always(Resource::PersistentVolumeClaim, Action::ADD),
-                Interest::always(Resource::VolumeAttachment, Action::DELETE),
+                Interest::always(Resource::CsiNode, Action::ADD),
+                Interest::asks(Resource::CsiNode, Action::UPDATE),
+                Interest::asks(Resource::AssignedPod, Action::DELETE),
+                Interest::asks_each(Resource::PersistentVolumeClaim, Action::ADD),
+                Interest::asks(Resource::VolumeAttachment, Action::DELETE),
             ]
         }
     }
+
+    /// A node helps that takes more volumes of a driver; a pod that leaves with volumes that may count; a
+    /// claim, if it is one of the pod's; a volume that is detached, if it may be of a driver of the pod's.
+    ///
+    /// Upstream: isSchedulableAfterCSINodeUpdated, isSchedulableAfterAssignedPodDeleted,
+    /// isSchedulableAfterPVCAdded and isSchedulableAfterVolumeAttachmentDeleted, v1.37.
+    fn hint(&self, change: &Change, pod: Candidate<'_>, _: &Cluster) -> Hint {
+        if let (Some(old), Some(new)) = change.object::<CsiNode>() {
+            return Hint::queue_if(takes_more(old, new));
+        }
+        if let (Some(left), _) = change.pod() {
+            return Hint::queue_if(has_place(left) && left.volumes.iter().any(may_count));
+        }
+        if let (_, Some(claim)) = change.object::<PersistentVolumeClaim>() {
+            return Hint::queue_if(uses_claim(pod, claim));
+        }
+        match change.object::<VolumeAttachment>() {
+            (Some(detached), _) => helped_by_detached(pod.pod, detached),
+            _ => Hint::Error,
+        }
+    }
+}
+
+/// Whether the node takes more volumes of a driver than before.
+fn takes_more(old: &CsiNode, new: &CsiNode) -> bool {
+    let limit = |of: &CsiNode, name: &str| {
+        let driver = of.drivers.iter().rfind(|driver| *driver.name == *name);
+        driver.and_then(|driver| driver.volumes_max).unwrap_or_default()
+    };
+    new.drivers
+        .iter()
+        .any(|driver| driver.volumes_max.unwrap_or_default() > limit(old, &driver.name))
+}
+
+/// Whether a volume of a pod may be one of a CSI driver.
+fn may_count(volume: &PodVolume) -> bool {
+    let is_claim = matches!(volume.source, VolumeSource::Claim { .. } | VolumeSource::Ephemeral);
+    is_claim || InTreePlugin::of_inline(&volume.source).is_some()
+}
+
+/// The first volume of the pod that says something: a claim may be of any driver.
+fn helped_by_detached(pod: &Pod, detached: &VolumeAttachment) -> Hint {
+    for volume in &pod.volumes {
+        if matches!(volume.source, VolumeSource::Claim { .. }) {
+            return Hint::Queue;
+        }
+        let Some(plugin) = InTreePlugin::of_inline(&volume.source) else { continue };
+        if inline_volume(&volume.source).is_err() {
+            return Hint::Error;
+        }
+        if *detached.attacher == *plugin.driver() {
+            return Hint::Queue;
+        }
+    }
+    Hint::Skip
 }

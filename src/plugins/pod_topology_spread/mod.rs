@@ -8,6 +8,7 @@ mod constraint;
 mod counting;
 mod defaults;
 mod filter;
+mod hint;
 mod log;
 mod score;
 #[cfg(test)]
@@ -15,8 +16,8 @@ mod tests;
 
 use crate::cluster::{Cluster, View};
 use crate::framework::{
-    Action, Cells, Eval, ExtensionPoint, Interest, KeyOut, Parts, Plugin, PluginEval, PluginInfo,
-    PrepareCx, Resource, Verdict,
+    Action, Candidate, Cells, Change, Eval, ExtensionPoint, Hint, Interest, KeyOut, Parts, Plugin,
+    PluginEval, PluginInfo, PrepareCx, Resource, Verdict,
 };
 use crate::model::{
     DefaultSpread, FeatureGates, PluginArgs, Pod, SpreadConstraint, WhenUnsatisfiable,
@@ -26,6 +27,8 @@ use crate::units::NodeId;
 use constraint::Constraint;
 use filter::Hard;
 use score::Soft;
+
+use super::hints::has_place;
 
 pub(super) const INFO: PluginInfo = PluginInfo {
     name: "PodTopologySpread",
@@ -133,10 +136,32 @@ impl Plugin for PodTopologySpread {
                 .or(Action::UPDATE_NODE_LABEL)
                 .or(Action::UPDATE_NODE_TAINT);
             &[
-                Interest::always(Resource::AssignedPod, pod),
-                Interest::always(Resource::TargetPod, target),
-                Interest::always(Resource::Node, node),
+                Interest::asks(Resource::AssignedPod, pod),
+                Interest::asks(Resource::TargetPod, target),
+                Interest::asks(Resource::Node, node),
             ]
+        }
+    }
+
+    fn hint(&self, change: &Change, pod: Candidate<'_>, cluster: &Cluster) -> Hint {
+        let (old, new) = change.pod();
+        let assigned = change.event.resource == Resource::AssignedPod;
+        let elsewhere =
+            |other: &Pod| !has_place(other) || other.key.namespace != pod.pod.key.namespace;
+        if assigned && [old, new].into_iter().flatten().any(elsewhere) {
+            return Hint::Skip;
+        }
+        let when = WhenUnsatisfiable::DoNotSchedule;
+        let Ok(constraints) = self.constraints(pod.pod, cluster, when, "hard") else {
+            return Hint::Error;
+        };
+        match (change.event.resource, old, new) {
+            (Resource::TargetPod, Some(old), Some(new)) => {
+                hint::after_target(&constraints, old, new)
+            }
+            (Resource::AssignedPod, ..) => hint::after_pod(&constraints, (old, new)),
+            (Resource::Node, ..) => hint::after_node(&constraints, change.node()),
+            _ => Hint::Error,
         }
     }
 }

@@ -17,12 +17,16 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use crate::cluster::Cluster;
 use crate::framework::{
-    Action, Code, ExtensionPoint, Interest, Placement, Plugin, PluginEval, PluginInfo, PreBind,
-    PreBound, PrepareCx, Refusal, Resource,
+    Action, Candidate, Change, Code, ExtensionPoint, Hint, Interest, Placement, Plugin, PluginEval,
+    PluginInfo, PreBind, PreBound, PrepareCx, Refusal, Resource,
 };
-use crate::model::{Pod, VolumeBindingArgs};
-use crate::units::{Nanos, PodId};
+use crate::model::{
+    CsiDriver, CsiNode, CsiStorageCapacity, PersistentVolumeClaim, Pod, StorageClass,
+    VolumeBindingArgs,
+};
+use crate::units::{Nanos, PodId, Quantity};
 
+use super::hints::uses_claim;
 use super::resource_scores::SCALE;
 use claims::pod_claims;
 use eval::VolumeBindingEval;
@@ -31,7 +35,7 @@ use reserve::Reserved;
 
 pub(super) const INFO: PluginInfo = PluginInfo {
     name: "VolumeBinding",
-    default_weight: Some(1),
+    default_weight: Some(0),
     points: &[
         ExtensionPoint::PreFilter,
         ExtensionPoint::Filter,
@@ -103,14 +107,46 @@ impl Plugin for VolumeBinding {
             let change = Action::ADD.or(Action::UPDATE);
             let node = Action::ADD.or(Action::UPDATE_NODE_LABEL);
             &[
-                Interest::always(Resource::StorageClass, change),
-                Interest::always(Resource::PersistentVolumeClaim, change),
+                Interest::asks(Resource::StorageClass, change),
+                Interest::asks_each(Resource::PersistentVolumeClaim, change),
                 Interest::always(Resource::PersistentVolume, change),
                 Interest::always(Resource::Node, node),
-                Interest::always(Resource::CsiNode, change),
-                Interest::always(Resource::CsiDriver, Action::UPDATE),
-                Interest::always(Resource::CsiStorageCapacity, change),
+                Interest::asks(Resource::CsiNode, change),
+                Interest::asks(Resource::CsiDriver, Action::UPDATE),
+                Interest::asks(Resource::CsiStorageCapacity, change),
             ]
+        }
+    }
+
+    /// What is new helps; a class, if its topologies change; a claim, if it is one of the pod's; a node's
+    /// drivers, if they serve other plugins; a driver, if it does not say any more where storage is left;
+    /// what is left, if it is more.
+    ///
+    /// Upstream: isSchedulableAfterStorageClassChange and its like, v1.37. Differs from upstream: there a
+    /// driver helps only pods with a volume of it that stands in the pod, which needs no storage that is
+    /// left; here all that this plugin rejected.
+    fn hint(&self, change: &Change, pod: Candidate<'_>, _: &Cluster) -> Hint {
+        if let (_, Some(claim)) = change.object::<PersistentVolumeClaim>() {
+            return Hint::queue_if(uses_claim(pod, claim));
+        }
+        if let (old, Some(new)) = change.object::<StorageClass>() {
+            let same = |old: &StorageClass| old.allowed_topologies == new.allowed_topologies;
+            return Hint::queue_if(!old.is_some_and(same));
+        }
+        if let (old, Some(new)) = change.object::<CsiNode>() {
+            let same = |old: &CsiNode| old.migrated_plugins == new.migrated_plugins;
+            return Hint::queue_if(!old.is_some_and(same));
+        }
+        if let (Some(old), Some(new)) = change.object::<CsiDriver>() {
+            return Hint::queue_if(old.storage_capacity && !new.storage_capacity);
+        }
+        match change.object::<CsiStorageCapacity>() {
+            (None, Some(_)) => Hint::Queue,
+            (Some(old), Some(new)) => {
+                let limit = |of: &CsiStorageCapacity| of.volume_limit().map(Quantity::value);
+                Hint::queue_if(limit(new) > limit(old))
+            }
+            _ => Hint::Error,
         }
     }
 

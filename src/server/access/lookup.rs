@@ -18,6 +18,7 @@ use tracing::{info, warn};
 use super::AccessError;
 use super::authorities::Authorities;
 use super::request_header::{HeaderNames, RequestHeader};
+use super::review::said;
 
 const NAMESPACE: &str = "kube-system";
 const NAME: &str = "extension-apiserver-authentication";
@@ -80,7 +81,7 @@ pub(super) async fn first(
     let map: Api<ConfigMap> = Api::namespaced(client.clone(), NAMESPACE);
     let looked = match timeout(FIRST_LOOK_MAX, map.get(NAME)).await {
         Ok(Ok(map)) => found.take(&map.data.unwrap_or_default()),
-        Ok(Err(error)) => Err(format!("configmap {NAMESPACE}/{NAME}: {error}")),
+        Ok(Err(error)) => Err(format!("configmap {NAMESPACE}/{NAME}: {}", said(&error))),
         Err(_) => Err(format!("configmap {NAMESPACE}/{NAME}: no answer in {FIRST_LOOK_MAX:?}")),
     };
     match looked {

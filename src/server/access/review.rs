@@ -38,7 +38,7 @@ pub(super) async fn ask(client: &Client, path: &str, object: &Value) -> Result<V
         once(client, path, object).await
     };
     match timeout(REVIEW_MAX, ask).await {
-        Ok(answer) => answer.map_err(|error| error.to_string()),
+        Ok(answer) => answer.map_err(|error| said(&error)),
         Err(_) => Err(format!("no answer within {REVIEW_MAX:?}")),
     }
 }
@@ -47,6 +47,14 @@ async fn once(client: &Client, path: &str, object: &Value) -> Result<Value, kube
     let request = Request::post(path).header(CONTENT_TYPE, "application/json");
     let request = request.body(object.to_string().into_bytes());
     client.request(request.map_err(kube::Error::HttpError)?).await
+}
+
+/// What is wrong, in one line.
+pub(super) fn said(error: &kube::Error) -> String {
+    match error {
+        kube::Error::Api(status) => status.message.clone(),
+        error => error.to_string(),
+    }
 }
 
 /// The same question may get an answer later.

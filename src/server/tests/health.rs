@@ -22,7 +22,7 @@ fn endpoints(well: &Arc<AtomicBool>) -> Router {
         healthz: vec![Check::ping()],
         livez: checks.clone(),
         readyz: checks,
-        metrics: Arc::new(|| "berth_up 1\n# EOF\n".into()),
+        metrics: Arc::new(|| "berth_up 1\n".into()),
     }
     .router()
 }
@@ -139,5 +139,5 @@ async fn headers_say_what_it_is_and_that_nobody_may_keep_it() {
         assert_eq!(headers[CACHE_CONTROL], "no-cache, private", "{path}");
         assert_eq!(headers[X_CONTENT_TYPE_OPTIONS], "nosniff", "{path}");
     }
-    assert_eq!(ask(&router, "GET", "/metrics").await.2, "berth_up 1\n# EOF\n");
+    assert_eq!(ask(&router, "GET", "/metrics").await.2, "berth_up 1\n");
 }

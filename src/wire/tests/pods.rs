@@ -75,6 +75,7 @@ fn every_field_arrives() {
         status: "True".into(),
         reason: "Scheduled".into(),
         message: "it \"fits\"\nhere".into(),
+        probed: false,
         last_transition_time: Some("2026-01-01T00:00:00Z".into()),
     };
     assert_eq!(pod.scheduled_condition, Some(condition));
