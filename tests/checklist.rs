@@ -7,7 +7,7 @@
 
 mod support;
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::fmt::Write;
 use std::fs;
 use std::path::Path;
@@ -31,6 +31,8 @@ const POLL: Duration = Duration::from_millis(40);
 const CLUSTERS: usize = 2;
 /// The scheduler of pods that name none.
 const SCHEDULER: &str = "default-scheduler";
+/// Upstream's entries: 563 cases, and 34 functions without a table.
+const ENTRIES: usize = 597;
 /// How often a pod of this test's own is tried, to prove that others were not.
 const FENCES: usize = 2;
 
@@ -85,6 +87,34 @@ async fn what_upstream_tests_holds_for_berth() {
     assert!(wrong.is_empty(), "{wrong}");
 }
 
+/// `CHECKLIST.md` says of each entry where it is tested, or why it is not; what it names is there.
+#[test]
+fn the_list_names_every_entry() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests");
+    let list = fs::read_to_string(root.join("upstream/CHECKLIST.md")).expect("the list is there");
+    let lines: BTreeSet<&str> = list.lines().filter(|line| line.starts_with("- ")).collect();
+    let mut wanted = BTreeSet::new();
+    for entry in packages().expect("the checklist can be read").into_iter().flat_map(|p| p.entries)
+    {
+        let case = &entry.case;
+        wanted.insert(match entry.kept {
+            Kept::Steps(script) if script.core => format!("- **{case}**: `tests/checklist.rs`"),
+            Kept::Steps(_) => format!("- {case}: `tests/checklist.rs`"),
+            Kept::Test { test } => {
+                let (file, name) = test.split_once(": ").expect("a file and a name");
+                let text = fs::read_to_string(root.join(file)).expect("the file is there");
+                assert!(text.contains(&format!("fn {name}(")), "{file} has no {name}");
+                format!("- {case}: `tests/{test}`")
+            }
+            Kept::LeftOut { left_out } => format!("- {case}: not tested: {left_out}"),
+        });
+    }
+    assert_eq!(wanted.len(), ENTRIES);
+    let wanted: BTreeSet<&str> = wanted.iter().map(String::as_str).collect();
+    let differences: Vec<_> = wanted.symmetric_difference(&lines).collect();
+    assert!(differences.is_empty(), "{differences:#?}");
+}
+
 /// Runs entries one after the other on a cluster of its own, until none is left.
 async fn work(queue: &Mutex<VecDeque<(String, Script)>>, wrong: &Mutex<String>) {
     let options = Options {
@@ -107,9 +137,10 @@ async fn work(queue: &Mutex<VecDeque<(String, Script)>>, wrong: &Mutex<String>) 
         let (done, log) = match own.prepare(before).await {
             Ok(()) => {
                 let run = Run::start(&plane, own, &script);
-                let done = match run.berth.logged_or_ended("scheduling begins").await {
-                    true => run.steps(after).await,
-                    false => Err("berth does not start".to_owned()),
+                let done = if run.berth.logged_or_ended("scheduling begins").await {
+                    run.steps(after).await
+                } else {
+                    Err("berth does not start".to_owned())
                 };
                 let log = run.berth.log();
                 run.berth.kill();
@@ -307,7 +338,8 @@ impl Run {
         let mut counts = BTreeMap::new();
         for line in self.berth.decisions().into_iter().skip(since) {
             if line.get("forgotten").is_none() {
-                *counts.entry(line["pod"].as_str().unwrap_or_default().to_owned()).or_default() += 1;
+                *counts.entry(line["pod"].as_str().unwrap_or_default().to_owned()).or_default() +=
+                    1;
             }
         }
         counts
@@ -417,7 +449,8 @@ async fn clean(rest: &Rest) -> Done {
     let now = json!({"apiVersion": "v1", "kind": "DeleteOptions", "gracePeriodSeconds": 0});
     for collection in LEFT_IN_NAMESPACES {
         for object in rest.list(collection, "").await {
-            let (name, kind) = collection.rsplit_once('/').map_or(("", ""), |(at, kind)| (at, kind));
+            let (name, kind) =
+                collection.rsplit_once('/').map_or(("", ""), |(at, kind)| (at, kind));
             let key = key_of(&object);
             let (namespace, object_name) = key.split_once('/').unwrap_or_default();
             let path = format!("{name}/namespaces/{namespace}/{kind}/{object_name}");
