@@ -13,6 +13,7 @@
 pub(crate) mod access;
 pub(crate) mod accounts;
 pub(crate) mod berth;
+pub(crate) mod checklist;
 pub(crate) mod claims;
 pub(crate) mod control_plane;
 pub(crate) mod controllers;
