@@ -8,6 +8,8 @@ use std::fmt;
 
 use serde_json::Value;
 
+use super::any_driver::forget_drivers;
+
 /// How many differences are written out.
 const SHOWN_MAX: usize = 25;
 
@@ -204,6 +206,7 @@ fn comparable(mut pod: Value) -> Value {
         sort(best);
     }
     sort_reasons(&mut pod);
+    forget_drivers(&mut pod);
     without_empty(pod)
 }
 

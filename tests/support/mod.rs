@@ -38,6 +38,7 @@ pub(crate) mod tunnel;
 pub(crate) mod upstream;
 pub(crate) mod users;
 
+mod any_driver;
 pub(crate) mod compare;
 pub(crate) mod driver;
 pub(crate) mod evaluate;
