@@ -65,7 +65,7 @@ fn only_the_names_of_missing_drivers_are_forgotten() {
     ]
     .map(Value::from);
     answers.iter_mut().for_each(forget_drivers);
-    let [a, b, c, d, x, y, z] = answers;
-    assert_eq!((&a, &x), (&b, &y));
-    assert!(b != c && b != d && y != z, "{b} {c} {d} {z}");
+    let [two, one, fewer, other, first, second, no_driver] = answers;
+    assert_eq!((&two, &first), (&one, &second));
+    assert!(one != fewer && one != other && second != no_driver, "{one} {fewer} {other}");
 }
