@@ -237,13 +237,15 @@ fn compare(name: &str, theirs: &Family, ours: &Family, found: &mut Vec<String>) 
     if theirs.values.get("le") != ours.values.get("le") {
         found.push(format!("{name}: {:?} and {:?}", theirs.values["le"], ours.values.get("le")));
     }
-    for label in CLOSED {
+    // Plugins are timed in one of ten cycles, drawn by lot on both sides: which points that meets is chance.
+    let compared: &[&str] = if name == RUNS { &[] } else { &CLOSED };
+    for label in compared {
         let none = BTreeSet::new();
         let lacks = |value: &&String| {
-            LACKS_VALUES.iter().any(|(f, l, v, _)| (*f, *l, *v) == (name, label, value.as_str()))
+            LACKS_VALUES.iter().any(|(f, l, v, _)| (*f, *l, *v) == (name, *label, value.as_str()))
         };
-        let ours = ours.values.get(label).unwrap_or(&none);
-        let theirs = theirs.values.get(label).unwrap_or(&none);
+        let ours = ours.values.get(*label).unwrap_or(&none);
+        let theirs = theirs.values.get(*label).unwrap_or(&none);
         let missing: Vec<_> = theirs.difference(ours).filter(|value| !lacks(value)).collect();
         if !missing.is_empty() {
             found.push(format!("{name}: {label} is never {missing:?}"));
