@@ -14,7 +14,7 @@ use crate::client::Clock;
 use crate::client::api::{Api, JSON, Problem};
 use crate::client::json::micro_time;
 use crate::telemetry::Repeats;
-use crate::units::Nanos;
+use crate::units::{Nanos, uuid_v4};
 
 use super::elector::{Answer, Ask, Elector, Step, Times};
 use super::lock::Lock;
@@ -86,16 +86,7 @@ impl Drop for Candidacy {
 pub fn identity(host: &str) -> String {
     // The keys come from the system's source of randomness.
     let [high, low] = [1_u8, 2].map(|n| RandomState::new().hash_one((n, std::process::id())));
-    let high = high & 0xffff_ffff_ffff_0fff | 0x4000;
-    let low = low & 0x3fff_ffff_ffff_ffff | 0x8000_0000_0000_0000;
-    format!(
-        "{host}_{:08x}-{:04x}-{:04x}-{:04x}-{:012x}",
-        high >> 32,
-        (high >> 16) & 0xffff,
-        high & 0xffff,
-        low >> 48,
-        low & 0xffff_ffff_ffff,
-    )
+    format!("{host}_{}", uuid_v4(high, low))
 }
 
 struct Task {
