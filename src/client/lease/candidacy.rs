@@ -168,7 +168,7 @@ impl Task {
         let holder = self.elector.holder();
         if !led && self.standing.leads() {
             info!("leader election: this berth leads: it has the lease {}", self.lease());
-            self.report("became leader");
+            tokio::spawn(self.report("became leader"));
         } else if !led && self.holder_said.as_deref() != Some(holder) && !holder.is_empty() {
             info!(
                 "leader election: standing by, {holder} holds the lease {}; a berth for other pods needs a lease \
@@ -179,25 +179,32 @@ impl Task {
         }
     }
 
-    /// Writes an Event about the Lease. Nobody waits for it.
-    fn report(&self, words: &str) {
+    /// Writes an Event about the Lease.
+    fn report(&self, words: &str) -> impl Future<Output = ()> + use<> {
         let LeaderElection { identity, reporter, host, write_within, .. } = &self.election;
         let words = format!("{identity} {words}");
         let (path, event) = self.lock.event(&words, reporter, host, wall());
         let api = Api::within(self.client.clone(), *write_within);
-        tokio::spawn(async move {
+        async move {
             let written = api.write(http::Method::POST, &path, JSON, event.to_string()).await;
             if let Err(problem) = written {
                 debug!("leader election: the event was not written: {problem}");
             }
-        });
+        }
     }
 
-    /// Gives up the lease if it is held.
+    /// Gives up the lease if it is held, and reports it when others may have it.
+    ///
+    /// Upstream: renew and release of client-go, v0.37, which also reports that a lease was lost. Differs from
+    /// upstream: who lost it ends at once and writes nothing more.
     async fn release(mut self) {
-        if !self.standing.leads() {
-            return;
+        if self.standing.leads() {
+            self.give_up().await;
+            self.report("stopped leading").await;
         }
+    }
+
+    async fn give_up(&mut self) {
         for _ in 0..RELEASE_TRIES_MAX {
             let (Answer::Found(found), _) = self.lock.carry_out(&Ask::Read).await else { continue };
             let Some(record) = self.elector.release(&found, &stamp()) else { return };
