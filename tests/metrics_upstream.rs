@@ -16,6 +16,7 @@ use tokio::time::{Instant, sleep};
 use support::berth::Berth;
 use support::control_plane::ControlPlane;
 use support::endpoint::{Endpoint, free_port, plain_of};
+use support::plain::{self, node};
 use support::process::Process;
 use support::rest::{
     NODES, PRIORITY_CLASSES, Rest, node_of, pods_path, priority_class, scheduled_condition,
@@ -113,23 +114,11 @@ fn labels(line: &str) -> Vec<(String, String)> {
     pairs.map(pair).collect()
 }
 
-fn node(name: &str, cpu: &str) -> Value {
-    let resources = json!({"cpu": cpu, "memory": "64Gi", "pods": "500"});
-    json!({
-        "apiVersion": "v1", "kind": "Node", "metadata": {"name": name}, "spec": {},
-        "status": {"capacity": resources, "allocatable": resources},
-    })
-}
-
 fn pod(name: &str, cpu: &str) -> Value {
-    let requests = json!({"requests": {"cpu": cpu}});
-    json!({
-        "apiVersion": "v1", "kind": "Pod", "metadata": {"name": name, "labels": {"app": name}},
-        "spec": {
-            "schedulerName": SCHEDULER, "terminationGracePeriodSeconds": 0,
-            "containers": [{"name": "c", "image": "example.com/c:1", "resources": requests}],
-        },
-    })
+    let mut pod = plain::pod(name, SCHEDULER, cpu);
+    pod["metadata"]["labels"] = json!({"app": name});
+    pod["spec"]["terminationGracePeriodSeconds"] = json!(0);
+    pod
 }
 
 /// Waits until the pod `name` is on a node, or is said to fit nowhere.
