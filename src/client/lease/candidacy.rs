@@ -24,6 +24,9 @@ use super::standing::Standing;
 /// the first one fail.
 const RELEASE_TRIES_MAX: u32 = 3;
 
+/// How long the Event of a lease that was given up may take. The process ends after it.
+const LAST_EVENT_MAX: Duration = Duration::from_secs(1);
+
 /// What is stood for.
 #[derive(Clone, Debug)]
 pub struct LeaderElection {
@@ -200,7 +203,7 @@ impl Task {
     async fn release(mut self) {
         if self.standing.leads() {
             self.give_up().await;
-            self.report("stopped leading").await;
+            drop(timeout(LAST_EVENT_MAX, self.report("stopped leading")).await);
         }
     }
 
