@@ -54,14 +54,14 @@ async fn burst(test: &str, pods: usize) {
     berth.wait_for("readiness", ready).await;
 
     let (start, path) = (Instant::now(), pods_path("default"));
-    let feed = async {
+    let creation = async {
         let create = async |i: usize| {
             drop(rest.create(&path, &pod(&format!("p{i}"), "berth", "100m")).await);
         };
         stream::iter(0..pods).for_each_concurrent(CREATED_AT_ONCE, create).await;
         start.elapsed()
     };
-    let watch = async {
+    let placement = async {
         // Looked at all the while.
         let all_are_placed = async || {
             let said = Said::by(&endpoint).await;
@@ -73,7 +73,7 @@ async fn burst(test: &str, pods: usize) {
         berth.wait_for("all pods on nodes", all_are_placed).await;
         start.elapsed()
     };
-    let (fed, placed) = tokio::join!(feed, watch);
+    let (created, placed) = tokio::join!(creation, placement);
     let all_are_seen = async || (bound(&rest).await.len() == pods).then_some(());
     berth.wait_for("all Bindings", all_are_seen).await;
     // A full queue of events drops some, and says how many.
@@ -92,7 +92,7 @@ async fn burst(test: &str, pods: usize) {
     berth.stop().await;
     assert_eq!(accounts::overfull(&rest.list(NODES, "Node").await, &bound(&rest).await), [""; 0]);
     say(&format!(
-        "{test}: created in {fed:.1?}, placed after {placed:.1?}, {memory} KiB, {dropped} events \
+        "{test}: created in {created:.1?}, placed after {placed:.1?}, {memory} KiB, {dropped} events \
          dropped"
     ));
     assert!(memory <= MEMORY_MAX_KIB, "{memory} KiB");
