@@ -16,12 +16,14 @@ use tokio::time::{Instant, sleep};
 use support::berth::Berth;
 use support::control_plane::ControlPlane;
 use support::endpoint::{Endpoint, free_port, plain_of};
-use support::plain::{self, node};
 use support::process::Process;
 use support::rest::{
     NODES, PRIORITY_CLASSES, Rest, node_of, pods_path, priority_class, scheduled_condition,
 };
-use support::{require, upstream};
+use support::{
+    plain::{self, node},
+    require, upstream,
+};
 
 /// Who both of them schedule for.
 const SCHEDULER: &str = "default-scheduler";
