@@ -1,22 +1,20 @@
-//! 50,000 unschedulable pods of ten templates: a node update that helps none of them, and a node that may
-//! help all of them, with the attempt of a new, more important pod behind it.
+//! 50,000 unschedulable pods of ten templates beside 5,000 nodes: a node update that helps none of them, and a
+//! node that may help all of them, with the attempt of a new, more important pod behind it.
 //!
 //! `cargo bench --bench queue`.
 
-use std::sync::Arc;
+#[path = "../tests/support/engine.rs"]
+mod engine;
 
-use berth::engine::{Engine, EngineConfig, Event, Kind};
-use berth::framework::{NoProbe, Profile, ProfileSpec};
+use berth::engine::{Engine, Event};
 use berth::model::{Labels, Node, Pod, PodKey};
-use berth::plugins::PLUGINS;
-use berth::queue::Backoff;
-use berth::units::Nanos;
 use criterion::{BatchSize, Criterion, criterion_group, criterion_main};
+
+use engine::START;
 
 const PODS: usize = 50_000;
 const TEMPLATES: usize = 10;
-const NODES: usize = 100;
-const START: Nanos = Nanos::from_secs(1_000_000);
+const NODES: usize = 5_000;
 
 fn node(name: &str, milli_cpu: i64) -> Box<Node> {
     let labels = Labels::from_iter([("kubernetes.io/hostname", name)]);
@@ -41,31 +39,9 @@ fn pod(name: &str, app: usize, milli_cpu: i64, priority: i32) -> Box<Pod> {
 }
 
 /// An engine in which all pods were tried once and fit nowhere.
-fn engine() -> Engine {
-    let mut engine = Engine::new(EngineConfig {
-        seed: 1,
-        profiles: vec![
-            Profile::compile(&ProfileSpec::of_defaults("berth", PLUGINS), PLUGINS)
-                .expect("the defaults fit"),
-        ],
-        extenders: Vec::new(),
-        bindings_in_flight_max: 16,
-        backoff: Backoff::default(),
-        dry_run: false,
-        announces_nodes: true,
-        probe: Arc::new(NoProbe),
-    });
+fn waiting() -> Engine {
+    let mut engine = engine::with_nodes((0..NODES).map(|at| *node(&format!("node-{at:05}"), 1000)));
     let mut out = Vec::new();
-    for kind in Kind::all() {
-        engine.step(Event::ListBegin(kind), START, &mut out);
-        if kind == Kind::Node {
-            for at in 0..NODES {
-                let node = node(&format!("node-{at:05}"), 1000);
-                engine.step(Event::NodeUpsert(node), START, &mut out);
-            }
-        }
-        engine.step(Event::ListEnd(kind), START, &mut out);
-    }
     for at in 0..PODS {
         let pod = pod(&format!("pod-{at:05}"), at % TEMPLATES, 4000, 0);
         engine.step(Event::PodUpsert(pod), START, &mut out);
@@ -79,21 +55,21 @@ fn engine() -> Engine {
 fn queue(criterion: &mut Criterion) {
     let mut group = criterion.benchmark_group("50,000 unschedulable pods");
     group.sample_size(10);
-    let mut waiting = engine();
+    let mut engine = waiting();
     let mut out = Vec::new();
     let mut milli_cpu = 1000;
     group.bench_function("a node update that helps none", |bencher| {
         bencher.iter(|| {
             // Between two sizes, neither of which is enough.
             milli_cpu = 3000 - milli_cpu;
-            waiting.step(Event::NodeUpsert(node("node-00007", milli_cpu)), START, &mut out);
+            engine.step(Event::NodeUpsert(node("node-00007", milli_cpu)), START, &mut out);
         });
     });
-    assert_eq!(waiting.queue_lengths().unschedulable, PODS);
-    drop(waiting);
+    assert_eq!(engine.queue_lengths().unschedulable, PODS);
+    drop(engine);
     group.bench_function("a node for all, and a new pod that is bound", |bencher| {
         bencher.iter_batched(
-            engine,
+            waiting,
             |mut engine| {
                 let mut out = Vec::new();
                 engine.step(Event::NodeUpsert(node("large", 8000)), START, &mut out);

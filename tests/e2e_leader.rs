@@ -5,23 +5,21 @@
 
 mod support;
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::path::Path;
 
-use futures::{StreamExt, stream};
 use serde_json::{Value, json};
 
 use support::accounts;
 use support::berth::Berth;
 use support::control_plane::ControlPlane;
 use support::endpoint::start_secure;
+use support::plain::{PODS_A_NODE, bound, create_nodes, create_pods, places};
 use support::process::Process;
 use support::proxy::{Action, Proxy};
-use support::rest::{NODES, Rest, node_of, pods_path};
+use support::rest::{NODES, Rest};
 use support::{require, upstream};
 
-/// Objects created at the same time.
-const CREATED_AT_ONCE: usize = 16;
 /// Where the Leases of schedulers are.
 const LEASES: &str = "/apis/coordination.k8s.io/v1/namespaces/kube-system/leases";
 /// Shorter than the defaults, and long enough for a machine that has much else to do.
@@ -41,7 +39,7 @@ async fn a_leader_is_killed_and_the_other_one_does_the_rest() {
     let Some(plane) = ControlPlane::start(test).await else { return };
     let rest = Rest(plane.client().await);
     // 16 pods a node: room for all and hardly more.
-    create_nodes(&rest, PODS.div_ceil(16)).await;
+    create_nodes(&rest, PODS.div_ceil(PODS_A_NODE)).await;
     create_pods(&rest, 0..PODS).await;
     // Slow enough that there is a middle.
     let first = start(&plane.kubeconfig(), &["--kube-api-qps", "200", "--kube-api-burst", "10"]);
@@ -85,6 +83,7 @@ async fn a_leader_that_is_stopped_hands_over_in_order() {
     let held = lease(&rest).await;
     first.stop().await;
     assert!(first.log().contains("the lease kube-system/berth is given up"), "{}", first.log());
+    assert!(events_of_the_lease(&rest).await.contains(&said(&held, "stopped leading")));
 
     second.wait_for_log(LEADS).await;
     create_pods(&rest, 20..40).await;
@@ -92,18 +91,20 @@ async fn a_leader_that_is_stopped_hands_over_in_order() {
     let taken = lease(&rest).await;
     assert_ne!(taken["spec"]["holderIdentity"], held["spec"]["holderIdentity"]);
     assert_eq!(taken["spec"]["leaseTransitions"], 1);
-    let events = events_of_the_lease(&rest).await;
-    let said = |lease: &Value| {
-        format!("{} became leader", lease["spec"]["holderIdentity"].as_str().unwrap_or_default())
-    };
+    let said_by_both = [said(&held, "became leader"), said(&taken, "became leader")];
     let both = async || {
-        let said = [&held, &taken].map(said);
-        let notes: BTreeSet<_> = events_of_the_lease(&rest).await.into_iter().collect();
-        said.iter().all(|note| notes.contains(note)).then_some(())
+        let notes = events_of_the_lease(&rest).await;
+        said_by_both.iter().all(|note| notes.contains(note)).then_some(())
     };
-    second.wait_for(&format!("both events in place of {events:?}"), both).await;
+    second.wait_for("both events", both).await;
 
     second.stop().await;
+    let mut notes = events_of_the_lease(&rest).await;
+    notes.sort_unstable();
+    let of = |lease| [said(lease, "became leader"), said(lease, "stopped leading")];
+    let mut all = [of(&held), of(&taken)].concat();
+    all.sort_unstable();
+    assert_eq!(notes, all, "each is reported once");
     let free = lease(&rest).await;
     assert_eq!(free["spec"]["holderIdentity"], "");
     assert_eq!(free["spec"]["leaseDurationSeconds"], 1);
@@ -119,7 +120,7 @@ async fn a_leader_without_api_server_ends_and_nothing_of_it_comes_late() {
     let Some(plane) = ControlPlane::start(test).await else { return };
     let client = plane.client().await;
     let rest = Rest(client.clone());
-    create_nodes(&rest, PODS.div_ceil(16)).await;
+    create_nodes(&rest, PODS.div_ceil(PODS_A_NODE)).await;
     let (proxy, other) = (Proxy::start(client.clone()).await, Proxy::start(client).await);
     proxy.decide(|ask| if ask.number <= PASSED { Action::Pass } else { Action::Hold });
     other.decide(|_| Action::Hold);
@@ -291,6 +292,12 @@ fn shape(lease: &Value) -> BTreeMap<String, String> {
     shape
 }
 
+/// What the Event says in which the holder of a lease reports what it did.
+fn said(lease: &Value, what: &str) -> String {
+    let holder = lease["spec"]["holderIdentity"].as_str().expect("somebody holds it");
+    format!("{holder} {what}")
+}
+
 /// What the Events about berth's Lease say.
 async fn events_of_the_lease(rest: &Rest) -> Vec<String> {
     let events = rest.events("kube-system").await;
@@ -305,44 +312,4 @@ fn decided(berth: &Berth) -> Vec<String> {
     let decisions = berth.decisions();
     let placed = decisions.iter().filter(|decision| decision.get("node").is_some());
     placed.filter_map(|decision| decision["pod"].as_str().map(ToOwned::to_owned)).collect()
-}
-
-/// The pods of the default namespace that are on nodes.
-async fn bound(rest: &Rest) -> Vec<Value> {
-    let path = format!("{}?fieldSelector=spec.nodeName!%3D", pods_path("default"));
-    rest.list(&path, "Pod").await
-}
-
-/// Where pods are, by `namespace/name`.
-fn places(pods: &[Value]) -> BTreeMap<String, String> {
-    let place = |pod: &Value| {
-        let text = |field: &str| pod["metadata"][field].as_str().unwrap_or_default();
-        Some((format!("{}/{}", text("namespace"), text("name")), node_of(pod)?.to_owned()))
-    };
-    pods.iter().filter_map(place).collect()
-}
-
-async fn create_nodes(rest: &Rest, count: usize) {
-    let resources = json!({"cpu": "4", "memory": "32Gi", "pods": "16"});
-    for i in 0..count {
-        let node = json!({
-            "apiVersion": "v1", "kind": "Node", "metadata": {"name": format!("n{i}")},
-            "status": {"capacity": resources, "allocatable": resources},
-        });
-        rest.create(NODES, &node).await;
-    }
-}
-
-async fn create_pods(rest: &Rest, which: std::ops::Range<usize>) {
-    let path = pods_path("default");
-    let create = async |i| {
-        let pod = json!({
-            "apiVersion": "v1", "kind": "Pod", "metadata": {"name": format!("p{i}"), "namespace": "default"},
-            "spec": {"schedulerName": "berth", "containers": [{
-                "name": "c", "image": "example.com/c:1", "resources": {"requests": {"cpu": "200m"}},
-            }]},
-        });
-        drop(rest.create(&path, &pod).await);
-    };
-    stream::iter(which).for_each_concurrent(CREATED_AT_ONCE, create).await;
 }

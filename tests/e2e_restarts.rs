@@ -7,18 +7,16 @@ mod support;
 use std::collections::BTreeMap;
 
 use futures::{StreamExt, stream};
-use serde_json::{Value, json};
+use serde_json::Value;
 
 use support::accounts;
 use support::berth::Berth;
 use support::control_plane::{ControlPlane, Server};
 use support::on_both_servers;
+use support::plain::{CREATED_AT_ONCE, PODS_A_NODE, bound, create_nodes, create_pods, places};
 use support::proxy::Action;
-use support::rest::{NODES, Rest, node_of, pods_path};
+use support::rest::{NODES, Rest, node_of};
 use support::scene::Scene;
-
-/// Objects created at the same time.
-const CREATED_AT_ONCE: usize = 16;
 
 on_both_servers! {
     a_stop_in_the_middle_finishes_what_was_decided_and_the_next_run_does_the_rest,
@@ -51,15 +49,15 @@ async fn a_stop_in_the_middle_finishes_what_was_decided_and_the_next_run_does_th
     let log = scene.berth.log();
     assert_eq!(status.code(), Some(0), "{log}");
     assert!(log.trim_end().ends_with("stopped"), "{log}");
-    let on = nodes_of(&scene.pods().await);
+    let on = places(&scene.pods().await);
     let decided = decided(&scene.berth.decisions());
     assert!(decided.len() >= PASSED && decided.len() < PODS, "{} were decided", decided.len());
     assert_eq!(decided, on, "what was decided is bound, and nothing else");
 
     scene.start_another_berth();
-    let left = async || (nodes_of(&scene.pods().await).len() == PODS).then_some(());
+    let left = async || (places(&scene.pods().await).len() == PODS).then_some(());
     scene.berth.wait_for("all pods on nodes", left).await;
-    let (first, last) = (on, nodes_of(&scene.pods().await));
+    let (first, last) = (on, places(&scene.pods().await));
     assert!(first.iter().all(|(pod, node)| last.get(pod) == Some(node)), "{first:?} {last:?}");
     scene.end().await;
 }
@@ -89,9 +87,7 @@ async fn an_outage_of_the_api_server_is_survived() {
         return;
     };
     let rest = Rest(plane.client().await);
-    for i in 0..20 {
-        rest.create(NODES, &node(i)).await;
-    }
+    create_nodes(&rest, 20).await;
     create_pods(&rest, 0..PODS).await;
     // Slow enough that there is a middle.
     let flags = ["--kube-api-qps", "50", "--kube-api-burst", "10"];
@@ -109,7 +105,7 @@ async fn an_outage_of_the_api_server_is_survived() {
     let nodes = rest.list(NODES, "Node").await;
     let pods = bound(&rest).await;
     assert_eq!(accounts::overfull(&nodes, &pods), Vec::<String>::new());
-    assert_eq!(decided(&berth.decisions()), nodes_of(&pods));
+    assert_eq!(decided(&berth.decisions()), places(&pods));
 }
 
 async fn a_kill_in_the_middle_loses_nothing_and_overfills_nothing(server: Server) {
@@ -118,9 +114,7 @@ async fn a_kill_in_the_middle_loses_nothing_and_overfills_nothing(server: Server
     let Some(plane) = ControlPlane::start_on(server, test).await else { return };
     let rest = Rest(plane.client().await);
     // 16 pods a node: little more room than there are pods.
-    for i in 0..PODS.div_ceil(16) {
-        rest.create(NODES, &node(i)).await;
-    }
+    create_nodes(&rest, PODS.div_ceil(PODS_A_NODE)).await;
     create_pods(&rest, 0..PODS).await;
     let flags = ["--kube-api-qps", "200", "--kube-api-burst", "10"];
     let berth = Berth::start(&plane.kubeconfig(), "berth", &flags);
@@ -128,7 +122,7 @@ async fn a_kill_in_the_middle_loses_nothing_and_overfills_nothing(server: Server
     berth.wait_for("some pods on nodes", begun).await;
     berth.kill();
     assert!(!berth.exit().await.success());
-    let before = nodes_of(&bound(&rest).await);
+    let before = places(&bound(&rest).await);
     assert!(before.len() < PODS, "it was killed in the middle");
 
     let berth = Berth::start(&plane.kubeconfig(), "berth", &["--kube-api-qps", "5000"]);
@@ -138,31 +132,8 @@ async fn a_kill_in_the_middle_loses_nothing_and_overfills_nothing(server: Server
     let nodes = rest.list(NODES, "Node").await;
     let pods = bound(&rest).await;
     assert_eq!(accounts::overfull(&nodes, &pods), Vec::<String>::new());
-    let after = nodes_of(&pods);
+    let after = places(&pods);
     assert!(before.iter().all(|(pod, node)| after.get(pod) == Some(node)), "none moved");
-}
-
-async fn create_pods(rest: &Rest, which: std::ops::Range<usize>) {
-    let path = pods_path("default");
-    let create = async |i| drop(rest.create(&path, &pod(i)).await);
-    stream::iter(which).for_each_concurrent(CREATED_AT_ONCE, create).await;
-}
-
-/// The pods of the default namespace that are on nodes.
-async fn bound(rest: &Rest) -> Vec<Value> {
-    let path = format!("{}?fieldSelector=spec.nodeName!%3D", pods_path("default"));
-    rest.list(&path, "Pod").await
-}
-
-/// Where pods are, by `namespace/name`.
-fn nodes_of(pods: &[Value]) -> BTreeMap<String, String> {
-    let place = |pod: &Value| {
-        let metadata = &pod["metadata"];
-        let text = |field: &str| metadata[field].as_str().unwrap_or_default();
-        let key = format!("{}/{}", text("namespace"), text("name"));
-        Some((key, node_of(pod)?.to_owned()))
-    };
-    pods.iter().filter_map(place).collect()
 }
 
 /// Where pods were last meant to go and were not taken back from.
@@ -177,21 +148,4 @@ fn decided(decisions: &[Value]) -> BTreeMap<String, String> {
         }
     }
     decided
-}
-
-fn node(i: usize) -> Value {
-    let resources = json!({"cpu": "4", "memory": "32Gi", "pods": "16"});
-    json!({
-        "apiVersion": "v1", "kind": "Node", "metadata": {"name": format!("n{i}")},
-        "status": {"capacity": resources, "allocatable": resources},
-    })
-}
-
-fn pod(i: usize) -> Value {
-    json!({
-        "apiVersion": "v1", "kind": "Pod", "metadata": {"name": format!("p{i}"), "namespace": "default"},
-        "spec": {"schedulerName": "berth", "containers": [{
-            "name": "c", "image": "example.com/c:1", "resources": {"requests": {"cpu": "200m"}},
-        }]},
-    })
 }

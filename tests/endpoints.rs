@@ -11,7 +11,7 @@ use std::time::Duration;
 use berth::engine::Kind;
 use rcgen::{CertificateParams, KeyPair};
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
-use serde_json::json;
+use serde_json::{Value, json};
 use tempfile::TempDir;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpStream;
@@ -21,6 +21,7 @@ use support::berth::Berth;
 use support::control_plane::ControlPlane;
 use support::endpoint::{Answer, Endpoint, free_port, plain_of, start_secure};
 use support::memory::resident_kib;
+use support::plain::{node, pod};
 use support::proxy::{Action, Proxy};
 use support::rest::{NODES, Rest, pods_path};
 
@@ -90,8 +91,8 @@ async fn ready_with_the_watches_and_not_while_it_stops() {
     assert_eq!(endpoint.get("/readyz?verbose").await, Some(answer(200, passed)));
     assert_eq!(plain_of(&berth).await.get("/readyz").await, Some(answer(200, "ok")));
 
-    rest.create(NODES, &node()).await;
-    rest.create(&pods_path("default"), &pod()).await;
+    rest.create(NODES, &node("n", "4")).await;
+    rest.create(&pods_path("default"), &pod("held", "s", "1")).await;
     let asked = async || proxy.asked_for("held").into_iter().next();
     berth.wait_for("a Binding", asked).await;
     berth.ask_to_stop();
@@ -108,19 +109,64 @@ async fn ready_with_the_watches_and_not_while_it_stops() {
     assert_eq!(endpoint.get("/livez").await, None);
 }
 
-fn node() -> serde_json::Value {
-    let resources = json!({"cpu": "4", "memory": "16Gi", "pods": "110"});
-    json!({
-        "apiVersion": "v1", "kind": "Node", "metadata": {"name": "n"}, "spec": {},
-        "status": {"capacity": resources, "allocatable": resources},
-    })
-}
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn why_a_pod_waits_is_there_in_full_however_much_of_it_its_event_says() {
+    const RESOURCES: usize = 28;
+    let test = "why_a_pod_waits_is_there_in_full_however_much_of_it_its_event_says";
+    let Some(plane) = ControlPlane::start(test).await else { return };
+    let rest = Rest(plane.client().await);
+    let berth = Berth::start(&plane.kubeconfig(), "s", &PLAIN);
+    let endpoint = plain_of(&berth).await;
+    rest.create(NODES, &node("n", "4")).await;
+    let wanted = (0..RESOURCES).map(|at| format!("example.com/nobody-has-any-of-these-{at:02}"));
+    let wanted: Vec<String> = wanted.collect();
+    let pods = pods_path("default");
+    // Two that are alike in why they wait, but for a third.
+    for name in ["a", "b", "c"] {
+        let mut pod = pod(name, "s", "1");
+        let resources = &mut pod["spec"]["containers"][0]["resources"];
+        for resource in wanted.iter().skip(usize::from(name == "c")) {
+            resources["requests"][resource] = json!("1");
+            resources["limits"][resource] = json!("1");
+        }
+        rest.create(&pods, &pod).await;
+    }
+    let asked = async |query: &str| -> Option<Value> {
+        let (status, body) = endpoint.get(&format!("/debug/pending-pods{query}")).await?;
+        (status == 200).then(|| serde_json::from_str(&body).expect("it is JSON"))
+    };
+    let all = async || {
+        let found = asked("?namespace=default").await?;
+        let reasons = found["reasons"].as_array()?;
+        let told = reasons.len() == 2 && reasons.iter().all(|reason| reason["message"].is_string());
+        (found["queue"]["unschedulable"] == 3 && told).then_some(found)
+    };
+    let all = berth.wait_for("three pods that wait for two reasons", all).await;
+    assert_eq!((&all["count"], &all["reasonsLeftOut"]), (&json!(3), &json!(0)), "{all}");
+    let shared = all["reasons"].as_array().into_iter().flatten().find(|it| it["count"] == 2);
+    let shared = shared.expect("two wait for the same reason");
+    assert_eq!(shared["pods"], json!(["default/a", "default/b"]));
+    assert_eq!(shared["plugins"], json!(["NodeResourcesFit"]));
+    let message = shared["message"].as_str().expect("it says why");
+    assert!(message.starts_with("0/1 nodes are available: "), "{message}");
+    let said = |resource: &&String| message.contains(&format!("1 Insufficient {resource}"));
+    assert_eq!(wanted.iter().filter(said).count(), RESOURCES, "{message}");
 
-fn pod() -> serde_json::Value {
-    json!({
-        "apiVersion": "v1", "kind": "Pod", "metadata": {"name": "held"},
-        "spec": {"schedulerName": "s", "containers": [{"name": "c", "image": "example.com/c:1"}]},
-    })
+    let one = asked("?namespace=default&name=b").await.expect("it waits");
+    assert_eq!((&one["message"], &one["place"]), (&json!(message), &json!("unschedulable")));
+    let reported = async || {
+        let events = rest.events("default").await;
+        let about = |event: &&Value| {
+            event["reason"] == "FailedScheduling" && event["regarding"]["name"] == "b"
+        };
+        events.iter().find(about).map(|event| event["note"].clone())
+    };
+    let note = berth.wait_for("its event", reported).await;
+    let note = note.as_str().expect("an event has a note");
+    let kept = note.strip_suffix(" ...").expect("it is cut");
+    assert!(note.len() == 1024 && message.len() > 1024 && message.starts_with(kept), "{note}");
+    assert_eq!(asked("?namespace=default&name=d").await, None, "there is no such pod");
+    berth.stop().await;
 }
 
 /// Puts a new file in the place of an old one.

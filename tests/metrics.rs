@@ -10,6 +10,7 @@ use support::berth::Berth;
 use support::control_plane::{ControlPlane, Server};
 use support::endpoint::{Endpoint, plain_of};
 use support::on_both_servers;
+use support::plain::{self, node};
 use support::rest::{NODES, Rest, node_of, pods_path, scheduled_condition};
 
 const PLAIN: [&str; 2] = ["--http-address", "127.0.0.1:0"];
@@ -49,23 +50,8 @@ const SETTLED: [(&str, f64); 19] = [
     ("berth_objects_undecodable_total", 0.0),
 ];
 
-fn node(name: &str, cpu: &str) -> Value {
-    let resources = json!({"cpu": cpu, "memory": "16Gi", "pods": "110"});
-    json!({
-        "apiVersion": "v1", "kind": "Node", "metadata": {"name": name}, "spec": {},
-        "status": {"capacity": resources, "allocatable": resources},
-    })
-}
-
 fn pod(name: &str, cpu: &str) -> Value {
-    let requests = json!({"requests": {"cpu": cpu}});
-    json!({
-        "apiVersion": "v1", "kind": "Pod", "metadata": {"name": name},
-        "spec": {
-            "schedulerName": "s",
-            "containers": [{"name": "c", "image": "example.com/c:1", "resources": requests}],
-        },
-    })
+    plain::pod(name, "s", cpu)
 }
 
 /// Every sample by its name with labels.

@@ -20,7 +20,10 @@ use support::process::Process;
 use support::rest::{
     NODES, PRIORITY_CLASSES, Rest, node_of, pods_path, priority_class, scheduled_condition,
 };
-use support::{require, upstream};
+use support::{
+    plain::{self, node},
+    require, upstream,
+};
 
 /// Who both of them schedule for.
 const SCHEDULER: &str = "default-scheduler";
@@ -113,23 +116,11 @@ fn labels(line: &str) -> Vec<(String, String)> {
     pairs.map(pair).collect()
 }
 
-fn node(name: &str, cpu: &str) -> Value {
-    let resources = json!({"cpu": cpu, "memory": "64Gi", "pods": "500"});
-    json!({
-        "apiVersion": "v1", "kind": "Node", "metadata": {"name": name}, "spec": {},
-        "status": {"capacity": resources, "allocatable": resources},
-    })
-}
-
 fn pod(name: &str, cpu: &str) -> Value {
-    let requests = json!({"requests": {"cpu": cpu}});
-    json!({
-        "apiVersion": "v1", "kind": "Pod", "metadata": {"name": name, "labels": {"app": name}},
-        "spec": {
-            "schedulerName": SCHEDULER, "terminationGracePeriodSeconds": 0,
-            "containers": [{"name": "c", "image": "example.com/c:1", "resources": requests}],
-        },
-    })
+    let mut pod = plain::pod(name, SCHEDULER, cpu);
+    pod["metadata"]["labels"] = json!({"app": name});
+    pod["spec"]["terminationGracePeriodSeconds"] = json!(0);
+    pod
 }
 
 /// Waits until the pod `name` is on a node, or is said to fit nowhere.

@@ -1,16 +1,16 @@
 //! What a pod costs that waits and fits nowhere: all memory of the engine, counted by the allocator.
 #![expect(unsafe_code, reason = "an allocator that counts is an unsafe trait")]
 
+#[path = "support/engine.rs"]
+mod engine;
+
 use std::alloc::{GlobalAlloc, Layout, System};
-use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-use berth::engine::{Effect, Engine, EngineConfig, Event, Kind};
-use berth::framework::{NoProbe, Profile, ProfileSpec};
+use berth::engine::{Effect, Engine, Event};
 use berth::model::{Labels, Node, Pod, PodKey, ScheduledCondition};
-use berth::plugins::PLUGINS;
-use berth::queue::Backoff;
-use berth::units::Nanos;
+
+use engine::START;
 
 /// Bytes in use.
 static IN_USE: AtomicUsize = AtomicUsize::new(0);
@@ -35,7 +35,6 @@ unsafe impl GlobalAlloc for Counting {
 #[global_allocator]
 static COUNTING: Counting = Counting;
 
-const START: Nanos = Nanos::from_secs(1_000_000);
 const TEMPLATES: usize = 10;
 const NODES: usize = 20;
 const PODS: usize = 4_096;
@@ -63,32 +62,11 @@ fn pod(number: usize) -> Box<Pod> {
     Box::new(pod)
 }
 
-fn engine() -> Engine {
-    let mut engine = Engine::new(EngineConfig {
-        seed: 1,
-        profiles: vec![
-            Profile::compile(&ProfileSpec::of_defaults("berth", PLUGINS), PLUGINS)
-                .expect("the defaults fit"),
-        ],
-        extenders: Vec::new(),
-        bindings_in_flight_max: 16,
-        backoff: Backoff::default(),
-        announces_nodes: true,
-        dry_run: false,
-        probe: Arc::new(NoProbe),
-    });
-    let mut out = Vec::new();
-    for kind in Kind::all() {
-        engine.step(Event::ListBegin(kind), START, &mut out);
-        for at in (0..NODES).filter(|_| kind == Kind::Node) {
-            let name: Box<str> = format!("node-{at:05}").into();
-            let mut node = Node { name, allocatable_pods: 110, ..Node::default() };
-            node.allocatable.milli_cpu = 1_000;
-            engine.step(Event::NodeUpsert(Box::new(node)), START, &mut out);
-        }
-        engine.step(Event::ListEnd(kind), START, &mut out);
-    }
-    engine
+fn node(number: usize) -> Node {
+    let name: Box<str> = format!("node-{number:05}").into();
+    let mut node = Node { name, allocatable_pods: 110, ..Node::default() };
+    node.allocatable.milli_cpu = 1_000;
+    node
 }
 
 /// Has pods tried, each of which fits nowhere; its condition comes back over the watch, as long as real ones.
@@ -118,7 +96,7 @@ fn fill(engine: &mut Engine) {
 
 #[test]
 fn a_pending_pod_is_small_however_long_its_reason_is() {
-    let mut engine = engine();
+    let mut engine = engine::with_nodes((0..NODES).map(node));
     let before = IN_USE.load(Ordering::Relaxed);
     fill(&mut engine);
     let lengths = engine.queue_lengths();

@@ -14,8 +14,9 @@ use tokio::time::{Instant, sleep};
 
 use support::berth::Berth;
 use support::control_plane::ControlPlane;
-use support::controllers::kubelets;
+use support::controllers::{controller_manager, kubelets};
 use support::endpoint::{Endpoint, plain_of};
+use support::plain::{node, pod};
 use support::process::Process;
 use support::rest::{NODES, Rest, node_of, pods_path};
 use support::{accounts, require, say, upstream};
@@ -46,29 +47,6 @@ enum Second {
 struct Size {
     nodes: usize,
     pods: usize,
-}
-
-fn resources(cpu: &str) -> Value {
-    json!({"cpu": cpu, "memory": "32Gi", "pods": "110"})
-}
-
-fn node(name: &str, cpu: &str) -> Value {
-    json!({
-        "apiVersion": "v1", "kind": "Node",
-        "metadata": {"name": name, "labels": {"kubernetes.io/hostname": name}},
-        "spec": {}, "status": {"capacity": resources(cpu), "allocatable": resources(cpu)},
-    })
-}
-
-fn pod(name: &str, scheduler: &str, cpu: &str) -> Value {
-    let requests = json!({"requests": {"cpu": cpu, "memory": "100Mi"}});
-    json!({
-        "apiVersion": "v1", "kind": "Pod", "metadata": {"name": name},
-        "spec": {
-            "schedulerName": scheduler,
-            "containers": [{"name": "c", "image": "example.com/c:1", "resources": requests}],
-        },
-    })
 }
 
 fn pinned(name: &str, scheduler: &str, node: &str) -> Value {
@@ -129,6 +107,66 @@ async fn whoever_loses_is_counted() {
     // The room of the one that was refused is free again, and only that.
     assert_eq!(accounts::overfull(&rest.list(NODES, "Node").await, &running(&rest).await), [""; 0]);
     berth.stop().await;
+}
+
+/// The ReplicaSet of one pod whose pod a kubelet refuses.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_next_pod_of_its_owner_goes_elsewhere() {
+    let test = "the_next_pod_of_its_owner_goes_elsewhere";
+    let Some(plane) = ControlPlane::start(test).await else { return };
+    let controllers = controller_manager(test, &plane.kubeconfig(), &["replicaset-controller"]);
+    let Some(_controllers) = controllers else { return };
+    let rest = Rest(plane.client().await);
+    let berth = Berth::start(&plane.kubeconfig(), "berth", &["--http-address", "127.0.0.1:0"]);
+    let pods = pods_path(NAMESPACE);
+    rest.create(NODES, &node("n1", "1")).await;
+    // The older one: a kubelet that starts takes it first.
+    rest.create(&pods, &pinned("a-foreign", "nobody", "n1")).await;
+    rest.create("/apis/apps/v1/namespaces/default/replicasets", &replica_set()).await;
+    let of_the_set = async || {
+        let all = rest.list(&format!("{pods}?labelSelector=app%3Dset"), "Pod").await;
+        let (refused, others): (Vec<_>, Vec<_>) = all.into_iter().partition(is_refused);
+        (refused, others)
+    };
+    let is_bound = async || {
+        let (_, others) = of_the_set().await;
+        others.into_iter().find(|pod| node_of(pod) == Some("n1"))
+    };
+    let first = berth.wait_for("the set's pod on the only node", is_bound).await;
+    rest.bind(NAMESPACE, "a-foreign", "n1").await;
+    rest.create(NODES, &node("n2", "1")).await;
+    let _kubelets = kubelets(&plane.kubeconfig());
+    let goes_elsewhere = async || {
+        let (refused, others) = of_the_set().await;
+        let runs = |pod: &Value| {
+            pod["status"]["phase"] == "Running" && node_of(pod).is_some_and(|node| node == "n2")
+        };
+        (refused.len() == 1 && others.iter().any(runs)).then_some(refused)
+    };
+    let refused = berth.wait_for("another pod of the set on the other node", goes_elsewhere).await;
+    assert_eq!(refused[0]["metadata"]["uid"], first["metadata"]["uid"]);
+
+    // What the refused pod asked for is free: what the foreign one leaves of the node is, to the last bit.
+    let mut rest_of_it = pinned("rest-of-it", "berth", "n1");
+    rest_of_it["spec"]["containers"][0]["resources"]["requests"]["cpu"] = json!("400m");
+    rest.create(&pods, &rest_of_it).await;
+    let path = format!("{pods}/rest-of-it");
+    let runs = async || rest.get(&path).await.filter(|pod| pod["status"]["phase"] == "Running");
+    berth.wait_for("a pod in the rest of the node", runs).await;
+    assert_eq!(conflicts(&plain_of(&berth).await).await, [1, 0]);
+    berth.stop().await;
+}
+
+fn replica_set() -> Value {
+    let mut template = pod("set", "berth", "600m");
+    template["metadata"] = json!({"labels": {"app": "set"}});
+    json!({
+        "apiVersion": "apps/v1", "kind": "ReplicaSet", "metadata": {"name": "set"},
+        "spec": {
+            "replicas": 1, "selector": {"matchLabels": {"app": "set"}},
+            "template": {"metadata": template["metadata"], "spec": template["spec"]},
+        },
+    })
 }
 
 async fn running(rest: &Rest) -> Vec<Value> {

@@ -5,6 +5,8 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use jiff::Timestamp;
 
+use crate::units::uuid_v4;
+
 /// Characters of generated names. Upstream: apimachinery util/rand, without vowels, 0, 1 and 3.
 const ALPHABET: &[u8; 27] = b"bcdfghjklmnpqrstvwxz2456789";
 /// How many of them a generated name ends in.
@@ -29,16 +31,7 @@ impl Identities {
     #[must_use]
     pub fn uid(&self) -> String {
         let (high, low) = self.random();
-        let high = high & 0xffff_ffff_ffff_0fff | 0x4000;
-        let low = low & 0x3fff_ffff_ffff_ffff | 0x8000_0000_0000_0000;
-        format!(
-            "{:08x}-{:04x}-{:04x}-{:04x}-{:012x}",
-            high >> 32,
-            (high >> 16) & 0xffff,
-            high & 0xffff,
-            low >> 48,
-            low & 0xffff_ffff_ffff,
-        )
+        uuid_v4(high, low)
     }
 
     /// A name that begins with `base`.

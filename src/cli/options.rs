@@ -121,7 +121,8 @@ impl RunArgs {
         let file = given(self.config.as_ref());
         let mut configuration = if let Some(file) = file {
             self.warn_of_ignored(&mut warnings);
-            let configuration = config::load(file, registry(), gates.features)?;
+            let elects = self.leader_election.overrides();
+            let configuration = config::load_with(file, &elects, registry(), gates.features)?;
             let of_file = configuration.warnings.iter();
             warnings.extend(of_file.map(|warning| format!("{}: {warning}", file.display())));
             configuration
@@ -498,6 +499,31 @@ mod tests {
             let line = format!("run --kubeconfig k {flags}");
             assert_eq!(run(&line).resolve(OUTSIDE).unwrap_err().to_string(), expected);
             resolved(&format!("{line} --leader-elect=false"), OUTSIDE);
+        }
+    }
+
+    #[test]
+    fn flags_mend_the_election_of_a_file() {
+        let directory = tempfile::tempdir().unwrap();
+        let table = [
+            ("leaseDuration: 5s", "--leader-elect-lease-duration 60s", "must be greater than"),
+            ("leaseDuration: 5s", "--leader-elect=false", "must be greater than"),
+            ("leaseDuration: -5s", "--leader-elect-lease-duration 60s", "must be greater than"),
+            (
+                "resourceLock: endpoints",
+                "--leader-elect-resource-lock leases",
+                "must be \"leases\"",
+            ),
+        ];
+        for (block, flags, wrong) in table {
+            let file = config_file(directory.path(), &format!("leaderElection: {{{block}}}"));
+            let line = format!("run --kubeconfig k --config {file}");
+            resolved(&format!("{line} {flags}"), OUTSIDE);
+            for not_mended in [line.clone(), format!("{line} --leader-elect-retry-period 1s")] {
+                let error = run(&not_mended).resolve(OUTSIDE).unwrap_err().to_string();
+                let of_file = error.starts_with(&format!("{file}: leaderElection."));
+                assert!(of_file && error.contains(wrong), "{not_mended}: {error}");
+            }
         }
     }
 

@@ -116,25 +116,12 @@ fn check_expression(reader: &mut Reader, requirement: &NodeRequirement, operator
     if let Some(message) = label_key_error(key) {
         reader.field("key", |reader| reader.refuse(&Value::from(&**key), &message));
     }
-    let count = match known {
-        NodeOperator::In | NodeOperator::NotIn if values.is_empty() => {
-            Some("for 'in', 'notin' operators, values set can't be empty")
-        }
-        NodeOperator::Exists | NodeOperator::DoesNotExist if !values.is_empty() => {
-            Some("values set must be empty for exists and does not exist")
-        }
-        NodeOperator::Gt | NodeOperator::Lt if values.len() != 1 => {
-            Some("for 'Gt', 'Lt' operators, exactly one value is required")
-        }
-        _ => None,
-    };
-    if let Some(message) = count {
+    if let Some(message) = known.wrong_count(values) {
         reader.field("values", |reader| reader.refuse(&values_value(values), message));
     }
-    let ordered = matches!(known, NodeOperator::Gt | NodeOperator::Lt);
     reader.each("values", values, |reader, text| {
         let value = Value::from(&**text);
-        if ordered && text.parse::<i64>().is_err() {
+        if known.is_ordered() && text.parse::<i64>().is_err() {
             reader.refuse(&value, "for 'Gt', 'Lt' operators, the value must be an integer");
         }
         if let Some(message) = label_value_error(text) {

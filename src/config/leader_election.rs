@@ -8,6 +8,7 @@ use std::time::Duration;
 
 use super::duration::go_duration;
 use super::error::Findings;
+use super::overrides::LeaderElectionOverrides;
 use super::reader::Reader;
 use super::value::{Value, quoted};
 
@@ -244,11 +245,21 @@ impl LeaderElectionFields {
     }
 }
 
-/// Says what is wrong with the block of a file.
-pub(super) fn check(fields: &LeaderElectionFields, findings: &mut Findings) {
+/// Says what is wrong with the block of a file, unless `flags` mend it.
+///
+/// Upstream: Options.ApplyTo of kube-scheduler, v1.37: flags are put over the block before it is checked.
+pub(super) fn check(
+    fields: &LeaderElectionFields,
+    flags: &LeaderElectionOverrides,
+    findings: &mut Findings,
+) {
     let election = fields.compile();
-    for (field, value, message) in election.problems() {
-        findings.refuse(field.path().to_owned(), Some(value), message);
+    let mut with_flags = fields.clone();
+    flags.apply(&mut with_flags);
+    if !with_flags.compile().problems().is_empty() {
+        for (field, value, message) in election.problems() {
+            findings.refuse(field.path().to_owned(), Some(value), message);
+        }
     }
     if let Some((field, value, message)) = election.warning() {
         findings.warn(field.path().to_owned(), Some(value), message);

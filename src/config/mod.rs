@@ -46,6 +46,7 @@ use crate::queue::{BACKOFF_INITIAL, BACKOFF_MAX};
 use crate::units::Nanos;
 use args::Meaning;
 use error::Findings;
+use overrides::NO_FLAGS;
 use reader::Reader;
 use v1::File;
 use value::Value;
@@ -139,8 +140,20 @@ pub fn load(
     registry: &[PluginInfo],
     gates: FeatureGates,
 ) -> Result<Configuration, ConfigErrors> {
+    load_with(path, &NO_FLAGS, registry, gates)
+}
+
+/// [`load`] where `flags` take the place of what the file says of the election: what they mend of it is not
+/// refused. The answer still has what the file says.
+pub fn load_with(
+    path: &Path,
+    flags: &LeaderElectionOverrides,
+    registry: &[PluginInfo],
+    gates: FeatureGates,
+) -> Result<Configuration, ConfigErrors> {
     let (text, source_name) = read_file(path)?;
-    parse(&text, &source_name, registry, gates)
+    let root = to_value(&text, &source_name)?;
+    interpret(&root, &source_name, flags, registry, gates).map(Checked::compile)
 }
 
 /// Reads a file's text, YAML or JSON; `source_name` begins every line of an error.
@@ -150,7 +163,8 @@ pub fn parse(
     registry: &[PluginInfo],
     gates: FeatureGates,
 ) -> Result<Configuration, ConfigErrors> {
-    interpret(&to_value(text, source_name)?, source_name, registry, gates).map(Checked::compile)
+    let root = to_value(text, source_name)?;
+    interpret(&root, source_name, &NO_FLAGS, registry, gates).map(Checked::compile)
 }
 
 /// Reads a configuration that is part of another document, such as a scenario.
@@ -160,7 +174,7 @@ pub fn from_value(
     registry: &[PluginInfo],
     gates: FeatureGates,
 ) -> Result<Configuration, ConfigErrors> {
-    interpret(&Value::from(value), source_name, registry, gates).map(Checked::compile)
+    interpret(&Value::from(value), source_name, &NO_FLAGS, registry, gates).map(Checked::compile)
 }
 
 /// The configuration where no file is given, as YAML with every default written out.
@@ -181,7 +195,8 @@ pub fn render_file(
     gates: FeatureGates,
 ) -> Result<String, ConfigErrors> {
     let (text, source_name) = read_file(path)?;
-    let checked = interpret(&to_value(&text, &source_name)?, &source_name, registry, gates)?;
+    let root = to_value(&text, &source_name)?;
+    let checked = interpret(&root, &source_name, &NO_FLAGS, registry, gates)?;
     Ok(render::render(&checked.file, registry))
 }
 
@@ -196,7 +211,8 @@ pub fn render_with(
     let mut file = File::default();
     if let Some(path) = path {
         let (text, source_name) = read_file(path)?;
-        file = interpret(&to_value(&text, &source_name)?, &source_name, registry, gates)?.file;
+        let (root, flags) = (to_value(&text, &source_name)?, &overrides.leader_election);
+        file = interpret(&root, &source_name, flags, registry, gates)?.file;
     } else {
         defaults::fill(&mut file, registry, gates);
     }
@@ -229,6 +245,7 @@ struct Checked {
 fn interpret(
     root: &Value,
     source_name: &str,
+    flags: &LeaderElectionOverrides,
     registry: &[PluginInfo],
     gates: FeatureGates,
 ) -> Result<Checked, ConfigErrors> {
@@ -239,7 +256,7 @@ fn interpret(
     let mut findings = reader.into_findings();
     let mut profiles = Vec::new();
     if is_ours {
-        validate::check(&file, &mut findings);
+        validate::check(&file, flags, &mut findings);
         profiles = validate::check_profiles(&file.profiles, registry, &mut findings);
         own_args::fill(&mut profiles, &file.profiles, registry, &mut findings);
     }

@@ -3,6 +3,7 @@
 //!
 //! Upstream: ApplyDeprecated and ApplyLeaderElectionTo of kube-scheduler's options, v1.37.
 
+use super::leader_election::LeaderElectionFields;
 use super::v1::File;
 
 /// Values of flags; `None` changes nothing.
@@ -45,6 +46,17 @@ pub struct LeaderElectionOverrides {
     pub resource_namespace: Option<String>,
 }
 
+/// No flag is given.
+pub(super) const NO_FLAGS: LeaderElectionOverrides = LeaderElectionOverrides {
+    leader_elect: None,
+    lease_duration: None,
+    renew_deadline: None,
+    retry_period: None,
+    resource_lock: None,
+    resource_name: None,
+    resource_namespace: None,
+};
+
 impl Overrides {
     /// Changes `file`, which has its defaults.
     pub(super) fn apply(&self, file: &mut File) {
@@ -58,15 +70,21 @@ impl Overrides {
         set_some(&mut client.burst, self.burst.as_ref());
         set_some(&mut file.enable_profiling, self.profiling.as_ref());
         set_some(&mut file.enable_contention_profiling, self.contention_profiling.as_ref());
-        let (to, from) = (&mut file.leader_election, &self.leader_election);
-        set_some(&mut to.leader_elect, from.leader_elect.as_ref());
-        let durations = [&from.lease_duration, &from.renew_deadline, &from.retry_period];
-        for (nanos, given) in to.nanos.iter_mut().zip(durations) {
+        self.leader_election.apply(&mut file.leader_election);
+    }
+}
+
+impl LeaderElectionOverrides {
+    /// Changes the block of a file.
+    pub(super) fn apply(&self, fields: &mut LeaderElectionFields) {
+        set_some(&mut fields.leader_elect, self.leader_elect.as_ref());
+        let durations = [&self.lease_duration, &self.renew_deadline, &self.retry_period];
+        for (nanos, given) in fields.nanos.iter_mut().zip(durations) {
             set(nanos, given.as_ref());
         }
-        set(&mut to.resource_lock, from.resource_lock.as_ref());
-        set(&mut to.resource_name, from.resource_name.as_ref());
-        set(&mut to.resource_namespace, from.resource_namespace.as_ref());
+        set(&mut fields.resource_lock, self.resource_lock.as_ref());
+        set(&mut fields.resource_name, self.resource_name.as_ref());
+        set(&mut fields.resource_namespace, self.resource_namespace.as_ref());
     }
 }
 

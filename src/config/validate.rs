@@ -7,18 +7,20 @@ use super::defaults::PARALLELISM;
 use super::error::Findings;
 use super::extenders;
 use super::leader_election;
+use super::overrides::LeaderElectionOverrides;
 use super::profile::ProfileFields;
 use super::v1::File;
 use super::value::{Value, quoted};
 use crate::framework::{ExtensionPoint, PluginInfo, ProfileSpec};
 
-/// Says what breaks a rule, in upstream's order and words, and what is without effect.
-pub(super) fn check(file: &File, findings: &mut Findings) {
+/// Says what breaks a rule, in upstream's order and words, and what is without effect. What `flags` mend is
+/// no matter.
+pub(super) fn check(file: &File, flags: &LeaderElectionOverrides, findings: &mut Findings) {
     if let Some(burst) = file.client_connection.burst.filter(|burst| *burst < 0) {
         let path = "clientConnection.burst".to_owned();
         findings.refuse(path, Some(burst.to_string()), "must be non-negative");
     }
-    leader_election::check(&file.leader_election, findings);
+    leader_election::check(&file.leader_election, flags, findings);
     let mut refuse = |path: &str, value: i64, message: &str| {
         findings.refuse(path.to_owned(), Some(value.to_string()), message);
     };

@@ -68,6 +68,7 @@ impl Engine {
     ) {
         if changes.is_empty() {
             self.handled.push(ClusterEvent::new(Resource::AssignedPod, Action::UPDATE));
+            return;
         }
         let new: Arc<Pod> = Arc::from(pod);
         for action in changes {

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use crate::cluster::View;
 use crate::framework::{
-    AttemptResult, Evals, NO_NODES_AVAILABLE, Profile, Stopwatch, Table, start_position,
+    AttemptResult, Evals, NO_NODES_AVAILABLE, Profile, Stopwatch, Table, first_idle, start_position,
 };
 use crate::model::Pod;
 use crate::preemption::Outcome;
@@ -197,9 +197,8 @@ impl Engine {
             Some(best) => scores_are_valid(profile, evals, table, &view).map(|()| {
                 let from_start = |node: &NodeId| self.cluster.position(*node) >= start;
                 let at = best.iter().position(from_start).unwrap_or(0);
-                let mut around = best[at..].iter().chain(&best[..at]).copied();
-                let first = around.clone().next();
-                (around.find(|node| !busy(*node)).or(first), Some(best))
+                let around = best[at..].iter().chain(&best[..at]).copied();
+                (first_idle(around, busy), Some(best))
             }),
         };
         probe.algorithm(probe.clock().since(began));

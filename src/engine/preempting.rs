@@ -186,7 +186,7 @@ impl Engine {
             let failed = ("SchedulerError", message);
             self.say_failed(&mut queued, failed, Nomination::Clear, now, out);
             let world = world(&self.config, &self.cluster, now);
-            self.queue.put_back(attempt.pod, queued, Rejected::by(0), world);
+            self.queue.put_back(attempt.pod, queued, Rejected::default(), world);
         }
         true
     }

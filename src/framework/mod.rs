@@ -7,6 +7,7 @@ mod evals;
 mod explain;
 mod extender;
 mod hint;
+mod idle;
 mod lifecycle;
 mod node_set;
 mod nominated;
@@ -24,6 +25,7 @@ pub use evals::{Evals, InvalidScore, PodRejection, Prepared, prepare, prepare_ti
 pub use explain::{NodeReport, explain};
 pub use extender::{Answer, Extender, ExtenderVerb, NodeVictims, Question};
 pub use hint::{Asks, Candidate, Change, Changed, Hint, Interest};
+pub use idle::first_idle;
 pub use lifecycle::{
     ApiOperation, Bind, PERMIT_WAIT_MAX, Permit, Placement, PluginCall, PreBind, PreBound, Refusal,
     WaitingPods,

@@ -4,6 +4,7 @@
 use crate::cluster::{Cluster, View};
 use crate::units::{Map, Nanos, NodeId, hash_bytes, mix};
 
+use super::idle::first_idle;
 use super::node_set::NodeSet;
 use super::profile::PluginMask;
 use super::{Cells, Code, Evals, ExtensionPoint, InvalidScore, Stopwatch, Verdict};
@@ -12,9 +13,6 @@ use super::{Cells, Code, Evals, ExtensionPoint, InvalidScore, Stopwatch, Verdict
 const SLICE: usize = 256;
 /// Up to this many points a level is found by index, above it by search.
 const DIRECT_POINTS_MAX: i64 = 4096;
-
-/// Busy nodes that a pick passes by, at most.
-const BUSY_PASSED_MAX: usize = 256;
 
 /// The nodes of one pod, judged.
 #[derive(Debug)]
@@ -158,9 +156,7 @@ impl Table {
         let first = |from: u32| sets.iter().filter_map(|set| set.first_from(from)).min();
         let node = |position| view.cluster.node_at(position);
         let around = Around { next: start, start, wrapped: false, first };
-        let mut around = around.filter_map(node).take(BUSY_PASSED_MAX).peekable();
-        let first = around.peek().copied();
-        Ok(around.find(|node| !busy(*node)).or(first))
+        Ok(first_idle(around.filter_map(node), busy))
     }
 
     /// The best total and all nodes that have it, in the order of the permutation.

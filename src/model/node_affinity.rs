@@ -1,6 +1,6 @@
 //! Node affinity as plain values: which nodes a pod may go to, and which it would like.
 
-use super::Labels;
+use super::{LabelOperator, Labels};
 
 /// The one field that a term can name.
 const NAME_FIELD: &str = "metadata.name";
@@ -20,6 +20,44 @@ pub enum NodeOperator {
     Gt,
     /// The value is an integer less than the one listed.
     Lt,
+}
+
+impl NodeOperator {
+    /// Whether it compares with an integer.
+    #[must_use]
+    pub const fn is_ordered(self) -> bool {
+        matches!(self, Self::Gt | Self::Lt)
+    }
+
+    /// What is wrong with the number of `values`, if anything is.
+    ///
+    /// Upstream: labels.NewRequirement, v1.37.
+    #[must_use]
+    pub const fn wrong_count(self, values: &[Box<str>]) -> Option<&'static str> {
+        match self {
+            Self::In | Self::NotIn if values.is_empty() => {
+                Some("for 'in', 'notin' operators, values set can't be empty")
+            }
+            Self::Exists | Self::DoesNotExist if !values.is_empty() => {
+                Some("values set must be empty for exists and does not exist")
+            }
+            Self::Gt | Self::Lt if values.len() != 1 => {
+                Some("for 'Gt', 'Lt' operators, exactly one value is required")
+            }
+            _ => None,
+        }
+    }
+}
+
+impl From<LabelOperator> for NodeOperator {
+    fn from(operator: LabelOperator) -> Self {
+        match operator {
+            LabelOperator::In => Self::In,
+            LabelOperator::NotIn => Self::NotIn,
+            LabelOperator::Exists => Self::Exists,
+            LabelOperator::DoesNotExist => Self::DoesNotExist,
+        }
+    }
 }
 
 /// A requirement on a node's label, or on its name.

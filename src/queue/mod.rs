@@ -160,7 +160,6 @@ impl Queue {
     pub fn try_again(&mut self, id: PodId, mut queued: QueuedPod, world: World<'_>) {
         debug_assert!(!self.pods.contains_key(&id), "put back twice");
         queued.done();
-        self.count_rejected(queued.profile, queued.record.rejected.all(), 1);
         self.pods.insert(id, queued.into_waiting());
         self.enter_active(id, ATTEMPT_FAILURE, None, world);
     }

@@ -1,5 +1,8 @@
 //! Moving pods between the parts of the queue, with PreEnqueue at the doors of two of them.
 
+use std::collections::btree_map::Entry;
+use std::collections::{BTreeMap, BTreeSet};
+
 use crate::framework::{Code, ExtensionPoint, PluginMask, PodRejection, QueuePart, Stopwatch};
 
 use super::shapes::ShapeId;
@@ -29,6 +32,16 @@ impl Waiting {
 
     fn gate(&self) -> (usize, u16) {
         (self.profile, self.record.gate.unwrap_or_default())
+    }
+}
+
+/// Takes a pod out of its group; an empty group does not stay.
+fn leave<K: Ord>(groups: &mut BTreeMap<K, BTreeSet<PodId>>, group: K, id: PodId) {
+    if let Entry::Occupied(mut pods) = groups.entry(group) {
+        pods.get_mut().remove(&id);
+        if pods.get().is_empty() {
+            pods.remove();
+        }
     }
 }
 
@@ -212,23 +225,11 @@ impl Queue {
             }
             QueuePlace::Unschedulable => {
                 self.stale.remove(&(waiting.stale_since(), id));
-                let group = waiting.group();
-                if let Some(pods) = self.unschedulable.get_mut(&group) {
-                    pods.remove(&id);
-                    if pods.is_empty() {
-                        self.unschedulable.remove(&group);
-                    }
-                }
+                leave(&mut self.unschedulable, waiting.group(), id);
             }
             QueuePlace::Gated => {
                 self.stale.remove(&(waiting.stale_since(), id));
-                let gate = waiting.gate();
-                if let Some(pods) = self.gated.get_mut(&gate) {
-                    pods.remove(&id);
-                    if pods.is_empty() {
-                        self.gated.remove(&gate);
-                    }
-                }
+                leave(&mut self.gated, waiting.gate(), id);
             }
         }
         self.sequence += 1;

@@ -8,6 +8,7 @@ mod quantity;
 mod resources;
 mod seed;
 mod time;
+mod uuid;
 
 pub use canonical::Canonical;
 pub use collections::{IndexVec, Map, Set};
@@ -16,3 +17,4 @@ pub use quantity::{Quantity, QuantityError};
 pub use resources::{Resources, is_extended_resource, is_scalar_resource};
 pub use seed::{hash_bytes, mix};
 pub use time::Nanos;
+pub use uuid::uuid_v4;

@@ -80,23 +80,11 @@ fn unsupported(requirement: &Requirement, path: &str, known: &str) -> String {
 /// Upstream: nodeSelectorRequirementsAsSelector, v1.37.
 fn expression_errors(requirement: &Requirement, path: &str) -> Vec<String> {
     let known = r#""In", "NotIn", "Exists", "DoesNotExist", "Gt", "Lt""#;
-    let requirement_read = requirement.to_node_requirement();
-    let values = &requirement_read.values;
-    let count = match requirement_read.operator {
-        None => return vec![unsupported(requirement, path, known)],
-        Some(NodeOperator::In | NodeOperator::NotIn) if values.is_empty() => {
-            Some("for 'in', 'notin' operators, values set can't be empty")
-        }
-        Some(NodeOperator::Exists | NodeOperator::DoesNotExist) if !values.is_empty() => {
-            Some("values set must be empty for exists and does not exist")
-        }
-        Some(NodeOperator::Gt | NodeOperator::Lt) if values.len() != 1 => {
-            Some("for 'Gt', 'Lt' operators, exactly one value is required")
-        }
-        Some(_) => None,
-    };
-    let ordered = matches!(requirement_read.operator, Some(NodeOperator::Gt | NodeOperator::Lt));
-    label_errors(&requirement_read.key, values, count, ordered, path)
+    let read = requirement.to_node_requirement();
+    read.operator.map_or_else(
+        || vec![unsupported(requirement, path, known)],
+        |operator| label_errors(&read.key, &read.values, operator, path),
+    )
 }
 
 /// Upstream: nodeSelectorRequirementsAsFieldSelector, v1.37; any key will do.

@@ -4,7 +4,9 @@ use std::collections::BTreeMap;
 
 use serde::Deserialize;
 
-use crate::model::{self, LabelOperator, LabelRequirement, label_key_errors, label_value_errors};
+use crate::model::{
+    self, LabelOperator, LabelRequirement, NodeOperator, label_key_errors, label_value_errors,
+};
 
 use super::json::{List, string_map};
 
@@ -46,7 +48,8 @@ impl LabelSelector {
         let listed = self.match_expressions.iter().map(Requirement::compile);
         let all = equal.chain(listed).map(|requirement| {
             let requirement = requirement?;
-            let wrong = errors(&requirement);
+            let LabelRequirement { key, operator, values } = &requirement;
+            let wrong = label_errors(key, values, (*operator).into(), "");
             if wrong.is_empty() { Ok(requirement) } else { Err(aggregate(&wrong)) }
         });
         let mut requirements = all.collect::<Result<Vec<_>, _>>()?;
@@ -88,32 +91,13 @@ pub(super) fn aggregate(errors: &[String]) -> String {
     }
 }
 
-/// What is wrong with a requirement.
-///
-/// Upstream: labels.NewRequirement, v1.37.
-fn errors(requirement: &LabelRequirement) -> Vec<String> {
-    let LabelRequirement { key, operator, values } = requirement;
-    let count = match operator {
-        LabelOperator::In | LabelOperator::NotIn if values.is_empty() => {
-            Some("for 'in', 'notin' operators, values set can't be empty")
-        }
-        LabelOperator::Exists | LabelOperator::DoesNotExist if !values.is_empty() => {
-            Some("values set must be empty for exists and does not exist")
-        }
-        _ => None,
-    };
-    label_errors(key, values, count, false, "")
-}
-
-/// What is wrong with a key and its values, where `count` is what is wrong with their number, and `ordered`
-/// says that they are to be integers; `path` is where they stand.
+/// What is wrong with a requirement of `values` under `key`; `path` is where they stand.
 ///
 /// Upstream: labels.NewRequirement, v1.37.
 pub(super) fn label_errors(
     key: &str,
     values: &[Box<str>],
-    count: Option<&str>,
-    ordered: bool,
+    operator: NodeOperator,
     path: &str,
 ) -> Vec<String> {
     let mut all = Vec::new();
@@ -123,10 +107,10 @@ pub(super) fn label_errors(
         }
     };
     invalid("key", &format!("{key:?}"), &label_key_errors(key));
-    if let Some(text) = count {
+    if let Some(text) = operator.wrong_count(values) {
         invalid("values", &listed(values), &[text.to_owned()]);
     }
-    for (at, value) in values.iter().enumerate().filter(|_| ordered) {
+    for (at, value) in values.iter().enumerate().filter(|_| operator.is_ordered()) {
         if value.parse::<i64>().is_err() {
             let text = "for 'Gt', 'Lt' operators, the value must be an integer".to_owned();
             invalid(&format!("values[{at}]"), &format!("{value:?}"), &[text]);

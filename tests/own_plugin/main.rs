@@ -1,18 +1,30 @@
 //! A program with a plugin of its own around berth, and what it does. The program is this test itself: called
 //! with a subcommand it is the scheduler.
 
+mod slow;
+#[path = "../support/mod.rs"]
+mod support;
 mod teams;
 
 use std::path::Path;
 use std::process::{Command, ExitCode, Output};
-use std::{env, fs};
+use std::time::{Duration, Instant};
+use std::{env, fs, thread};
 
+use rustix::process::Signal;
 use serde_json::{Value, json};
+use support::control_plane::{ControlPlane, Server};
+use support::plain;
+use support::process::Process;
+use support::rest::{NODES, Rest, node_of, pods_path};
+
+/// How long the scheduler may take for anything.
+const DEADLINE: Duration = Duration::from_mins(2);
 
 fn main() -> ExitCode {
     let subcommand = env::args().nth(1).unwrap_or_default();
-    if ["evaluate", "playground", "config"].contains(&&*subcommand) {
-        return berth::cli::main_with([teams::TEAMS]);
+    if ["evaluate", "playground", "config", "run"].contains(&&*subcommand) {
+        return berth::cli::main_with([teams::TEAMS, slow::SLOW]);
     }
     let folder = tempfile::tempdir().expect("a folder");
     let config = folder.path().join("config.yaml");
@@ -21,6 +33,7 @@ fn main() -> ExitCode {
     pods_go_to_their_team_and_in_pairs(folder.path(), &config);
     a_configuration_has_to_name_it(&config);
     it_is_told_its_args(folder.path());
+    what_it_does_at_a_stop_is_waited_for(folder.path());
     ExitCode::SUCCESS
 }
 
@@ -143,4 +156,58 @@ fn it_is_told_its_args(folder: &Path) {
     let said = program(&["evaluate"], Some(&line));
     let answer: Value = serde_json::from_slice(&said.stdout).expect("an answer");
     assert_eq!(answer["pods"][0]["feasible"], 2, "nobody has a crew");
+}
+
+fn what_it_does_at_a_stop_is_waited_for(folder: &Path) {
+    let runtime = tokio::runtime::Runtime::new().expect("a runtime");
+    let test = "what_it_does_at_a_stop_is_waited_for";
+    let plane = runtime.block_on(ControlPlane::start_on(Server::Embedded, test));
+    let plane = plane.expect("berth's own needs nothing");
+    let rest = Rest(runtime.block_on(plane.client()));
+    let config = folder.join("slow.yaml");
+    let slow = json!({
+        "apiVersion": "kubescheduler.config.k8s.io/v1", "kind": "KubeSchedulerConfiguration",
+        "clientConnection": {"kubeconfig": plane.kubeconfig()},
+        "leaderElection": {"leaderElect": false},
+        "profiles": [{
+            "schedulerName": "berth",
+            "plugins": {"multiPoint": {"enabled": [{"name": "Slow"}]}},
+            "pluginConfig": [{"name": "Slow", "args": {"folder": folder}}],
+        }],
+    });
+    fs::write(&config, slow.to_string()).expect("it can be written");
+    let mut command = Command::new(env::current_exe().expect("it runs"));
+    command.args(["run", "--secure-port", "0", "--config"]).arg(&config).env_remove("RUST_LOG");
+    for variable in support::berth::PROXY_VARIABLES {
+        command.env_remove(variable);
+    }
+    let log = folder.join("run.log");
+    let mut scheduler = Process::spawn(&mut command, &log).expect("it can be started");
+    let said = || fs::read_to_string(&log).unwrap_or_default();
+    runtime.block_on(async {
+        rest.create(NODES, &plain::node("n", "4")).await;
+        rest.create(&pods_path("default"), &plain::pod("p", "berth", "1")).await;
+    });
+    until(|| folder.join(slow::BEGAN).exists(), said);
+    scheduler.signal(Signal::TERM).expect("it can be sent a signal");
+    until(|| said().contains("stopping: "), said);
+    let path = format!("{}/p", pods_path("default"));
+    let read = || runtime.block_on(rest.get(&path)).expect("nobody deletes it");
+    assert_eq!(node_of(&read()), None, "its plugin is at work still");
+    fs::write(folder.join(slow::MAY_END), "").expect("it can be written");
+    until(|| scheduler.exited().expect("it can be looked at").is_some(), said);
+    let status = scheduler.exited().expect("it can be looked at");
+    assert!(status.is_some_and(|status| status.success()), "{}", said());
+    assert!(said().trim_end().ends_with(" stopped"), "{}", said());
+    // The Binding came after the plugin's work.
+    assert_eq!(node_of(&read()), Some("n"), "{}", said());
+}
+
+/// Waits until something is so.
+fn until(mut is_so: impl FnMut() -> bool, said: impl Fn() -> String) {
+    let deadline = Instant::now() + DEADLINE;
+    while !is_so() {
+        assert!(Instant::now() < deadline, "not in time: {}", said());
+        thread::sleep(Duration::from_millis(10));
+    }
 }

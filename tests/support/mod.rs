@@ -27,6 +27,7 @@ pub(crate) mod listening;
 pub(crate) mod memory;
 pub(crate) mod mixed;
 pub(crate) mod oracle;
+pub(crate) mod plain;
 pub(crate) mod process;
 pub(crate) mod provisioner;
 pub(crate) mod proxy;

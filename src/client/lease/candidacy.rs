@@ -14,7 +14,7 @@ use crate::client::Clock;
 use crate::client::api::{Api, JSON, Problem};
 use crate::client::json::micro_time;
 use crate::telemetry::Repeats;
-use crate::units::Nanos;
+use crate::units::{Nanos, uuid_v4};
 
 use super::elector::{Answer, Ask, Elector, Step, Times};
 use super::lock::Lock;
@@ -23,6 +23,9 @@ use super::standing::Standing;
 /// How often giving the lease up is tried. Only an answer that was lost, or a change of the Lease's labels, makes
 /// the first one fail.
 const RELEASE_TRIES_MAX: u32 = 3;
+
+/// How long the Event of a lease that was given up may take. The process ends after it.
+const LAST_EVENT_MAX: Duration = Duration::from_secs(1);
 
 /// What is stood for.
 #[derive(Clone, Debug)]
@@ -86,16 +89,7 @@ impl Drop for Candidacy {
 pub fn identity(host: &str) -> String {
     // The keys come from the system's source of randomness.
     let [high, low] = [1_u8, 2].map(|n| RandomState::new().hash_one((n, std::process::id())));
-    let high = high & 0xffff_ffff_ffff_0fff | 0x4000;
-    let low = low & 0x3fff_ffff_ffff_ffff | 0x8000_0000_0000_0000;
-    format!(
-        "{host}_{:08x}-{:04x}-{:04x}-{:04x}-{:012x}",
-        high >> 32,
-        (high >> 16) & 0xffff,
-        high & 0xffff,
-        low >> 48,
-        low & 0xffff_ffff_ffff,
-    )
+    format!("{host}_{}", uuid_v4(high, low))
 }
 
 struct Task {
@@ -177,7 +171,7 @@ impl Task {
         let holder = self.elector.holder();
         if !led && self.standing.leads() {
             info!("leader election: this berth leads: it has the lease {}", self.lease());
-            self.report("became leader");
+            tokio::spawn(self.report("became leader"));
         } else if !led && self.holder_said.as_deref() != Some(holder) && !holder.is_empty() {
             info!(
                 "leader election: standing by, {holder} holds the lease {}; a berth for other pods needs a lease \
@@ -188,25 +182,32 @@ impl Task {
         }
     }
 
-    /// Writes an Event about the Lease. Nobody waits for it.
-    fn report(&self, words: &str) {
+    /// Writes an Event about the Lease.
+    fn report(&self, words: &str) -> impl Future<Output = ()> + use<> {
         let LeaderElection { identity, reporter, host, write_within, .. } = &self.election;
         let words = format!("{identity} {words}");
         let (path, event) = self.lock.event(&words, reporter, host, wall());
         let api = Api::within(self.client.clone(), *write_within);
-        tokio::spawn(async move {
+        async move {
             let written = api.write(http::Method::POST, &path, JSON, event.to_string()).await;
             if let Err(problem) = written {
                 debug!("leader election: the event was not written: {problem}");
             }
-        });
+        }
     }
 
-    /// Gives up the lease if it is held.
+    /// Gives up the lease if it is held, and reports it when others may have it.
+    ///
+    /// Upstream: renew and release of client-go, v0.37, which also reports that a lease was lost. Differs from
+    /// upstream: who lost it ends at once and writes nothing more.
     async fn release(mut self) {
-        if !self.standing.leads() {
-            return;
+        if self.standing.leads() {
+            self.give_up().await;
+            drop(timeout(LAST_EVENT_MAX, self.report("stopped leading")).await);
         }
+    }
+
+    async fn give_up(&mut self) {
         for _ in 0..RELEASE_TRIES_MAX {
             let (Answer::Found(found), _) = self.lock.carry_out(&Ask::Read).await else { continue };
             let Some(record) = self.elector.release(&found, &stamp()) else { return };

@@ -122,6 +122,8 @@ async fn who_resigns_leaves_the_lease_to_others() {
     candidacy.resign(NEVER).await;
     assert_eq!(start.elapsed(), Duration::ZERO);
     let mut seen = bench.fake.seen();
+    let last = seen.last().expect("something was asked");
+    assert_eq!(last.body["note"], "host_uuid stopped leading");
     seen.retain(|seen| seen.path.starts_with(LEASES));
     let methods: Vec<_> = seen.iter().map(|seen| seen.method.as_str()).collect();
     assert_eq!(methods, ["GET", "POST", "GET", "PUT"]);
