@@ -126,6 +126,7 @@ impl Engine {
         };
         let trying = Trying {
             search_from: &mut self.search_from,
+            tables: (&mut self.tables, at),
             said: &said,
             asks_before_evicting: preempters(&self.config.extenders, &trial.queued.pod, 0)
                 .is_some(),
@@ -145,7 +146,8 @@ impl Engine {
                 self.reject(id, trial.queued, misfit, now, out);
                 ended(AttemptResult::Unschedulable);
             }
-            Judged::Nodes { rejectors, unplaced: Some((message, outcome)), .. } => {
+            Judged::Nodes { table, signature, rejectors, unplaced: Some((message, outcome)), .. } => {
+                self.tables.keep(signature, table);
                 probe.algorithm(probe.clock().since(began));
                 let misfit = Misfit::new(message, Rejected::by(rejectors), outcome);
                 self.reject(id, trial.queued, misfit, now, out);
@@ -156,7 +158,7 @@ impl Engine {
                 self.fail(id, trial.queued, message, now, out);
                 ended(AttemptResult::Error);
             }
-            Judged::Nodes { evals, table, nominated, .. } => {
+            Judged::Nodes { evals, table, signature, nominated, .. } => {
                 if let Some(asking) = self.next_to_ask(&trial.queued.pod, &said, table.feasible()) {
                     let view = View::new(&self.cluster);
                     let nodes = table.totals(&evals, &view).into_iter();
@@ -166,6 +168,7 @@ impl Engine {
                 } else {
                     self.choose(trial, &said, &evals, &table, now, out);
                 }
+                self.tables.keep(signature, table);
             }
         }
     }
