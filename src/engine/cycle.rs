@@ -140,18 +140,19 @@ impl Engine {
                 self.propose(trial, said, &proposals, now, out);
             }
             Judged::Rejected { rejection, message, rejectors, outcome, .. } => {
-                probe.algorithm(probe.clock().since(began));
                 let rejected = Rejected::with(rejection.code, rejectors);
-                let misfit = Misfit::new(message, rejected, outcome);
-                self.reject(id, trial.queued, misfit, now, out);
-                ended(AttemptResult::Unschedulable);
+                self.turn_down(trial, Misfit::new(message, rejected, outcome), now, out);
             }
-            Judged::Nodes { table, signature, rejectors, unplaced: Some((message, outcome)), .. } => {
+            Judged::Nodes {
+                table,
+                signature,
+                rejectors,
+                unplaced: Some((message, outcome)),
+                ..
+            } => {
                 self.tables.keep(signature, table);
-                probe.algorithm(probe.clock().since(began));
                 let misfit = Misfit::new(message, Rejected::by(rejectors), outcome);
-                self.reject(id, trial.queued, misfit, now, out);
-                ended(AttemptResult::Unschedulable);
+                self.turn_down(trial, misfit, now, out);
             }
             Judged::Failed { message, .. } => {
                 probe.algorithm(probe.clock().since(began));
@@ -171,6 +172,15 @@ impl Engine {
                 self.tables.keep(signature, table);
             }
         }
+    }
+
+    /// The attempt has shown that the pod fits nowhere.
+    fn turn_down(&mut self, trial: Trial, misfit: Misfit, now: Nanos, out: &mut Vec<Effect>) {
+        let Trial { id, queued, began, .. } = trial;
+        let (probe, at) = (Arc::clone(&self.config.probe), queued.profile);
+        probe.algorithm(probe.clock().since(began));
+        self.reject(id, queued, misfit, now, out);
+        probe.attempt(at, AttemptResult::Unschedulable, probe.clock().since(began));
     }
 
     /// Places the pod on one of the best nodes.

@@ -5,8 +5,8 @@ use std::borrow::Cow;
 
 use crate::cluster::{Cluster, View};
 use crate::framework::{
-    Code, Diagnosis, Evals, ExtensionPoint, FailedNodes, Histogram, PluginMask, PodRejection,
-    Prepared, Profile, Stopwatch, Table, prepare_timed,
+    BuildTimes, Code, Diagnosis, Evals, ExtensionPoint, FailedNodes, Histogram, PluginMask,
+    PodRejection, Prepared, Profile, Stopwatch, Table, prepare_timed,
 };
 use crate::model::Pod;
 use crate::preemption::{Outcome, Unplaced, preempt, propose};
@@ -115,21 +115,11 @@ pub(super) fn judge(
     let attempted = trying.is_some();
     let said = trying.as_ref().map(|trying| (trying.said, trying.asks_before_evicting));
     let filtered = said.is_some_and(|(said, _)| said.has_filtered());
-    let (looked_at, nominated) = looked_at(judging, &view, &evals, over.as_deref(), trying.as_mut());
+    let (looked_at, nominated) =
+        looked_at(judging, &view, &evals, over.as_deref(), trying.as_mut());
     let searched = watch.lap();
     let nodes = looked_at.as_deref().or(over.as_deref());
-    let (table, times, signature) = match trying {
-        // Pods that are nominated count on their node for others, not for themselves.
-        Some(Trying { tables: (tables, profile), .. })
-            if nodes.is_none() && judging.nominated.is_none() =>
-        {
-            tables.table((profile, pod), &evals, &view, watch)
-        }
-        _ => {
-            let (table, times) = Table::build_timed(&evals, &view, nodes, watch);
-            (table, times, None)
-        }
-    };
+    let (table, times, signature) = judge_nodes(judging, trying, &evals, nodes, watch);
     watch.lap();
     if let Some((verdict, node)) = table.failed().error()
         && attempted
@@ -163,6 +153,29 @@ pub(super) fn judge(
         unplaced = Some((diagnosis.message(), outcome));
     }
     Judged::Nodes { evals, table, signature, over, rejectors, nominated, unplaced }
+}
+
+/// Judges `nodes`, or all in a table that is kept for the next pod of the same template.
+fn judge_nodes(
+    judging: &Judging<'_>,
+    trying: Option<Trying<'_>>,
+    evals: &Evals,
+    nodes: Option<&[NodeId]>,
+    watch: &Stopwatch<'_>,
+) -> (Table, BuildTimes, Option<Signature>) {
+    let view = View::new(judging.cluster);
+    match trying {
+        // A pod that is nominated counts on its node for others, not for itself.
+        Some(Trying { tables: (tables, profile), .. })
+            if nodes.is_none() && judging.nominated.is_none() =>
+        {
+            tables.table((profile, judging.pod), evals, &view, watch)
+        }
+        _ => {
+            let (table, times) = Table::build_timed(evals, &view, nodes, watch);
+            (table, times, None)
+        }
+    }
 }
 
 /// What the scores of a table took, where there is more than one node to choose from.

@@ -157,6 +157,12 @@ impl Engine {
         self
     }
 
+    /// How many tables of judged nodes are kept, and the bytes that they take.
+    #[must_use]
+    pub fn tables_size(&self) -> (usize, usize) {
+        self.tables.size()
+    }
+
     /// The same engine, which judges all nodes for every pod: for comparing. It decides no differently.
     #[must_use]
     pub fn without_tables(mut self) -> Self {

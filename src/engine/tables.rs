@@ -32,6 +32,9 @@ pub(super) struct Tables {
     asked: u64,
     /// All nodes are judged for every pod.
     off: bool,
+    /// How often a kept table was of use.
+    #[cfg(test)]
+    pub(super) caught_up: u64,
 }
 
 /// A table with what it is for.
@@ -77,6 +80,8 @@ impl Tables {
         let signature = match self.take(hash, profile, pod) {
             Some(Kept { signature, mut table, .. }) => {
                 if let Some(times) = table.catch_up(evals, view, watch) {
+                    #[cfg(test)]
+                    self.check(&table, evals, view);
                     return (table, times, Some(signature));
                 }
                 Some(signature)
@@ -114,11 +119,18 @@ impl Tables {
         (self.count, self.bytes)
     }
 
+    /// What was caught up is what would be built.
+    #[cfg(test)]
+    fn check(&mut self, table: &Table, evals: &Evals, view: &View<'_>) {
+        self.caught_up += 1;
+        let built = Table::build(evals, view, None);
+        assert_eq!(table.contents(evals.stride()), built.contents(evals.stride()));
+    }
+
     fn take(&mut self, hash: u64, profile: usize, pod: &Pod) -> Option<Kept> {
         let same = self.kept.get_mut(&hash)?;
-        let is_it = |kept: &Kept| {
-            kept.signature.profile == profile && kept.signature.template.is_of(pod)
-        };
+        let is_it =
+            |kept: &Kept| kept.signature.profile == profile && kept.signature.template.is_of(pod);
         let kept = same.swap_remove(same.iter().position(is_it)?);
         if same.is_empty() {
             self.kept.remove(&hash);
@@ -141,7 +153,8 @@ impl Tables {
     }
 
     fn drop_oldest(&mut self) {
-        let all = self.kept.iter().flat_map(|(hash, same)| same.iter().map(move |k| (k.used, *hash)));
+        let all =
+            self.kept.iter().flat_map(|(hash, same)| same.iter().map(move |k| (k.used, *hash)));
         let Some((used, hash)) = all.min() else { return };
         let Some(same) = self.kept.get_mut(&hash) else { return };
         if let Some(at) = same.iter().position(|kept| kept.used == used) {

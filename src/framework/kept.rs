@@ -4,7 +4,7 @@
 use crate::cluster::View;
 use crate::units::NodeId;
 
-use super::{BuildTimes, Code, Evals, Parts, Stopwatch, Table, Verdict};
+use super::{BuildTimes, Code, Evals, FailedNodes, Parts, Stopwatch, Table, Verdict};
 
 /// Of how many nodes one must have changed for all to be judged again.
 const BACKLOG_PART: u64 = 4;
@@ -70,6 +70,17 @@ impl Record {
         u32::try_from(self.slots.len() - 1).expect("invariant: no more cells than nodes")
     }
 
+    /// The rejected nodes, as a table that is not kept has them.
+    fn failed(&self) -> FailedNodes {
+        let mut failed = FailedNodes::default();
+        for (at, entry) in (0u32..).zip(&self.entries) {
+            if let Entry::Rejected(verdict) = entry {
+                failed.count(*verdict, NodeId(at));
+            }
+        }
+        failed
+    }
+
     fn take(&mut self, node: NodeId) -> Entry {
         self.entries.get_mut(node.0 as usize).map(std::mem::take).unwrap_or_default()
     }
@@ -117,13 +128,12 @@ impl Table {
         {
             return None;
         }
-        let changed = changes.since(record.next_change)?;
+        let again: Vec<NodeId> = changes.since(record.next_change)?.collect();
         record.next_change = changes.next();
-        let changed: Vec<NodeId> = changed.collect();
-        for node in &changed {
+        for node in &again {
             self.take_out(evals, view, *node);
         }
-        let there = changed.into_iter().filter(|node| view.cluster.has_node(*node));
+        let there = again.into_iter().filter(|node| view.cluster.has_node(*node));
         let times = self.judge(evals, view, there, watch);
         self.settle();
         self.can_be_kept().then_some(times)
@@ -186,14 +196,36 @@ impl Table {
         let feasible = self.feasible();
         let Some(record) = &mut self.record else { return };
         record.spoiled |= self.invalid.is_some();
-        self.failed = super::FailedNodes::default();
+        self.failed = FailedNodes::default();
         if feasible > 0 && !record.spoiled {
             return;
         }
-        for (at, entry) in (0u32..).zip(&record.entries) {
-            if let Entry::Rejected(verdict) = entry {
-                self.failed.count(*verdict, NodeId(at));
-            }
+        self.failed = record.failed();
+    }
+
+    /// All that is in it, in an order of its own, for tests to compare.
+    #[cfg(test)]
+    pub(crate) fn contents(&self, stride: usize) -> Contents {
+        let mut cells = std::collections::BTreeMap::new();
+        for (at, cell) in self.cells.iter().enumerate() {
+            let words = self.words[at * stride..(at + 1) * stride].to_vec();
+            assert_eq!(self.by_key.get(&*words), Some(&at), "a cell is found by its words");
+            let levels = cell.levels().map(|(points, set)| (points, set.iter().collect()));
+            let before = cells.insert(words, (self.feasible[at], levels.collect()));
+            assert_eq!(before, None, "one cell for the same words");
+            let top = cell.top().map(|(points, _)| *points);
+            assert_eq!(top, cell.levels().map(|(points, _)| points).max(), "the top level");
         }
+        let failed = self.record.as_ref().map_or_else(|| self.failed.clone(), |r| r.failed());
+        (cells, failed.iter().collect(), failed.unschedulable)
     }
 }
+
+/// Cells by their words, each with how many nodes it has and their positions by points; what was said of
+/// rejected nodes; those that preemption looks at.
+#[cfg(test)]
+pub(crate) type Contents = (
+    std::collections::BTreeMap<Vec<u32>, (u32, std::collections::BTreeMap<i64, Vec<u32>>)>,
+    Vec<(Verdict, u32, NodeId)>,
+    Vec<NodeId>,
+);

@@ -7,9 +7,7 @@ use crate::units::{Map, Nanos, NodeId, hash_bytes, mix};
 use super::cell::Cell;
 use super::kept::Record;
 use super::node_set::NodeSet;
-use super::{
-    Cells, Code, Evals, ExtensionPoint, FailedNodes, InvalidScore, Stopwatch, Verdict,
-};
+use super::{Cells, Code, Evals, ExtensionPoint, FailedNodes, InvalidScore, Stopwatch, Verdict};
 
 /// Nodes judged in one go: their verdicts, points and keys stay in the first-level cache.
 const SLICE: usize = 256;

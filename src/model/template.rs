@@ -3,7 +3,7 @@
 
 use std::hash::{BuildHasher, Hash};
 
-use crate::units::{Map, Resources};
+use crate::units::{Resources, Set};
 
 use super::{HostPort, Labels, NodeAffinity, Pod, PodRequests, Toleration};
 
@@ -64,11 +64,12 @@ impl Template {
 }
 
 fn hash(value: &impl Hash) -> u64 {
-    Map::<(), ()>::default().hasher().hash_one(value)
+    Set::<()>::default().hasher().hash_one(value)
 }
 
 #[cfg(test)]
 mod tests {
+    use super::super::TolerationOperator;
     use super::*;
 
     #[test]
@@ -88,6 +89,12 @@ mod tests {
             Pod { requests, ..Pod::default() }
         };
         let port = HostPort { protocol: "TCP".into(), ip: "0.0.0.0".into(), port: 80 };
+        let toleration = Toleration {
+            key: "k".into(),
+            operator: TolerationOperator::Exists,
+            value: "".into(),
+            effect: None,
+        };
         let plain = Pod::default();
         for (name, pod) in [
             ("priority", Pod { priority: 1, ..Pod::default() }),
@@ -97,7 +104,7 @@ mod tests {
             ("scalars", requests(|r| r.request.scalars = vec![("example.com/gpu".into(), 1)])),
             ("non-zero CPU", requests(|r| r.non_zero_milli_cpu = 1)),
             ("non-zero memory", requests(|r| r.non_zero_memory = 1)),
-            ("tolerations", Pod { tolerations: vec![Toleration::default()], ..Pod::default() }),
+            ("tolerations", Pod { tolerations: vec![toleration], ..Pod::default() }),
             (
                 "node selector",
                 Pod { node_selector: Labels::from_iter([("a", "b")]), ..Pod::default() },
