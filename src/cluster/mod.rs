@@ -2,6 +2,7 @@
 //! and the objects that plugins look up by name.
 //! Written by `engine` alone, read by plugins through a [`View`].
 
+mod change_log;
 #[cfg(test)]
 mod check;
 mod classes;
@@ -35,6 +36,7 @@ use std::collections::BTreeMap;
 use crate::model::{HostPort, PodKey, Taint};
 use crate::units::{IndexVec, Map, NodeId, PodId, Set};
 
+use change_log::ChangeLog;
 use images::Images;
 use interner::Interner;
 use labels::NodeLabels;
@@ -83,6 +85,8 @@ pub struct Cluster {
     objects: Objects,
     /// The classes with affinity of which a pod is on a node, in order.
     affinity_classes: Vec<u32>,
+    /// Which nodes have changed.
+    changes: ChangeLog,
 }
 
 impl Cluster {
@@ -122,6 +126,7 @@ impl Cluster {
             class_pods: Vec::new(),
             objects: Objects::default(),
             affinity_classes: Vec::new(),
+            changes: ChangeLog::default(),
         }
     }
 
@@ -129,6 +134,23 @@ impl Cluster {
     #[must_use]
     pub fn node_count(&self) -> u32 {
         self.present_nodes
+    }
+
+    /// Which nodes have changed: what they offer, the pods on them and those nominated to them.
+    pub(crate) fn changes(&self) -> &ChangeLog {
+        &self.changes
+    }
+
+    /// One more than the largest number of a node.
+    #[must_use]
+    pub fn nodes_bound(&self) -> usize {
+        self.rows.len()
+    }
+
+    /// Whether node `id` exists.
+    #[must_use]
+    pub fn has_node(&self, id: NodeId) -> bool {
+        self.rows[id].is_present()
     }
 
     /// The nodes that exist, in the order of their ids.

@@ -46,7 +46,7 @@ impl Cluster {
         let mut change = NodeChange { added: !before.is_present(), ..NodeChange::default() };
         change.taints = self.set_taints(id, node) && !change.added;
         change.allocatable = self.set_allocatable(id, &node.allocatable, node.allocatable_pods);
-        self.set_images(id, node);
+        let images_changed = self.set_images(id, node);
         let row = &mut self.rows[id];
         row.flags = Row::PRESENT;
         if node.unschedulable {
@@ -65,6 +65,10 @@ impl Cluster {
         if change.added {
             self.present_nodes += 1;
         }
+        let listed = change.allocatable || change.labels || change.declared_features;
+        if listed || images_changed || self.rows[id] != before {
+            self.changes.push(id);
+        }
         change
     }
 
@@ -80,6 +84,7 @@ impl Cluster {
         self.labels.replace(id, &labels, &gone.labels);
         self.entries[id].declared_features.clear();
         self.present_nodes -= 1;
+        self.changes.push(id);
         self.free_node_if_vacant(id);
         true
     }
@@ -110,6 +115,7 @@ impl Cluster {
             self.rows.push(Row::vacant())
         };
         if self.permutation.grow(self.rows.len()) {
+            self.changes.start_epoch();
             self.at_position = vec![None; self.permutation.len() as usize];
             let ids: Vec<NodeId> = self.node_by_name.values().copied().collect();
             for other in ids {
@@ -184,7 +190,8 @@ impl Cluster {
         changed
     }
 
-    fn set_images(&mut self, id: NodeId, node: &Node) {
+    /// Says whether they are other images than before.
+    fn set_images(&mut self, id: NodeId, node: &Node) -> bool {
         let names = || node.images.iter().flat_map(|i| i.names.iter().map(|n| (n, i.size_bytes)));
         let old = &self.entries[id].images;
         let same = old.len() == names().count()
@@ -192,7 +199,7 @@ impl Cluster {
                 self.images.name(*number) == Some(name) && *size == size_bytes
             });
         if same {
-            return;
+            return false;
         }
         for (number, _) in std::mem::take(&mut self.entries[id].images) {
             self.images.remove(id, number);
@@ -202,5 +209,6 @@ impl Cluster {
             numbers.push((self.images.add(id, name, size_bytes), size_bytes));
         }
         self.entries[id].images = numbers;
+        true
     }
 }

@@ -47,6 +47,15 @@ impl Cluster {
         };
         let node = self.node_id(&node);
         self.nominated.entry(node).or_default().push(id);
+        self.changes.push(node);
+    }
+
+    /// What the pod needs may be something else: it counts on the node that it is nominated to.
+    pub(super) fn nominated_changed(&mut self, id: PodId) {
+        let name = self.pods[id].as_ref().and_then(|entry| entry.nominated_node.as_deref());
+        if let Some(node) = name.and_then(|name| self.node_by_name.get(name)) {
+            self.changes.push(*node);
+        }
     }
 
     /// The pod is nominated no more.
@@ -56,6 +65,7 @@ impl Cluster {
             return;
         };
         let Some(node) = self.node_by_name.get(&node).copied() else { return };
+        self.changes.push(node);
         if let Some(pods) = self.nominated.get_mut(&node) {
             pods.retain(|other| *other != id);
             if pods.is_empty() {

@@ -113,6 +113,7 @@ impl Cluster {
         }
         self.put(id, place);
         if place == Place::Pending {
+            self.nominated_changed(id);
             self.nominate_as_said(id, said, pod.nominated_node.as_deref());
         }
         self.free_if_vacant(before);
@@ -244,6 +245,9 @@ impl Cluster {
         self.recount(before, place);
         if before.node() == place.node() {
             return before;
+        }
+        for node in [before.node(), place.node()].into_iter().flatten() {
+            self.changes.push(node);
         }
         if let Some(node) = before.node() {
             self.count(id, node, -1);

@@ -126,6 +126,7 @@ impl Engine {
         };
         let trying = Trying {
             search_from: &mut self.search_from,
+            tables: (&mut self.tables, at),
             said: &said,
             asks_before_evicting: preempters(&self.config.extenders, &trial.queued.pod, 0)
                 .is_some(),
@@ -139,24 +140,26 @@ impl Engine {
                 self.propose(trial, said, &proposals, now, out);
             }
             Judged::Rejected { rejection, message, rejectors, outcome, .. } => {
-                probe.algorithm(probe.clock().since(began));
                 let rejected = Rejected::with(rejection.code, rejectors);
-                let misfit = Misfit::new(message, rejected, outcome);
-                self.reject(id, trial.queued, misfit, now, out);
-                ended(AttemptResult::Unschedulable);
+                self.turn_down(trial, Misfit::new(message, rejected, outcome), now, out);
             }
-            Judged::Nodes { rejectors, unplaced: Some((message, outcome)), .. } => {
-                probe.algorithm(probe.clock().since(began));
+            Judged::Nodes {
+                table,
+                signature,
+                rejectors,
+                unplaced: Some((message, outcome)),
+                ..
+            } => {
+                self.tables.keep(signature, table);
                 let misfit = Misfit::new(message, Rejected::by(rejectors), outcome);
-                self.reject(id, trial.queued, misfit, now, out);
-                ended(AttemptResult::Unschedulable);
+                self.turn_down(trial, misfit, now, out);
             }
             Judged::Failed { message, .. } => {
                 probe.algorithm(probe.clock().since(began));
                 self.fail(id, trial.queued, message, now, out);
                 ended(AttemptResult::Error);
             }
-            Judged::Nodes { evals, table, nominated, .. } => {
+            Judged::Nodes { evals, table, signature, nominated, .. } => {
                 if let Some(asking) = self.next_to_ask(&trial.queued.pod, &said, table.feasible()) {
                     let view = View::new(&self.cluster);
                     let nodes = table.totals(&evals, &view).into_iter();
@@ -166,8 +169,18 @@ impl Engine {
                 } else {
                     self.choose(trial, &said, &evals, &table, now, out);
                 }
+                self.tables.keep(signature, table);
             }
         }
+    }
+
+    /// The attempt has shown that the pod fits nowhere.
+    fn turn_down(&mut self, trial: Trial, misfit: Misfit, now: Nanos, out: &mut Vec<Effect>) {
+        let Trial { id, queued, began, .. } = trial;
+        let (probe, at) = (Arc::clone(&self.config.probe), queued.profile);
+        probe.algorithm(probe.clock().since(began));
+        self.reject(id, queued, misfit, now, out);
+        probe.attempt(at, AttemptResult::Unschedulable, probe.clock().since(began));
     }
 
     /// Places the pod on one of the best nodes.

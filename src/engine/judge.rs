@@ -5,8 +5,8 @@ use std::borrow::Cow;
 
 use crate::cluster::{Cluster, View};
 use crate::framework::{
-    Code, Diagnosis, Evals, ExtensionPoint, FailedNodes, Histogram, PluginMask, PodRejection,
-    Prepared, Profile, Stopwatch, Table, prepare_timed,
+    BuildTimes, Code, Diagnosis, Evals, ExtensionPoint, FailedNodes, Histogram, PluginMask,
+    PodRejection, Prepared, Profile, Stopwatch, Table, prepare_timed,
 };
 use crate::model::Pod;
 use crate::preemption::{Outcome, Unplaced, preempt, propose};
@@ -14,6 +14,7 @@ use crate::units::{Nanos, NodeId};
 
 use super::said::Said;
 use super::sample::{feasible_nodes_wanted, search};
+use super::tables::{Signature, Tables};
 
 /// What was found out about a pod.
 #[expect(clippy::large_enum_variant, reason = "there is one at a time, for one attempt")]
@@ -37,6 +38,8 @@ pub(super) enum Judged {
     Nodes {
         evals: Evals,
         table: Table,
+        /// What the table may be kept for.
+        signature: Option<Signature>,
         /// The only nodes in question, where plugins narrowed them.
         over: Option<Vec<NodeId>>,
         /// The plugins that rejected a node or narrowed the nodes.
@@ -52,6 +55,8 @@ pub(super) enum Judged {
 pub(super) struct Trying<'a> {
     /// Where a search that stops early begins; moved to where the next one does.
     pub(super) search_from: &'a mut usize,
+    /// The tables of pods before, for this one of a profile with this number.
+    pub(super) tables: (&'a mut Tables, usize),
     /// What extenders have said.
     pub(super) said: &'a Said,
     /// One of them has a say in whom to evict.
@@ -76,7 +81,7 @@ pub(super) struct Judging<'a> {
 /// where nothing can be said of some: that is in the table then.
 pub(super) fn judge(
     judging: &Judging<'_>,
-    trying: Option<Trying<'_>>,
+    mut trying: Option<Trying<'_>>,
     watch: &mut Stopwatch<'_>,
 ) -> Judged {
     let Judging { profile, cluster, pod, .. } = *judging;
@@ -110,10 +115,11 @@ pub(super) fn judge(
     let attempted = trying.is_some();
     let said = trying.as_ref().map(|trying| (trying.said, trying.asks_before_evicting));
     let filtered = said.is_some_and(|(said, _)| said.has_filtered());
-    let (looked_at, nominated) = looked_at(judging, &view, &evals, over.as_deref(), trying);
+    let (looked_at, nominated) =
+        looked_at(judging, &view, &evals, over.as_deref(), trying.as_mut());
     let searched = watch.lap();
     let nodes = looked_at.as_deref().or(over.as_deref());
-    let (table, times) = Table::build_timed(&evals, &view, nodes, watch);
+    let (table, times, signature) = judge_nodes(judging, trying, &evals, nodes, watch);
     watch.lap();
     if let Some((verdict, node)) = table.failed().error()
         && attempted
@@ -146,7 +152,30 @@ pub(super) fn judge(
         let outcome = post_filter(judging, judged, said, &mut diagnosis, watch);
         unplaced = Some((diagnosis.message(), outcome));
     }
-    Judged::Nodes { evals, table, over, rejectors, nominated, unplaced }
+    Judged::Nodes { evals, table, signature, over, rejectors, nominated, unplaced }
+}
+
+/// Judges `nodes`, or all in a table that is kept for the next pod of the same template.
+fn judge_nodes(
+    judging: &Judging<'_>,
+    trying: Option<Trying<'_>>,
+    evals: &Evals,
+    nodes: Option<&[NodeId]>,
+    watch: &Stopwatch<'_>,
+) -> (Table, BuildTimes, Option<Signature>) {
+    let view = View::new(judging.cluster);
+    match trying {
+        // A pod that is nominated counts on its node for others, not for itself.
+        Some(Trying { tables: (tables, profile), .. })
+            if nodes.is_none() && judging.nominated.is_none() =>
+        {
+            tables.table((profile, judging.pod), evals, &view, watch)
+        }
+        _ => {
+            let (table, times) = Table::build_timed(evals, &view, nodes, watch);
+            (table, times, None)
+        }
+    }
 }
 
 /// What the scores of a table took, where there is more than one node to choose from.
@@ -185,7 +214,7 @@ fn looked_at(
     view: &View<'_>,
     evals: &Evals,
     over: Option<&[NodeId]>,
-    trying: Option<Trying<'_>>,
+    trying: Option<&mut Trying<'_>>,
 ) -> (Option<Vec<NodeId>>, bool) {
     let Some(trying) = trying else { return (None, false) };
     if let Some(left) = trying.said.left(view.cluster, over) {

@@ -19,6 +19,7 @@ mod query;
 mod race;
 mod said;
 mod sample;
+mod tables;
 #[cfg(test)]
 mod tests;
 
@@ -46,6 +47,7 @@ use dry_run::DryRun;
 use extend::Parked;
 use preempting::Preemptions;
 use race::Races;
+use tables::Tables;
 
 /// What an engine is made of.
 pub struct EngineConfig {
@@ -95,6 +97,8 @@ pub struct Engine {
     in_flight: usize,
     /// What was bound of late, and by whom.
     races: Races,
+    /// Nodes as they were judged for pods of a template.
+    tables: Tables,
     last_attempt: u64,
     last_decision: u64,
     /// Where the next search that stops early begins.
@@ -132,6 +136,7 @@ impl Engine {
             retries: BTreeSet::new(),
             in_flight: 0,
             races: Races::default(),
+            tables: Tables::default(),
             last_attempt: 0,
             last_decision: 0,
             search_from: 0,
@@ -149,6 +154,19 @@ impl Engine {
     #[must_use]
     pub fn on_standby(mut self) -> Self {
         self.standby = true;
+        self
+    }
+
+    /// How many tables of judged nodes are kept, and the bytes that they take.
+    #[must_use]
+    pub fn tables_size(&self) -> (usize, usize) {
+        self.tables.size()
+    }
+
+    /// The same engine, which judges all nodes for every pod: for comparing. It decides no differently.
+    #[must_use]
+    pub fn without_tables(mut self) -> Self {
+        self.tables.turn_off();
         self
     }
 

@@ -13,6 +13,7 @@ mod preemption;
 mod property;
 mod queueing;
 mod race;
+mod tables;
 mod volumes;
 mod waiting;
 

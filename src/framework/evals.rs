@@ -399,8 +399,17 @@ impl Evals {
         }
     }
 
+    /// What tells evals apart whose words on single nodes cannot be compared; `None` where one's word does
+    /// not last.
+    pub(super) fn layout(&self) -> Option<Vec<(u16, Parts, u64)>> {
+        self.items
+            .iter()
+            .map(|item| Some((item.position, item.parts, item.eval.lasting()?)))
+            .collect()
+    }
+
     /// Key words a node.
-    pub(super) fn stride(&self) -> usize {
+    pub(crate) fn stride(&self) -> usize {
         self.stride
     }
 

@@ -1,13 +1,16 @@
 //! What plugins implement and how a profile runs them: extension points, verdicts, tables, diagnosis.
 //! Driven by `engine`; implemented by `plugins`.
 
+mod cell;
 mod cluster_event;
 mod diagnosis;
 mod evals;
 mod explain;
 mod extender;
+mod failed;
 mod hint;
 mod idle;
+mod kept;
 mod lifecycle;
 mod node_set;
 mod nominated;
@@ -24,6 +27,7 @@ pub use diagnosis::{Diagnosis, Histogram, NO_NODES_AVAILABLE};
 pub use evals::{Evals, InvalidScore, PodRejection, Prepared, prepare, prepare_timed};
 pub use explain::{NodeReport, explain};
 pub use extender::{Answer, Extender, ExtenderVerb, NodeVictims, Question};
+pub use failed::FailedNodes;
 pub use hint::{Asks, Candidate, Change, Changed, Hint, Interest};
 pub use idle::first_idle;
 pub use lifecycle::{
@@ -40,7 +44,7 @@ pub use profile::{
     EXTENDERS, EXTENDERS_NAME, PLUGINS_MAX, PluginMask, Profile, ProfileError, ProfilePlugin,
 };
 pub use profile_spec::{EnabledPlugin, ExtensionPoint, ProfileSpec};
-pub use table::{BuildTimes, FailedNodes, Table, start_position};
+pub use table::{BuildTimes, Table, start_position};
 pub(crate) use unprepared::SaysOfAll;
 pub use verdict::{Code, Verdict};
 

@@ -25,6 +25,22 @@ impl NodeSet {
         words[word] |= bit;
     }
 
+    /// Takes `position` out.
+    pub(crate) fn remove(&mut self, position: u32) {
+        let chunk = self.chunks.get_mut((position / CHUNK_POSITIONS) as usize);
+        if let Some(Some(words)) = chunk {
+            let (word, bit) = place(position);
+            self.len -= u32::from(words[word] & bit != 0);
+            words[word] &= !bit;
+        }
+    }
+
+    /// What its chunks take, in bytes.
+    pub(crate) fn bytes(&self) -> usize {
+        let chunks = self.chunks.iter().flatten().count() * CHUNK_WORDS * size_of::<u64>();
+        chunks + self.chunks.capacity() * size_of::<usize>()
+    }
+
     /// How many there are.
     pub(crate) fn len(&self) -> u32 {
         self.len
@@ -84,11 +100,19 @@ mod tests {
         #[test]
         fn as_a_sorted_set(
             positions in prop::collection::btree_set(0u32..20_000, 0..200),
+            gone in prop::collection::vec(0u32..20_100, 0..200),
             starts in prop::collection::vec(0u32..20_100, 1..20),
         ) {
             let mut set = NodeSet::default();
             for &position in positions.iter().chain(&positions) {
                 set.insert(position);
+            }
+            let half = positions.iter().step_by(2).copied();
+            let gone: Vec<u32> = gone.into_iter().chain(half).collect();
+            let mut positions = positions.clone();
+            for position in &gone {
+                set.remove(*position);
+                positions.remove(position);
             }
             prop_assert_eq!(set.len() as usize, positions.len());
             prop_assert_eq!(set.iter().collect::<Vec<_>>(), Vec::from_iter(positions.clone()));

@@ -180,6 +180,15 @@ pub trait Eval: Send {
     /// Which of the parts below there are.
     fn parts(&self) -> Parts;
 
+    /// Whether what [`Eval::filter`], [`Eval::score`] and [`Eval::key`] say of a node stays the same for all
+    /// pods of one [`Template`](crate::model::Template) until that node changes: they read nothing else of
+    /// the pod, and nothing of the cluster but the node's own row, columns, labels, taints and images. If so,
+    /// a number for what else the meaning of its key words follows from, mostly 0. `None`, which is always
+    /// right: every pod has all nodes judged again.
+    fn lasting(&self) -> Option<u64> {
+        None
+    }
+
     /// Node-local: judges the nodes whose verdict still is a pass.
     fn filter(&self, _view: &View<'_>, _nodes: &[NodeId], _out: &mut [Verdict]) {}
 

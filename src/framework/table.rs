@@ -4,26 +4,27 @@
 use crate::cluster::{Cluster, View};
 use crate::units::{Map, Nanos, NodeId, hash_bytes, mix};
 
+use super::cell::Cell;
 use super::idle::first_idle;
+use super::kept::Record;
 use super::node_set::NodeSet;
-use super::profile::PluginMask;
-use super::{Cells, Code, Evals, ExtensionPoint, InvalidScore, Stopwatch, Verdict};
+use super::{Cells, Code, Evals, ExtensionPoint, FailedNodes, InvalidScore, Stopwatch, Verdict};
 
 /// Nodes judged in one go: their verdicts, points and keys stay in the first-level cache.
 const SLICE: usize = 256;
-/// Up to this many points a level is found by index, above it by search.
-const DIRECT_POINTS_MAX: i64 = 4096;
 
 /// The nodes of one pod, judged.
 #[derive(Debug)]
 pub struct Table {
-    cells: Vec<Cell>,
+    pub(super) cells: Vec<Cell>,
     /// Key words of all cells, one after the other.
-    words: Vec<u32>,
-    feasible: Vec<u32>,
-    by_key: Map<Box<[u32]>, usize>,
-    failed: FailedNodes,
-    invalid: Option<InvalidScore>,
+    pub(super) words: Vec<u32>,
+    pub(super) feasible: Vec<u32>,
+    pub(super) by_key: Map<Box<[u32]>, usize>,
+    pub(super) failed: FailedNodes,
+    pub(super) invalid: Option<InvalidScore>,
+    /// Where every node is, in a table that is kept.
+    pub(super) record: Option<Box<Record>>,
 }
 
 /// Where the time of a build went.
@@ -33,26 +34,6 @@ pub struct BuildTimes {
     pub filter: Nanos,
     /// Scoring and filing.
     pub score: Nanos,
-}
-
-/// Nodes that are alike to every cell part.
-#[derive(Debug, Default)]
-struct Cell {
-    /// Sets of nodes with equal points.
-    levels: Vec<(i64, NodeSet)>,
-    /// Index into `levels` plus one, by points, where there are few enough of them.
-    direct: Vec<u32>,
-    /// Index of the level with the most points.
-    top: usize,
-}
-
-/// The nodes that were rejected, by verdict.
-#[derive(Clone, Debug, Default)]
-pub struct FailedNodes {
-    counts: Vec<(Verdict, u32, NodeId)>,
-    /// Nodes rejected with exactly [`Code::Unschedulable`]: the ones that preemption looks at.
-    pub unschedulable: Vec<NodeId>,
-    last: usize,
 }
 
 /// Raw and normalised scores of every cell, one entry an eval with a cell score.
@@ -78,23 +59,40 @@ impl Table {
         over: Option<&[NodeId]>,
         watch: &Stopwatch<'_>,
     ) -> (Self, BuildTimes) {
-        let mut table = Self {
+        let mut table = Self::empty(None);
+        let times = match over {
+            Some(nodes) => table.judge(evals, view, nodes.iter().copied(), watch),
+            None => table.judge(evals, view, view.cluster.nodes(), watch),
+        };
+        (table, times)
+    }
+
+    pub(super) fn empty(record: Option<Box<Record>>) -> Self {
+        Self {
             cells: Vec::new(),
             words: Vec::new(),
             feasible: Vec::new(),
             by_key: Map::default(),
             failed: FailedNodes::default(),
             invalid: None,
-        };
-        let mut build = Build::new(evals, &mut table, watch);
-        match over {
-            Some(nodes) => nodes.iter().for_each(|node| build.push(view, *node)),
-            None => view.cluster.nodes().for_each(|node| build.push(view, node)),
+            record,
         }
+    }
+
+    /// Judges `nodes`, none of which is in the table, and files them.
+    pub(super) fn judge(
+        &mut self,
+        evals: &Evals,
+        view: &View<'_>,
+        nodes: impl Iterator<Item = NodeId>,
+        watch: &Stopwatch<'_>,
+    ) -> BuildTimes {
+        let mut build = Build::new(evals, self, watch);
+        nodes.for_each(|node| build.push(view, node));
         build.flush(view);
         let (times, judged) = (build.times, build.judged);
         watch.evaluated(ExtensionPoint::Filter, evals.plugins(ExtensionPoint::Filter), judged);
-        (table, times)
+        times
     }
 
     /// Number of feasible nodes.
@@ -172,7 +170,7 @@ impl Table {
     pub fn totals(&self, evals: &Evals, view: &View<'_>) -> Vec<(NodeId, i64)> {
         let scores = self.score_cells(evals, view);
         let levels = self.cells.iter().zip(&scores.totals).flat_map(|(cell, total)| {
-            cell.levels.iter().map(|(points, set)| (total.wrapping_add(*points), set))
+            cell.levels().map(|(points, set)| (total.wrapping_add(points), set))
         });
         let mut all: Vec<(u32, i64)> =
             levels.flat_map(|(total, set)| set.iter().map(move |at| (at, total))).collect();
@@ -182,9 +180,9 @@ impl Table {
     }
 
     fn best_sets(&self, scores: &CellScores) -> Option<(i64, Vec<&NodeSet>)> {
-        let tops = self.cells.iter().zip(&scores.totals).map(|(cell, total)| {
-            let (points, set) = &cell.levels[cell.top];
-            (total.wrapping_add(*points), set)
+        let tops = self.cells.iter().zip(&scores.totals).filter_map(|(cell, total)| {
+            let (points, set) = cell.top()?;
+            Some((total.wrapping_add(*points), set))
         });
         let best = tops.clone().map(|(total, _)| total).max()?;
         let sets: Vec<_> = tops.filter(|(total, _)| *total == best).map(|(_, set)| set).collect();
@@ -233,41 +231,12 @@ impl Table {
             return cell;
         }
         let cell = self.cells.len();
-        self.cells.push(Cell::default());
+        let slot = self.record.as_mut().map_or(0, |record| record.slot(cell));
+        self.cells.push(Cell::of_slot(slot));
         self.feasible.push(0);
         self.words.extend_from_slice(words);
         self.by_key.insert(words.into(), cell);
         cell
-    }
-}
-
-impl Cell {
-    /// The set of nodes with `points`, made if there is none.
-    fn level(&mut self, points: i64, points_max: i64) -> &mut NodeSet {
-        // Nonsense in an object, such as a negative amount, can make points of any size.
-        let usual = points_max <= DIRECT_POINTS_MAX && points <= points_max;
-        let direct = usize::try_from(points).ok().filter(|_| usual);
-        let at = match direct {
-            Some(slot) => {
-                if self.direct.len() <= slot {
-                    self.direct.resize(slot + 1, 0);
-                }
-                self.direct[slot] as usize
-            }
-            None => self.levels.iter().position(|(p, _)| *p == points).map_or(0, |at| at + 1),
-        };
-        if at > 0 {
-            return &mut self.levels[at - 1].1;
-        }
-        self.levels.push((points, NodeSet::default()));
-        let new = self.levels.len() - 1;
-        if points > self.levels[self.top].0 {
-            self.top = new;
-        }
-        if let Some(slot) = direct {
-            self.direct[slot] = u32::try_from(new + 1).expect("invariant: few levels");
-        }
-        &mut self.levels[new].1
     }
 }
 
@@ -369,8 +338,12 @@ impl<'t> Build<'t> {
             return;
         }
         for (node, verdict) in self.nodes.iter().zip(&self.verdicts) {
-            if !verdict.is_pass() {
-                self.table.failed.count(*verdict, *node);
+            if verdict.is_pass() {
+                continue;
+            }
+            match &mut self.table.record {
+                Some(record) => record.reject(*node, *verdict),
+                None => self.table.failed.count(*verdict, *node),
             }
         }
         let mut at = 0;
@@ -395,43 +368,12 @@ impl<'t> Build<'t> {
         };
         self.last_cell = Some(cell);
         self.table.feasible[cell] += 1;
-        let level = self.table.cells[cell].level(self.points[index], self.evals.points_max());
-        level.insert(cluster.position(self.nodes[index]));
-    }
-}
-
-impl FailedNodes {
-    fn count(&mut self, verdict: Verdict, node: NodeId) {
-        if verdict.code == Code::Unschedulable {
-            self.unschedulable.push(node);
+        let (node, points) = (self.nodes[index], self.points[index]);
+        let cell = &mut self.table.cells[cell];
+        cell.insert(points, self.evals.points_max(), cluster.position(node));
+        if let Some(record) = &mut self.table.record {
+            record.file(node, cell.slot, points);
         }
-        if self.counts.get(self.last).is_none_or(|(v, ..)| *v != verdict) {
-            let found = self.counts.iter().position(|(v, ..)| *v == verdict);
-            self.last = found.unwrap_or_else(|| {
-                self.counts.push((verdict, 0, node));
-                self.counts.len() - 1
-            });
-        }
-        self.counts[self.last].1 += 1;
-    }
-
-    /// Each distinct verdict, how many nodes got it, and one of them.
-    pub fn iter(&self) -> impl Iterator<Item = (Verdict, u32, NodeId)> + '_ {
-        self.counts.iter().copied()
-    }
-
-    /// A node of which nothing could be said, if there is one.
-    #[must_use]
-    pub fn error(&self) -> Option<(Verdict, NodeId)> {
-        let (verdict, _, node) = self.iter().find(|(verdict, ..)| verdict.code == Code::Error)?;
-        Some((verdict, node))
-    }
-
-    /// The plugins that rejected at least one node.
-    #[must_use]
-    pub fn rejectors(&self) -> PluginMask {
-        let rejected = self.counts.iter().filter(|(verdict, ..)| verdict.code != Code::Error);
-        rejected.fold(0, |mask, (verdict, ..)| mask | 1 << verdict.plugin)
     }
 }
 

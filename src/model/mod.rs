@@ -16,6 +16,7 @@ mod requests;
 mod selector;
 mod storage;
 mod taints;
+mod template;
 mod topology_spread;
 mod workloads;
 
@@ -46,5 +47,6 @@ pub use storage::{
     PersistentVolumeSource, StorageClass, VolumeGroup, VolumeMode,
 };
 pub use taints::{Effect, Taint, Toleration, TolerationOperator, UNSCHEDULABLE_TAINT_KEY};
+pub use template::Template;
 pub use topology_spread::{SpreadConstraint, WhenUnsatisfiable};
 pub use workloads::{PodDisruptionBudget, ReplicaSet, ReplicationController, Service, StatefulSet};

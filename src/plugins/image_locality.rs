@@ -6,7 +6,7 @@ use crate::framework::{
     PrepareCx,
 };
 use crate::model::Pod;
-use crate::units::NodeId;
+use crate::units::{NodeId, hash_bytes};
 
 pub(super) const INFO: PluginInfo = PluginInfo {
     name: "ImageLocality",
@@ -61,6 +61,12 @@ impl Eval for ImageLocalityEval {
     fn parts(&self) -> Parts {
         let key_words = self.images.len().div_ceil(IMAGES_PER_WORD);
         Parts { key_words, cell_score: true, ..Parts::default() }
+    }
+
+    /// The bits of the mask: images of the pod that no node has have none.
+    fn lasting(&self) -> Option<u64> {
+        let names = self.images.iter().map(|image| image.name.as_bytes());
+        Some(names.fold(0, hash_bytes))
     }
 
     /// A mask of which of the images are there.

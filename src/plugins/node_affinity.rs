@@ -166,6 +166,10 @@ impl Eval for NodeAffinityEval {
         }
     }
 
+    fn lasting(&self) -> Option<u64> {
+        Some(0)
+    }
+
     fn filter(&self, view: &View<'_>, nodes: &[NodeId], out: &mut [Verdict]) {
         let mut matched = vec![true; nodes.len()];
         let mut reject = |matched: &[bool], detail: u32| {

@@ -45,6 +45,10 @@ impl Eval for BalancedAllocationEval {
         Parts { score: true, ..Parts::default() }
     }
 
+    fn lasting(&self) -> Option<u64> {
+        Some(0)
+    }
+
     /// Upstream: balancedResourceScorer, v1.37: the change of balance; 75 is neutral.
     fn score(&self, view: &View<'_>, nodes: &[NodeId], out: &mut [i64]) {
         if let [cpu, memory] = &self.resources[..]

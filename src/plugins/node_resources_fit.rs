@@ -226,6 +226,10 @@ impl Eval for FitEval {
         Parts { filter: true, score: true, ..Parts::default() }
     }
 
+    fn lasting(&self) -> Option<u64> {
+        Some(0)
+    }
+
     fn filter(&self, view: &View<'_>, nodes: &[NodeId], out: &mut [Verdict]) {
         for (node, verdict) in nodes.iter().zip(out) {
             if !verdict.is_pass() {

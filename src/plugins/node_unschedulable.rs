@@ -69,6 +69,10 @@ impl Eval for NodeUnschedulableEval {
         Parts { filter: true, ..Parts::default() }
     }
 
+    fn lasting(&self) -> Option<u64> {
+        Some(0)
+    }
+
     fn filter(&self, view: &View<'_>, nodes: &[NodeId], out: &mut [Verdict]) {
         let rejected = Verdict::reject(self.position, Code::UnschedulableAndUnresolvable, 0);
         for (node, verdict) in nodes.iter().zip(out) {

@@ -271,7 +271,8 @@ impl EngineThread {
         let cluster = self.engine.cluster();
         let (pods, assumed_pods) = cluster.placed_pods();
         let (nodes, bindings) = (cluster.node_count() as usize, self.engine.bindings_in_flight());
-        let sizes = ClusterSizes { nodes, pods, assumed_pods, bindings };
+        let (tables, table_bytes) = self.engine.tables_size();
+        let sizes = ClusterSizes { nodes, pods, assumed_pods, bindings, tables, table_bytes };
         self.metrics.set_sizes(self.engine.queue_lengths(), sizes);
     }
 

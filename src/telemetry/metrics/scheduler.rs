@@ -40,6 +40,10 @@ pub struct ClusterSizes {
     pub assumed_pods: usize,
     /// Bindings that are under way.
     pub bindings: usize,
+    /// Tables of judged nodes that are kept.
+    pub tables: usize,
+    /// What they take, in bytes.
+    pub table_bytes: usize,
 }
 
 /// The metrics named `scheduler_*`.
@@ -54,6 +58,8 @@ pub struct SchedulerMetrics {
     queue: QueueMetrics,
     cache: [Gauge; CACHE_TYPES.len()],
     bindings: Gauge,
+    /// Their number and their bytes.
+    tables: [Gauge; 2],
     compared: [Counter; DryRunOutcome::ALL.len()],
     bind_conflicts: [Counter; LostBy::ALL.len()],
 }
@@ -77,6 +83,14 @@ impl SchedulerMetrics {
             "Pods that a kubelet refused since two schedulers had used the same room, by whose they were",
             conflicts,
         );
+        let tables = [Gauge::default(), Gauge::default()];
+        let [number, bytes] = tables.clone();
+        of_berth.register(
+            "tables",
+            "Tables of judged nodes that are kept for pods to come",
+            number,
+        );
+        of_berth.register("table_bytes", "What these tables take, in bytes", bytes);
         let scheduler = registry.sub_registry_with_prefix("scheduler");
         let cache = Family::<ByType, Gauge>::default();
         let operations = Family::<ByOperation, Gauge>::default();
@@ -99,6 +113,7 @@ impl SchedulerMetrics {
             queue: QueueMetrics::register(scheduler),
             cache: CACHE_TYPES.map(|r#type| cache.get_or_create_owned(&ByType { r#type })),
             bindings: operations.get_or_create_owned(&ByOperation { operation: "binding" }),
+            tables,
             compared: outcomes,
             bind_conflicts,
         }
@@ -109,6 +124,7 @@ impl SchedulerMetrics {
         self.queue.set_lengths(waiting);
         set(&self.cache, [cached.nodes, cached.pods, cached.assumed_pods]);
         set(std::array::from_ref(&self.bindings), [cached.bindings]);
+        set(&self.tables, [cached.tables, cached.table_bytes]);
     }
 }
 
@@ -251,6 +267,8 @@ mod tests {
         r#"scheduler_preemption_goroutines_execution_total{result="error"} 1"#,
         r#"scheduler_preemption_goroutines_duration_seconds_count{result="error"} 1"#,
         r#"berth_dry_run_pods_total{outcome="differed"} 1"#,
+        "berth_tables 9",
+        "berth_table_bytes 10",
         r#"berth_bind_conflicts_total{lost_by="self"} 0"#,
         r#"berth_bind_conflicts_total{lost_by="foreign"} 1"#,
         "# TYPE kubernetes_build_info gauge",
@@ -286,7 +304,14 @@ mod tests {
         probe.preemption(true, took);
         probe.preemption_attempt();
         let waiting = QueueLengths { active: 1, backoff: 2, unschedulable: 3, gated: 4 };
-        let cached = ClusterSizes { nodes: 5, pods: 6, assumed_pods: 7, bindings: 8 };
+        let cached = ClusterSizes {
+            nodes: 5,
+            pods: 6,
+            assumed_pods: 7,
+            bindings: 8,
+            tables: 9,
+            table_bytes: 10,
+        };
         probe.set_sizes(waiting, cached);
         let text = metrics.text().unwrap();
         for line in LINES {

@@ -1,0 +1,231 @@
+//! Tables that are kept from one pod of a template to the next: only nodes that have changed are judged again.
+//! Kept by `engine::tables`.
+
+use crate::cluster::View;
+use crate::units::NodeId;
+
+use super::{BuildTimes, Code, Evals, FailedNodes, Parts, Stopwatch, Table, Verdict};
+
+/// Of how many nodes one must have changed for all to be judged again.
+const BACKLOG_PART: u64 = 4;
+
+/// Where every node is in a table, so that it can be taken out again.
+#[derive(Debug)]
+pub(super) struct Record {
+    /// By node.
+    entries: Vec<Entry>,
+    /// Which cell each slot stands for: cells move, slots do not.
+    slots: Vec<u32>,
+    free_slots: Vec<u32>,
+    /// The number of the first change that the table does not know.
+    next_change: u64,
+    /// The epoch of the cluster that it is from.
+    epoch: u64,
+    /// What its words were made by.
+    layout: Vec<(u16, Parts, u64)>,
+    /// Something in it ends an attempt, so that it is of no use to the next.
+    spoiled: bool,
+}
+
+/// Where a node is.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+enum Entry {
+    /// Nowhere.
+    #[default]
+    Absent,
+    /// Rejected.
+    Rejected(Verdict),
+    /// In the cell of a slot, with so many points.
+    Filed(u32, i64),
+}
+
+impl Record {
+    fn set(&mut self, node: NodeId, entry: Entry) {
+        let at = node.0 as usize;
+        if self.entries.len() <= at {
+            self.entries.resize(at + 1, Entry::Absent);
+        }
+        self.entries[at] = entry;
+    }
+
+    /// `node` got `verdict`.
+    pub(super) fn reject(&mut self, node: NodeId, verdict: Verdict) {
+        self.spoiled |= verdict.code == Code::Error;
+        self.set(node, Entry::Rejected(verdict));
+    }
+
+    /// `node` is in the cell of `slot`.
+    pub(super) fn file(&mut self, node: NodeId, slot: u32, points: i64) {
+        self.set(node, Entry::Filed(slot, points));
+    }
+
+    /// A slot for the new cell `cell`.
+    pub(super) fn slot(&mut self, cell: usize) -> u32 {
+        let cell = u32::try_from(cell).expect("invariant: no more cells than nodes");
+        if let Some(slot) = self.free_slots.pop() {
+            self.slots[slot as usize] = cell;
+            return slot;
+        }
+        self.slots.push(cell);
+        u32::try_from(self.slots.len() - 1).expect("invariant: no more cells than nodes")
+    }
+
+    /// The rejected nodes, as a table that is not kept has them.
+    fn failed(&self) -> FailedNodes {
+        let mut failed = FailedNodes::default();
+        for (at, entry) in (0u32..).zip(&self.entries) {
+            if let Entry::Rejected(verdict) = entry {
+                failed.count(*verdict, NodeId(at));
+            }
+        }
+        failed
+    }
+
+    fn take(&mut self, node: NodeId) -> Entry {
+        self.entries.get_mut(node.0 as usize).map(std::mem::take).unwrap_or_default()
+    }
+}
+
+impl Table {
+    /// Judges all nodes, so that the table can be kept; `None` where a plugin's word does not last.
+    #[must_use]
+    pub fn build_kept(
+        evals: &Evals,
+        view: &View<'_>,
+        watch: &Stopwatch<'_>,
+    ) -> Option<(Self, BuildTimes)> {
+        let changes = view.cluster.changes();
+        let record = Record {
+            entries: Vec::with_capacity(view.cluster.nodes_bound()),
+            slots: Vec::new(),
+            free_slots: Vec::new(),
+            next_change: changes.next(),
+            epoch: changes.epoch(),
+            layout: evals.layout()?,
+            spoiled: false,
+        };
+        let mut table = Self::empty(Some(Box::new(record)));
+        let times = table.judge(evals, view, view.cluster.nodes(), watch);
+        table.settle();
+        Some((table, times))
+    }
+
+    /// Judges again what has changed since it was built or caught up. `None` where it must be built anew, or
+    /// cannot be kept.
+    pub fn catch_up(
+        &mut self,
+        evals: &Evals,
+        view: &View<'_>,
+        watch: &Stopwatch<'_>,
+    ) -> Option<BuildTimes> {
+        let changes = view.cluster.changes();
+        let record = self.record.as_mut()?;
+        let backlog = changes.count_since(record.next_change);
+        if record.spoiled
+            || record.epoch != changes.epoch()
+            || backlog * BACKLOG_PART > u64::from(view.cluster.node_count()).max(BACKLOG_PART)
+            || evals.layout().as_ref() != Some(&record.layout)
+        {
+            return None;
+        }
+        let again: Vec<NodeId> = changes.since(record.next_change)?.collect();
+        record.next_change = changes.next();
+        for node in &again {
+            self.take_out(evals, view, *node);
+        }
+        let there = again.into_iter().filter(|node| view.cluster.has_node(*node));
+        let times = self.judge(evals, view, there, watch);
+        self.settle();
+        self.can_be_kept().then_some(times)
+    }
+
+    /// Whether it may be used for the next pod.
+    #[must_use]
+    pub fn can_be_kept(&self) -> bool {
+        self.record.as_ref().is_some_and(|record| !record.spoiled)
+    }
+
+    /// What it takes, in bytes.
+    #[must_use]
+    pub fn bytes(&self) -> usize {
+        let record = self.record.as_ref().map_or(0, |record| {
+            record.entries.capacity() * size_of::<Entry>()
+                + (record.slots.capacity() + record.free_slots.capacity()) * size_of::<u32>()
+        });
+        let cells: usize = self.cells.iter().map(super::cell::Cell::bytes).sum();
+        let words = self.words.capacity() * size_of::<u32>();
+        // Each cell's words are the key of its place, too.
+        size_of::<Self>() + record + cells + 2 * words + self.cells.len() * 2 * size_of::<usize>()
+    }
+
+    fn take_out(&mut self, evals: &Evals, view: &View<'_>, node: NodeId) {
+        let Some(record) = &mut self.record else { return };
+        let Entry::Filed(slot, points) = record.take(node) else { return };
+        let cell = record.slots[slot as usize] as usize;
+        let position = view.cluster.position(node);
+        self.cells[cell].remove(points, evals.points_max(), position);
+        self.feasible[cell] -= 1;
+        if self.feasible[cell] == 0 {
+            self.drop_cell(cell, evals.stride());
+        }
+    }
+
+    /// Takes an empty cell away: cell parts look at feasible nodes only. The last cell takes its place.
+    fn drop_cell(&mut self, cell: usize, stride: usize) {
+        let last = self.cells.len() - 1;
+        self.by_key.remove(&self.words[cell * stride..(cell + 1) * stride]);
+        let gone = self.cells.swap_remove(cell);
+        self.feasible.swap_remove(cell);
+        if cell < last {
+            self.words.copy_within(last * stride..(last + 1) * stride, cell * stride);
+            if let Some(at) = self.by_key.get_mut(&self.words[cell * stride..(cell + 1) * stride]) {
+                *at = cell;
+            }
+        }
+        self.words.truncate(last * stride);
+        let Some(record) = &mut self.record else { return };
+        record.free_slots.push(gone.slot);
+        if let Some(moved) = self.cells.get(cell) {
+            record.slots[moved.slot as usize] =
+                u32::try_from(cell).expect("invariant: no more cells than nodes");
+        }
+    }
+
+    /// After nodes were judged: counts the rejected ones where somebody will ask about them.
+    fn settle(&mut self) {
+        let feasible = self.feasible();
+        let Some(record) = &mut self.record else { return };
+        record.spoiled |= self.invalid.is_some();
+        self.failed = FailedNodes::default();
+        if feasible > 0 && !record.spoiled {
+            return;
+        }
+        self.failed = record.failed();
+    }
+
+    /// All that is in it, in an order of its own, for tests to compare.
+    #[cfg(test)]
+    pub(crate) fn contents(&self, stride: usize) -> Contents {
+        let mut cells = std::collections::BTreeMap::new();
+        for (at, cell) in self.cells.iter().enumerate() {
+            let words = self.words[at * stride..(at + 1) * stride].to_vec();
+            assert_eq!(self.by_key.get(&*words), Some(&at), "a cell is found by its words");
+            let levels = cell.levels().map(|(points, set)| (points, set.iter().collect()));
+            let before = cells.insert(words, (self.feasible[at], levels.collect()));
+            assert_eq!(before, None, "one cell for the same words");
+            let top = cell.top().map(|(points, _)| *points);
+            assert_eq!(top, cell.levels().map(|(points, _)| points).max(), "the top level");
+        }
+        let failed = self.record.as_ref().map_or_else(|| self.failed.clone(), |r| r.failed());
+        (cells, failed.iter().collect(), failed.unschedulable)
+    }
+}
+
+/// Cells by their words, each with how many nodes it has and their positions by points; what was said of
+/// rejected nodes; those that preemption looks at.
+#[cfg(test)]
+pub(crate) type Contents = (
+    std::collections::BTreeMap<Vec<u32>, (u32, std::collections::BTreeMap<i64, Vec<u32>>)>,
+    Vec<(Verdict, u32, NodeId)>,
+    Vec<NodeId>,
+);
