@@ -7,10 +7,13 @@
 #[path = "../support/mod.rs"]
 mod support;
 
+mod binding;
 mod filtering;
 mod permitting;
 mod plugin;
+mod queueing;
 mod runner;
+mod scoring;
 mod script;
 mod stage;
 
@@ -20,7 +23,8 @@ use std::process::ExitCode;
 use runner::Test;
 
 /// All tests, in the order in which they are run.
-const TESTS: &[&[Test]] = &[filtering::TESTS, permitting::TESTS];
+const TESTS: &[&[Test]] =
+    &[queueing::TESTS, filtering::TESTS, scoring::TESTS, permitting::TESTS, binding::TESTS];
 
 fn main() -> ExitCode {
     let subcommand = env::args().nth(1).unwrap_or_default();
