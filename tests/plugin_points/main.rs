@@ -11,6 +11,7 @@ mod binding;
 mod filtering;
 mod permitting;
 mod plugin;
+mod preempting;
 mod queueing;
 mod runner;
 mod scoring;
@@ -23,8 +24,14 @@ use std::process::ExitCode;
 use runner::Test;
 
 /// All tests, in the order in which they are run.
-const TESTS: &[&[Test]] =
-    &[queueing::TESTS, filtering::TESTS, scoring::TESTS, permitting::TESTS, binding::TESTS];
+const TESTS: &[&[Test]] = &[
+    queueing::TESTS,
+    filtering::TESTS,
+    scoring::TESTS,
+    permitting::TESTS,
+    preempting::TESTS,
+    binding::TESTS,
+];
 
 fn main() -> ExitCode {
     let subcommand = env::args().nth(1).unwrap_or_default();
