@@ -80,7 +80,8 @@ impl Engine {
         }
     }
 
-    /// Permit: who makes the pod wait, and what is decided about pods that waited before.
+    /// Permit: who makes the pod wait, and what is decided about pods that waited before, also where the pod
+    /// itself is refused.
     ///
     /// Upstream: RunPermitPlugins, v1.37.
     pub(super) fn permit(
@@ -89,13 +90,13 @@ impl Engine {
         id: PodId,
         node: NodeId,
         now: Nanos,
-    ) -> Result<(Waits, Decided), Refused> {
+    ) -> (Result<Waits, Refused>, Decided) {
         let mut watch = Stopwatch::start(&*self.config.probe, queued.profile);
         let said = self.ask_permit(queued, id, node, now);
         let status = match &said {
-            Ok((waits, _)) if waits.is_empty() => Code::Success,
-            Ok(_) => Code::Wait,
-            Err(refused) => refused.refusal.code(),
+            (Ok(waits), _) if waits.is_empty() => Code::Success,
+            (Ok(_), _) => Code::Wait,
+            (Err(refused), _) => refused.refusal.code(),
         };
         watch.spent(ExtensionPoint::Permit, status);
         said
@@ -107,21 +108,24 @@ impl Engine {
         id: PodId,
         node: NodeId,
         now: Nanos,
-    ) -> Result<(Waits, Decided), Refused> {
+    ) -> (Result<Waits, Refused>, Decided) {
         let point = ExtensionPoint::Permit;
         let node_name = self.cluster.node_name(node);
         let at = Placement { pod: &queued.pod, id, node, node_name };
         let (mut waits, mut decided) = (Waits::new(), Decided::new());
         for (plugin, entry) in self.config.profiles[queued.profile].at(point) {
             let mut waiting = self.waiting_for(queued.profile, plugin);
-            match entry.plugin.permit(&at, &mut waiting) {
+            let said = entry.plugin.permit(&at, &mut waiting);
+            decided.extend(waiting.decided.into_iter().map(|(pod, why)| (pod, plugin, why)));
+            match said {
                 Permit::Allow => {}
                 Permit::Wait(time) => waits.push((plugin, now + time.min(PERMIT_WAIT_MAX))),
-                Permit::Refuse(refusal) => return Err(Refused { plugin, point, refusal }),
+                Permit::Refuse(refusal) => {
+                    return (Err(Refused { plugin, point, refusal }), decided);
+                }
             }
-            decided.extend(waiting.decided.into_iter().map(|(pod, why)| (pod, plugin, why)));
         }
-        Ok((waits, decided))
+        (Ok(waits), decided)
     }
 
     fn waiting_for(&self, profile: usize, plugin: u16) -> WaitingPods {
