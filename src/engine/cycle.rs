@@ -251,18 +251,19 @@ impl Engine {
             self.refuse_placement(id, queued, refused, now, out);
             return;
         }
-        match self.permit(&queued, id, node, now) {
-            Ok((waits, decided)) => {
+        let (permitted, decided) = self.permit(&queued, id, node, now);
+        match permitted {
+            Ok(waits) => {
                 let name = self.cluster.node_name(node).into();
                 self.decide(&queued.pod, DecisionVerdict::Node(name), out);
                 self.start_binding(id, queued, node, waits, now, out);
-                self.settle_waiting(decided, now, out);
             }
             Err(refused) => {
                 self.unreserve(&queued, id, node);
                 self.refuse_placement(id, queued, refused, now, out);
             }
         }
+        self.settle_waiting(decided, now, out);
     }
 
     /// Puts back a pod that fits nowhere, and says why; where preemption has found a place, room is made

@@ -7,6 +7,7 @@ use crate::framework::{
     Bind, Code, Diagnosis, ExtensionPoint, Histogram, PERMIT_WAIT_MAX, Permit, Placement, PreBind,
     PreBound, Refusal, Stopwatch, WaitingPods,
 };
+use crate::model::PodKey;
 use crate::queue::{QueuedPod, Reach, Rejected};
 use crate::units::{Nanos, NodeId, PodId};
 
@@ -79,7 +80,8 @@ impl Engine {
         }
     }
 
-    /// Permit: who makes the pod wait, and what is decided about pods that waited before.
+    /// Permit: who makes the pod wait, and what is decided about pods that waited before, also where the pod
+    /// itself is refused.
     ///
     /// Upstream: RunPermitPlugins, v1.37.
     pub(super) fn permit(
@@ -88,13 +90,13 @@ impl Engine {
         id: PodId,
         node: NodeId,
         now: Nanos,
-    ) -> Result<(Waits, Decided), Refused> {
+    ) -> (Result<Waits, Refused>, Decided) {
         let mut watch = Stopwatch::start(&*self.config.probe, queued.profile);
         let said = self.ask_permit(queued, id, node, now);
         let status = match &said {
-            Ok((waits, _)) if waits.is_empty() => Code::Success,
-            Ok(_) => Code::Wait,
-            Err(refused) => refused.refusal.code(),
+            (Ok(waits), _) if waits.is_empty() => Code::Success,
+            (Ok(_), _) => Code::Wait,
+            (Err(refused), _) => refused.refusal.code(),
         };
         watch.spent(ExtensionPoint::Permit, status);
         said
@@ -106,21 +108,24 @@ impl Engine {
         id: PodId,
         node: NodeId,
         now: Nanos,
-    ) -> Result<(Waits, Decided), Refused> {
+    ) -> (Result<Waits, Refused>, Decided) {
         let point = ExtensionPoint::Permit;
         let node_name = self.cluster.node_name(node);
         let at = Placement { pod: &queued.pod, id, node, node_name };
         let (mut waits, mut decided) = (Waits::new(), Decided::new());
         for (plugin, entry) in self.config.profiles[queued.profile].at(point) {
             let mut waiting = self.waiting_for(queued.profile, plugin);
-            match entry.plugin.permit(&at, &mut waiting) {
+            let said = entry.plugin.permit(&at, &mut waiting);
+            decided.extend(waiting.decided.into_iter().map(|(pod, why)| (pod, plugin, why)));
+            match said {
                 Permit::Allow => {}
                 Permit::Wait(time) => waits.push((plugin, now + time.min(PERMIT_WAIT_MAX))),
-                Permit::Refuse(refusal) => return Err(Refused { plugin, point, refusal }),
+                Permit::Refuse(refusal) => {
+                    return (Err(Refused { plugin, point, refusal }), decided);
+                }
             }
-            decided.extend(waiting.decided.into_iter().map(|(pod, why)| (pod, plugin, why)));
         }
-        Ok((waits, decided))
+        (Ok(waits), decided)
     }
 
     fn waiting_for(&self, profile: usize, plugin: u16) -> WaitingPods {
@@ -484,15 +489,34 @@ impl Engine {
         self.put_back_refused(id, queued, refused, now, out);
     }
 
-    /// PostBind.
-    pub(super) fn post_bind(&self, id: AttemptId, attempt: &Attempt, out: &mut Vec<Effect>) {
+    /// PostBind. The pods that plugins want tried now.
+    pub(super) fn post_bind(
+        &self,
+        id: AttemptId,
+        attempt: &Attempt,
+        out: &mut Vec<Effect>,
+    ) -> Vec<PodKey> {
+        let point = ExtensionPoint::PostBind;
         let watch = Stopwatch::start(&*self.config.probe, attempt.queued.profile);
         // Nobody waits for it.
-        watch.record(ExtensionPoint::PostBind, Code::Success, Nanos(0));
-        for (_, entry) in self.config.profiles[attempt.queued.profile].at(ExtensionPoint::PostBind)
-        {
-            let call = attempt.call(ExtensionPoint::PostBind, Arc::clone(&entry.plugin));
+        watch.record(point, Code::Success, Nanos(0));
+        let mut activated = Vec::new();
+        for (_, entry) in self.config.profiles[attempt.queued.profile].at(point) {
+            let call = attempt.call(point, Arc::clone(&entry.plugin));
             out.push(Effect::Call { attempt: id, call });
+            activated.extend(entry.plugin.activates(&attempt.placement(), &self.cluster));
+        }
+        activated
+    }
+
+    /// Has waiting pods tried at once.
+    ///
+    /// Upstream: PriorityQueue.Activate, v1.37.
+    pub(super) fn activate(&mut self, pods: Vec<PodKey>, now: Nanos) {
+        for key in pods {
+            let Some(id) = self.cluster.find_pod(&key) else { continue };
+            let uid = self.cluster.pod(id).map(|entry| entry.uid.clone()).unwrap_or_default();
+            self.queue.force(id, &uid, world(&self.config, &self.cluster, now));
         }
     }
 }

@@ -49,7 +49,10 @@ impl Engine {
         let before = if placed { self.pod_before(id) } else { None };
         let queued = self.queue.remove(id).or_else(|| self.forget_parked(id));
         self.ask_what_became(id, now, out);
-        let nominated = queued.filter(|queued| queued.pod.nominated_node.is_some());
+        // One that is going does not wait any more, but has room kept for it until it is gone.
+        let facts = || self.cluster.pod_facts(id).map(Box::new).filter(|_| !placed);
+        let nominated = queued.map(|queued| queued.pod).or_else(facts);
+        let nominated = nominated.filter(|pod| pod.nominated_node.is_some());
         self.drop_attempt(id, "the pod is gone", out);
         self.forget_dry(id);
         let uid = self.cluster.pod(id).map(|entry| entry.uid.clone()).unwrap_or_default();
@@ -60,8 +63,8 @@ impl Engine {
         if placed {
             self.victim_goes(&uid);
             self.pod_left(before, Reach::All, now);
-        } else if let Some(queued) = nominated {
-            self.nomination_gone(queued.pod, now);
+        } else if let Some(pod) = nominated {
+            self.nomination_gone(pod, now);
         }
     }
 

@@ -71,6 +71,13 @@ impl Plugin for Test {
                     waiting.allow(other);
                 }
             }
+            "reject all" => {
+                for (_, other) in waiting.pods.clone() {
+                    waiting.reject(other, "all of you");
+                }
+                let why = vec!["all of us".to_owned()];
+                return Permit::Refuse(Refusal::Reject(Code::Unschedulable, why));
+            }
             "reject others" => {
                 for (_, other) in waiting.pods.clone() {
                     waiting.reject(other, "another came");
@@ -245,6 +252,15 @@ fn another_pod_or_somebody_outside_decides_about_a_waiting_one() {
     let want = "0/1 nodes are available: 1 another came.".to_owned();
     assert_eq!(written(&effects), Some(("Unschedulable", want)));
 
+    // The one that comes is refused, too.
+    let mut kit = self::kit();
+    waiting(&mut kit);
+    kit.put(wishing("b", "permit", "reject all"));
+    let effects = kit.step(Event::Attempt);
+    let messages = effects.iter().filter_map(kit::condition).map(|c| c.message.to_string());
+    let want = ["0/1 nodes are available: 1 all of us.", "0/1 nodes are available: 1 all of you."];
+    assert_eq!(messages.collect::<Vec<_>>(), want);
+
     let decide = |rejected: Option<&str>| Event::Permit {
         uid: "uid-a".into(),
         plugin: "Test".into(),
@@ -270,6 +286,27 @@ fn a_waiting_pod_that_is_deleted_leaves_nothing() {
     assert_eq!(kit.next.deadline, None);
     expect_kept(&mut kit, 0);
     assert_eq!(kit.row("n1").requested_milli_cpu, 0);
+}
+
+#[test]
+fn a_waiting_pod_that_is_deleted_leaves_its_nomination_to_others() {
+    let mut kit = kit();
+    let nominated = |mut pod: TestPod| {
+        pod.0.nominated_node = Some("n1".into());
+        pod
+    };
+    kit.put(wishing("a", "permit", "wait").cpu(3000));
+    kit.step(Event::Attempt);
+    // Its node is announced.
+    kit.put(nominated(wishing("a", "permit", "wait").cpu(3000)));
+    kit.put(pod("b").cpu(3000));
+    kit.step(Event::Attempt);
+    kit.put(nominated(wishing("a", "permit", "wait").cpu(3000)).terminating());
+    kit.wait(Nanos::from_secs(30));
+    kit.step(Event::Attempt);
+    kit.delete("a");
+    kit.wait(Nanos::from_secs(30));
+    assert!(kit::bind(&kit.step(Event::Attempt)).is_some(), "b has room now");
 }
 
 #[test]
