@@ -252,6 +252,8 @@ mod tests {
         r#"scheduler_preemption_goroutines_duration_seconds_count{result="error"} 1"#,
         r#"berth_dry_run_pods_total{outcome="differed"} 1"#,
         r#"berth_bind_conflicts_total{lost_by="self"} 0"#,
+        "hidden_metrics_total 1",
+        "disabled_metrics_total 0",
         r#"berth_bind_conflicts_total{lost_by="foreign"} 1"#,
         "# TYPE kubernetes_build_info gauge",
         "# TYPE scheduler_schedule_attempts_total counter",
@@ -288,7 +290,7 @@ mod tests {
         let waiting = QueueLengths { active: 1, backoff: 2, unschedulable: 3, gated: 4 };
         let cached = ClusterSizes { nodes: 5, pods: 6, assumed_pods: 7, bindings: 8 };
         probe.set_sizes(waiting, cached);
-        let text = metrics.text().unwrap();
+        let text = metrics.text(&[]).unwrap();
         for line in LINES {
             assert!(text.lines().any(|found| found == *line), "{line} is not in\n{text}");
         }
