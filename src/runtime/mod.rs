@@ -117,13 +117,13 @@ pub async fn run(mut options: Options, mut stop: StopSignals) -> anyhow::Result<
     let profiles = profiles(&options)?;
     let measured = Measured::new(&profiles, take(&mut options.features));
     let shown = measured.served(take(&mut options.disabled_metrics));
-    let Measured { metrics, counters, requests } = measured;
     let (questions, asker) = questions();
     let election = Election::new(options.leader_election.take());
     let mut answers = progress.endpoints(&clock, shown);
     election.add_check(&clock, &mut answers);
     let service = answers.router().merge(answered_by_engine(&asker, &election));
-    let endpoints = serve(&mut options, service, &requests).await?;
+    let endpoints = serve(&mut options, service, &measured).await?;
+    let Measured { metrics, counters, requests } = measured;
     let (extenders, raw) = extenders(&options)?;
     let (client, server) = client::connect_counted(&options.source, &requests).await?;
     announce(&options, &server);
@@ -282,9 +282,9 @@ fn names(options: &Options) -> Vec<&str> {
 async fn serve(
     options: &mut Options,
     health: Router,
-    requests: &Requests,
+    measured: &Measured,
 ) -> anyhow::Result<Served> {
-    let secure = guarded(options, health.clone(), requests).await?;
+    let secure = guarded(options, health.clone(), measured).await?;
     Ok(take(&mut options.addresses).serve(secure, health)?)
 }
 
@@ -292,16 +292,16 @@ async fn serve(
 async fn guarded(
     options: &mut Options,
     health: Router,
-    requests: &Requests,
+    measured: &Measured,
 ) -> anyhow::Result<Router> {
     let Some(guard) = options.guard.take().filter(|_| options.addresses.is_secure()) else {
         return Ok(health);
     };
     let pages = options.pages.take().map(Pages::router).unwrap_or_default();
-    let authentication = client_of(guard.authentication.as_ref(), requests).await?;
-    let authorization = client_of(guard.authorization.as_ref(), requests).await?;
+    let authentication = client_of(guard.authentication.as_ref(), &measured.requests).await?;
+    let authorization = client_of(guard.authorization.as_ref(), &measured.requests).await?;
     let access = Access::start(guard.options, authentication, authorization).await?;
-    Ok(access.guard(health.merge(pages)))
+    Ok(access.guard(health.merge(pages), Arc::clone(&measured.metrics.access)))
 }
 
 /// What only the engine knows.

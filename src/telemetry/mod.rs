@@ -8,5 +8,7 @@ mod process;
 mod repeat;
 
 pub use log::{LogFormat, TelemetryError, init, set_verbosity};
-pub use metrics::{ClusterSizes, HIDDEN, Metrics, ProfileLabels, SchedulerMetrics, number};
+pub use metrics::{
+    AccessMetrics, ClusterSizes, HIDDEN, Metrics, ProfileLabels, SchedulerMetrics, number,
+};
 pub use repeat::Repeats;

@@ -2,6 +2,7 @@
 //! registry that prints all there are. The engine writes through its [`crate::framework::Probe`], its thread
 //! the sizes; `server` prints.
 
+mod access;
 mod attempts;
 mod labels;
 mod plugins;
@@ -21,6 +22,7 @@ use super::build_info::BuildInfo;
 use super::disabled::without;
 use super::process::Process;
 
+pub use access::AccessMetrics;
 pub use labels::ProfileLabels;
 pub use scheduler::{ClusterSizes, SchedulerMetrics};
 use text::Baseline;
@@ -38,6 +40,8 @@ pub struct Metrics {
     baseline: Mutex<Baseline>,
     /// The scheduler's own.
     pub scheduler: Arc<SchedulerMetrics>,
+    /// What the secure port writes.
+    pub access: Arc<AccessMetrics>,
 }
 
 impl Metrics {
@@ -48,8 +52,9 @@ impl Metrics {
         let scheduler = SchedulerMetrics::register(&mut registry, profiles);
         registry.register_collector(Box::new(Process));
         registry.register_collector(Box::new(BuildInfo));
+        let access = Arc::new(AccessMetrics::register(&mut registry));
         let (registry, scheduler) = (Mutex::new(registry), Arc::new(scheduler));
-        Self { registry, baseline: Mutex::default(), scheduler }
+        Self { registry, baseline: Mutex::default(), scheduler, access }
     }
 
     /// Adds what is collected elsewhere.

@@ -5,6 +5,9 @@
 
 use std::collections::BTreeMap;
 
+/// Counters that are older than the rule that their names end in `_total`.
+const WITHOUT_TOTAL: [&str; 2] = ["authenticated_user_requests", "authentication_attempts"];
+
 /// What samples had come to when they were last reset, by name and labels.
 pub(super) type Baseline = BTreeMap<String, f64>;
 
@@ -62,7 +65,7 @@ pub(super) fn stabilities(open_metrics: &str) -> BTreeMap<&str, u64> {
 /// What stands above the samples of a family.
 fn head_of(help: &str, kind: &str) -> String {
     let (name, kind) = kind.split_once(' ').unwrap_or((kind, "untyped"));
-    let total = if kind == "counter" { "_total" } else { "" };
+    let total = if kind == "counter" && !WITHOUT_TOTAL.contains(&name) { "_total" } else { "" };
     let help = help.split_once(' ').map_or("", |(_, help)| help);
     format!("# HELP {name}{total} {help}\n# TYPE {name}{total} {kind}\n")
 }
@@ -70,6 +73,11 @@ fn head_of(help: &str, kind: &str) -> String {
 fn write_sample(text: &mut String, line: &str, baseline: &Baseline) {
     let (name, value) = line.rsplit_once(' ').unwrap_or((line, "0"));
     let before = baseline.get(name).copied();
+    let bare = WITHOUT_TOTAL.iter().find_map(|bare| {
+        let labels = name.strip_prefix(bare)?.strip_prefix("_total")?;
+        Some(format!("{bare}{labels}"))
+    });
+    let name = bare.as_deref().unwrap_or(name);
     match name.split_once("{le=\"").and_then(|(name, rest)| Some((name, rest.split_once('"')?))) {
         Some((name, (bound, rest))) => {
             text.push_str(name);
