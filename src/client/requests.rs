@@ -175,7 +175,7 @@ impl Histogram {
     #[expect(clippy::cast_precision_loss, reason = "a float is what is shown")]
     pub fn shown(&self) -> Shown {
         let counts = self.counts.iter().map(|count| count.load(Ordering::Relaxed));
-        let bounds = self.bounds.iter().copied().chain([f64::MAX]);
+        let bounds = self.bounds.iter().copied().chain([f64::INFINITY]);
         let buckets: Vec<_> = bounds.zip(counts).collect();
         let count = buckets.iter().map(|(_, count)| count).sum();
         Shown { buckets, sum: self.sum.load(Ordering::Relaxed) as f64 / self.per_unit, count }
