@@ -1,5 +1,6 @@
 //! The metrics of berth beside kube-scheduler's: both do the same work on the real API server, and what they
-//! say of it has the same names, types, labels and buckets.
+//! say of it has the same names, types, labels and buckets. What they say of the resources of the same pods is
+//! the same, line for line.
 
 mod support;
 
@@ -13,9 +14,8 @@ use serde_json::{Value, json};
 use tempfile::TempDir;
 use tokio::time::{Instant, sleep};
 
-use support::berth::Berth;
 use support::control_plane::ControlPlane;
-use support::endpoint::{Endpoint, free_port, plain_of};
+use support::endpoint::{Endpoint, free_port, start_secure};
 use support::process::Process;
 use support::rest::{
     NODES, PRIORITY_CLASSES, Rest, node_of, pods_path, priority_class, scheduled_condition,
@@ -37,10 +37,34 @@ const MANY: usize = 120;
 
 /// What only a scheduler with batches of pods has to say.
 const BATCHES: &str = "no pod is placed by the decision about another one like it";
-/// Families of kube-scheduler's that berth lacks on purpose, and why.
-const LACKS: [(&str, &str); 4] = [
-    ("scheduler_batch_attempts_total", BATCHES),
-    ("scheduler_batch_cache_flushed_total", BATCHES),
+/// Families of kube-scheduler's that berth lacks on purpose, and why; a `*` stands for the rest of a name.
+const LACKS: [(&str, &str); 16] = [
+    ("go_*", "there is no Go in it"),
+    ("aggregator_discovery_*", "it is an API server's, which kube-scheduler only links"),
+    ("apiserver_audit_*", "the same"),
+    ("apiserver_envelope_*", "the same"),
+    ("apiserver_storage_*", "the same"),
+    ("apiserver_validation_*", "the same"),
+    (
+        "apiserver_webhooks_x509_*",
+        "the same; berth's TLS takes neither SHA-1 nor certificates without a SAN",
+    ),
+    ("cardinality_enforcement_*", "--allow-metric-labels is refused"),
+    ("informer_*", "nothing is queued between a watch and the engine but its channel"),
+    (
+        "workqueue_*",
+        "kube-scheduler's are those of files that are read again, and berth reads them on a timer",
+    ),
+    ("rest_client_exec_plugin_*", "what a credential plugin gives is not opened"),
+    (
+        "rest_client_rate_limiter_duration_seconds",
+        "a request is made when it may go, and does not wait",
+    ),
+    (
+        "rest_client_transport_*",
+        "there is one connection for each kubeconfig, and no cache of them",
+    ),
+    ("scheduler_batch_*", BATCHES),
     ("scheduler_get_node_hint_duration_seconds", BATCHES),
     ("scheduler_store_schedule_results_duration_seconds", BATCHES),
 ];
@@ -50,7 +74,8 @@ const ONE_THREAD: &str = "one thread judges nodes and looks for pods to make way
 const POINTS: &str = "scheduler_framework_extension_point_duration_seconds";
 const RUNS: &str = "scheduler_plugin_execution_duration_seconds";
 /// Values of labels that berth lacks on purpose, and why.
-const LACKS_VALUES: [(&str, &str, &str, &str); 10] = [
+const LACKS_VALUES: [(&str, &str, &str, &str); 11] = [
+    ("registered_metrics_total", "stability_level", "INTERNAL", INTERNAL),
     (POINTS, "extension_point", "Sign", BATCHES),
     (
         POINTS,
@@ -68,7 +93,26 @@ const LACKS_VALUES: [(&str, &str, &str, &str); 10] = [
     ("scheduler_goroutines", "operation", "DefaultPreemption", ONE_THREAD),
 ];
 /// Labels with a closed set of values: what kube-scheduler says of this work, berth says, too.
-const CLOSED: [&str; 6] = ["extension_point", "operation", "profile", "queue", "result", "type"];
+const CLOSED: [&str; 12] = [
+    "code",
+    "component",
+    "extension_point",
+    "method",
+    "operation",
+    "profile",
+    "queue",
+    "result",
+    "stability_level",
+    "type",
+    "username",
+    "verb",
+];
+/// A stability that no metric of berth's has.
+const INTERNAL: &str = "only what an API server validates is internal";
+/// The pods that are compared at /metrics/resources begin with it.
+const SAID: &str = "said-";
+/// A pod that berth does not keep: it waits for another scheduler.
+const FOREIGN: &str = "said-foreign";
 
 /// A family of metrics as it is printed.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -194,14 +238,76 @@ async fn scraped(endpoint: &Endpoint) -> String {
     }
 }
 
+/// Pods of every kind that metrics of resources tell apart, of which none is placed by a scheduler.
+async fn resources(rest: &Rest, endpoint: &Endpoint) -> BTreeSet<String> {
+    let pods = pods_path("default");
+    let class = json!({
+        "apiVersion": "node.k8s.io/v1", "kind": "RuntimeClass", "metadata": {"name": "sandboxed"},
+        "handler": "h", "overhead": {"podFixed": {"cpu": "9m", "memory": "3Mi"}},
+    });
+    rest.create("/apis/node.k8s.io/v1/runtimeclasses", &class).await;
+    let container = |name: &str, requests: Value, limits: Value| {
+        json!({
+            "name": name, "image": "example.com/c:1",
+            "resources": {"requests": requests, "limits": limits},
+        })
+    };
+    let create = async |name: &str, containers: Value, more: Value| {
+        let mut pod = pod(&format!("{SAID}{name}"), "1");
+        pod["spec"]["nodeName"] = json!("n1");
+        pod["spec"]["containers"] = containers;
+        for (key, value) in more.as_object().expect("these are fields") {
+            pod["spec"][key] = value.clone();
+        }
+        rest.create(&pods, &pod).await;
+    };
+    let plain = || json!([container("c", json!({"cpu": "250m"}), json!({"memory": "1Gi"}))]);
+    create("plain", plain(), json!({})).await;
+    create("sandboxed", plain(), json!({"runtimeClassName": "sandboxed"})).await;
+    create("urgent", plain(), json!({"priorityClassName": "high"})).await;
+    let mut sidecar = container("s", json!({"cpu": "57m"}), json!({"cpu": "1"}));
+    sidecar["restartPolicy"] = json!("Always");
+    let first = container("i", json!({"memory": "5Gi"}), json!({"memory": "6Gi"}));
+    let last = container("j", json!({"cpu": "1001m", "ephemeral-storage": "1500k"}), json!({}));
+    let beside = json!({"initContainers": [first, sidecar, last]});
+    create("prepared", plain(), beside).await;
+    let odd = json!({"hugepages-2Mi": "4Mi", "memory": "1", "example.com/thing": "3"});
+    create("odd", json!([container("c", odd.clone(), odd)]), json!({})).await;
+    let whole = json!({"resources": {
+        "requests": {"cpu": "2"}, "limits": {"cpu": "3", "memory": "2Gi"},
+    }});
+    create("whole", plain(), whole).await;
+    create("nothing", json!([container("c", json!({}), json!({}))]), json!({})).await;
+    create("foreign", plain(), json!({"nodeName": null, "schedulerName": "nobody"})).await;
+    create("waiting", plain(), json!({"nodeName": null, "nodeSelector": {"no": "node"}})).await;
+    create("finished", plain(), json!({})).await;
+    create("last", plain(), json!({})).await;
+    let ended = json!({"status": {"phase": "Succeeded"}});
+    rest.patch(&format!("{pods}/{SAID}finished/status"), &ended).await;
+    let is_there = |text: &str, name: &str| text.contains(&format!("pod=\"{SAID}{name}\""));
+    let deadline = Instant::now() + DEADLINE;
+    loop {
+        let (_, text) = endpoint.get("/metrics/resources").await.unwrap_or_default();
+        if is_there(&text, "last") && is_there(&text, "waiting") && !is_there(&text, "finished") {
+            let lines = text.lines().filter(|line| line.starts_with('#') || line.contains(SAID));
+            return lines.map(str::to_owned).collect();
+        }
+        assert!(Instant::now() < deadline, "not all pods are in\n{text}");
+        sleep(POLL).await;
+    }
+}
+
 /// What is not as kube-scheduler has it.
 fn differences(theirs: &str, ours: &str) -> Vec<String> {
     let (theirs, ours) = (families(theirs), families(ours));
-    let of_scheduler = |name: &&String| name.starts_with("scheduler_");
-    let names: BTreeSet<_> = theirs.keys().chain(ours.keys()).filter(of_scheduler).collect();
+    let of_both = |name: &&String| !name.starts_with("berth_");
+    let names: BTreeSet<_> = theirs.keys().chain(ours.keys()).filter(of_both).collect();
     let mut found = Vec::new();
     for name in names {
-        let lacks = LACKS.iter().any(|(lacks, _)| lacks == name);
+        let lacks = LACKS.iter().any(|(lacks, _)| match lacks.strip_suffix('*') {
+            Some(begin) => name.starts_with(begin),
+            None => lacks == name,
+        });
         match (theirs.get(name), ours.get(name)) {
             (Some(_), None) if lacks => {}
             (Some(theirs), Some(ours)) if !lacks => compare(name, theirs, ours, &mut found),
@@ -286,22 +392,35 @@ async fn names_types_labels_and_buckets_are_kube_schedulers() {
     let name = "names_types_labels_and_buckets_are_kube_schedulers";
     let program = upstream::binary("kube-scheduler");
     let Some(program) = require(name, "kube-scheduler", program) else { return };
-    let theirs = {
+    let (theirs, their_resources) = {
         let Some(plane) = ControlPlane::start(name).await else { return };
         let scheduler = Upstream::start(&program, &plane.kubeconfig()).await;
-        work(&Rest(plane.client().await)).await;
-        scraped(&scheduler.endpoint).await
+        let rest = Rest(plane.client().await);
+        work(&rest).await;
+        let said = scraped(&scheduler.endpoint).await;
+        (said, resources(&rest, &scheduler.endpoint).await)
     };
-    let ours = {
+    let (ours, our_resources) = {
         let Some(plane) = ControlPlane::start(name).await else { return };
-        let berth =
-            Berth::start(&plane.kubeconfig(), SCHEDULER, &["--http-address", "127.0.0.1:0"]);
-        let endpoint = plain_of(&berth).await;
-        work(&Rest(plane.client().await)).await;
+        let skip = ["--authentication-skip-lookup=true"];
+        let (berth, endpoint) = start_secure(&plane.kubeconfig(), SCHEDULER, &skip).await;
+        let rest = Rest(plane.client().await);
+        work(&rest).await;
         let said = scraped(&endpoint).await;
+        let resources = resources(&rest, &endpoint).await;
         berth.stop().await;
-        said
+        (said, resources)
     };
     let found = differences(&theirs, &ours);
     assert!(found.is_empty(), "{found:#?}");
+    let gates = |text: &str| {
+        let lines = text.lines().filter(|line| line.contains("kubernetes_feature_enabled"));
+        lines.map(str::to_owned).collect::<BTreeSet<_>>()
+    };
+    assert_eq!(gates(&theirs), gates(&ours));
+    let foreign = |line: &&String| line.contains(FOREIGN);
+    assert!(their_resources.iter().any(|line| foreign(&line)), "{their_resources:#?}");
+    let theirs: BTreeSet<_> = their_resources.iter().filter(|line| !foreign(line)).collect();
+    assert!(theirs.len() > 25, "{theirs:#?}");
+    assert_eq!(theirs, our_resources.iter().collect());
 }

@@ -349,6 +349,11 @@ async fn paths(pair: &Pair) {
             pair.same(&Question { method, ..question(&admin, path) }).await;
         }
     }
+    for path in ["/metrics", "/metrics/resources"] {
+        let [upstream, berth] =
+            pair.ask(&Question { method: "DELETE", ..question(&admin, path) }).await;
+        assert_eq!((upstream.0, upstream.2), (berth.0, berth.2), "DELETE {path}");
+    }
     let [upstream, berth] = pair.ask(&question(&admin, "/metrics/slis")).await;
     assert_eq!((upstream.0, &upstream.1), (berth.0, &berth.1));
     let of_ping = |text: &str| {

@@ -11,7 +11,8 @@ use super::go_flags::parse_bool;
 use super::leader_flags::own_namespace;
 use super::registry;
 use crate::config::{
-    self, ConfigErrors, Configuration, GateErrors, LeaderElection, Overrides, RateLimit,
+    self, ConfigErrors, Configuration, FeatureState, GateErrors, LeaderElection, Overrides,
+    RateLimit,
 };
 use crate::model::FeatureGates;
 use crate::queue::UNSCHEDULABLE_MAX;
@@ -52,6 +53,8 @@ pub struct RunOptions {
     pub configuration: Configuration,
     /// The feature gates.
     pub gates: FeatureGates,
+    /// All that kube-scheduler knows, for metrics.
+    pub features: Vec<FeatureState>,
     /// Seed of the engine; to be said when it starts, so that a run can be repeated.
     pub seed: u64,
     /// Decide and compare, but write nothing.
@@ -116,6 +119,7 @@ impl RunArgs {
         self.check()?;
         self.component.check()?;
         let gates = self.gates.read()?;
+        let features = gates.states();
         let mut warnings = gates.warnings;
         self.upstream.check(&mut warnings)?;
         let file = given(self.config.as_ref());
@@ -143,6 +147,7 @@ impl RunArgs {
             profiling: configuration_profiling(&written),
             configuration,
             gates: gates.features,
+            features,
             seed: self.seed.unwrap_or_else(|| mix(0, surroundings.now_nanos)),
             dry_run: self.dry_run == Some(true),
             leader_election,

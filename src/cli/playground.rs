@@ -257,6 +257,7 @@ fn scheduler(
         addresses: Taken::default(),
         guard: None,
         pages: None,
+        features: Vec::new(),
         disabled_metrics: Vec::new(),
     }
 }

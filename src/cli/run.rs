@@ -97,6 +97,7 @@ fn runtime_options(options: RunOptions, log: Option<DecisionLog>, addresses: Tak
         extenders: configuration.extenders,
         plugins: registry(),
         gates: options.gates,
+        features: options.features,
         seed: options.seed,
         rate: RateLimit { qps: rate.qps, burst: rate.burst },
         backoff: Backoff {

@@ -12,6 +12,7 @@ use super::credential::Origin;
 use super::kubeconfig::{self, Access};
 use super::proxy::{Proxy, without_user};
 use super::renew::{Renewing, Route};
+use super::requests::{Counted, Requests};
 
 /// Where the address and the credentials come from.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -67,6 +68,14 @@ pub enum ConnectError {
 ///
 /// Must be called on a tokio runtime: the client keeps a task there.
 pub async fn connect(source: &Source) -> Result<(Client, String), ConnectError> {
+    connect_counted(source, &Requests::default()).await
+}
+
+/// As [`connect`], its requests counted among those to the same host.
+pub async fn connect_counted(
+    source: &Source,
+    requests: &Requests,
+) -> Result<(Client, String), ConnectError> {
     let Access { mut config, proxy, origin } = load(source)?;
     let variable = |name: &str| std::env::var(name).ok();
     let proxy = match proxy {
@@ -81,13 +90,16 @@ pub async fn connect(source: &Source) -> Result<(Client, String), ConnectError> 
         None => config.cluster_url.to_string(),
     };
     let namespace = config.default_namespace.clone();
+    let host = config.cluster_url.authority().map_or("", |authority| authority.as_str());
+    let requests = requests.to(host);
     let route = Route { config, proxy: proxy.map(Arc::new) };
     let client = if let Some(origin) = origin {
         let renewing = Renewing::start(route, origin).await;
-        Client::new(renewing.map_err(|reason| source.error(reason))?, namespace)
+        let renewing = renewing.map_err(|reason| source.error(reason))?;
+        Client::new(Counted::new(renewing, requests), namespace)
     } else {
         let transport = route.connect().map_err(|error| source.error(chain(&error)))?;
-        Client::new(transport, namespace)
+        Client::new(Counted::new(transport, requests), namespace)
     };
     Ok((client, server))
 }

@@ -37,6 +37,7 @@ mod proxy;
 mod raw;
 mod renew;
 mod report;
+mod requests;
 mod series;
 mod task;
 mod trouble;
@@ -49,13 +50,14 @@ mod tests;
 
 use std::sync::Arc;
 
-pub use connect::{ConnectError, Source, connect, user_agent};
+pub use connect::{ConnectError, Source, connect, connect_counted, user_agent};
 pub use counters::{Counter, Counters};
 pub use extender::{ExtenderError, Extenders};
 pub use lease::{Candidacy, LeaderElection, Role, Standing, Times, identity};
 pub use limit::RateLimit;
 pub use outbox::Outbox;
 pub use raw::RawObjects;
+pub use requests::{Histogram, HostRequests, OfMethod, Requests, Shown};
 pub use watch::watch;
 pub use watch_log::Said;
 pub use writer::{Left, WRITE_TIME_MAX, Writer, WriterOptions};

@@ -16,6 +16,7 @@ mod nominations;
 mod objects;
 mod permutation;
 mod pods;
+mod reports;
 mod row;
 #[cfg(test)]
 mod tests;
@@ -28,12 +29,14 @@ pub use nodes::{NodeChange, NodeEntry};
 pub use objects::{ObjectChange, Objects, Store};
 pub use permutation::Permutation;
 pub use pods::{Place, PodEntry};
+pub use reports::{PodReport, PodReports};
 pub use row::{Row, ScalarUse};
 pub use view::{Overlay, View};
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
-use crate::model::{HostPort, PodKey, Taint};
+use crate::model::{HostPort, PodKey, ResourceReport, Taint};
 use crate::units::{IndexVec, Map, NodeId, PodId, Set};
 
 use change_log::ChangeLog;
@@ -80,6 +83,7 @@ pub struct Cluster {
     images: Images,
     namespaces: Namespaces,
     classes: Interner<PodClass>,
+    reports: Interner<Arc<ResourceReport>>,
     /// How many pods of each class are on a node.
     class_pods: Vec<u32>,
     objects: Objects,
@@ -123,6 +127,7 @@ impl Cluster {
             images: Images::default(),
             namespaces: Namespaces::default(),
             classes: Interner::default(),
+            reports: Interner::default(),
             class_pods: Vec::new(),
             objects: Objects::default(),
             affinity_classes: Vec::new(),

@@ -46,6 +46,8 @@ pub struct PodEntry {
     pub(crate) ports: Box<[HostPort]>,
     /// Number of its class.
     pub class: u32,
+    /// Number of what metrics say of its resources.
+    pub(super) report: u32,
     /// Its volumes of the kinds that volume plugins judge.
     pub volumes: Box<[PodVolume]>,
     /// The node that it is nominated to while it waits.
@@ -215,6 +217,7 @@ impl Cluster {
                 .collect(),
         };
         entry.class = self.classes.acquire(&PodClass::of(pod));
+        entry.report = self.reports.acquire(&pod.report);
         entry.volumes = pod.volumes.as_slice().into();
         entry.said_nominated = pod.nominated_node.is_some();
         entry.start_time = pod.start_time;
@@ -227,6 +230,7 @@ impl Cluster {
             self.resource_names.release(name);
         }
         self.classes.release(entry.class);
+        self.reports.release(entry.report);
     }
 
     /// Moves the pod to `place` in every column; returns where it was.

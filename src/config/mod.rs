@@ -36,7 +36,7 @@ use std::path::{Path, PathBuf};
 pub use duration::{go_duration, parse_duration, parse_go_duration};
 pub use error::{ConfigError, ConfigErrors};
 pub use extenders::{Extender, ExtenderTls, ManagedResource, Pem};
-pub use gates::{GateErrors, Gates};
+pub use gates::{FeatureState, GateErrors, Gates};
 pub use leader_election::{ElectionField, ElectionProblem, LEASE_NAME, LeaderElection};
 pub use overrides::{LeaderElectionOverrides, Overrides};
 

@@ -11,11 +11,12 @@ use super::{Effect, Engine, Kind};
 
 impl Engine {
     /// A pod was added or changed.
-    pub(super) fn pod_upsert(&mut self, pod: Box<Pod>, now: Nanos, out: &mut Vec<Effect>) {
+    pub(super) fn pod_upsert(&mut self, mut pod: Box<Pod>, now: Nanos, out: &mut Vec<Effect>) {
         if pod.finished {
             self.pod_delete(&pod.key, &pod.uid, now, out);
             return;
         }
+        self.cluster.share_report(&mut pod.report);
         let known = self.cluster.find_pod(&pod.key);
         let same = |id: &PodId| self.cluster.pod(*id).is_some_and(|entry| entry.uid == pod.uid);
         match known {

@@ -13,6 +13,7 @@ mod pod;
 mod pod_affinity;
 mod pod_volume;
 mod requests;
+mod resource_report;
 mod selector;
 mod storage;
 mod taints;
@@ -41,6 +42,7 @@ pub use requests::{
     Container, DEFAULT_MEMORY_BYTES, DEFAULT_MILLI_CPU, PodRequests, PodResources, ResourceList,
     StatusResources,
 };
+pub use resource_report::{Amounts, ResourceReport};
 pub use selector::{LabelOperator, LabelRequirement, LabelSelector};
 pub use storage::{
     AccessModes, BindingMode, ClaimRef, ClaimSelector, PersistentVolume, PersistentVolumeClaim,

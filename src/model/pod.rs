@@ -3,7 +3,8 @@
 use std::sync::Arc;
 
 use super::{
-    Labels, NodeAffinity, PodAffinity, PodRequests, PodVolume, SpreadConstraint, Toleration,
+    Labels, NodeAffinity, PodAffinity, PodRequests, PodVolume, ResourceReport, SpreadConstraint,
+    Toleration,
 };
 
 /// Namespace and name of a pod, as people write it: `namespace/name`.
@@ -59,6 +60,8 @@ pub struct Pod {
     pub host_ports: Vec<HostPort>,
     /// What it needs, worked out.
     pub requests: PodRequests,
+    /// What metrics say of that; equal ones are kept once.
+    pub report: Arc<ResourceReport>,
     /// Normalised names of the images of init containers, containers and image volumes, repetitions
     /// included.
     pub images: Vec<Box<str>>,

@@ -20,6 +20,8 @@ pub type ResourceList = BTreeMap<Box<str>, Quantity>;
 pub struct Container {
     /// `resources.requests`, the API's defaults applied.
     pub requests: ResourceList,
+    /// `resources.limits`.
+    pub limits: ResourceList,
     /// An init container that stays (`restartPolicy: Always`), a sidecar.
     pub sidecar: bool,
     /// `status.containerStatuses[].allocatedResources`.
@@ -52,6 +54,8 @@ pub struct PodResources {
     pub overhead: ResourceList,
     /// `spec.resources.requests`, the API's defaults applied.
     pub pod_level: ResourceList,
+    /// `spec.resources.limits`.
+    pub pod_level_limits: ResourceList,
     /// What its status says.
     pub status: StatusResources,
 }
@@ -72,10 +76,11 @@ pub struct PodRequests {
     pub non_zero_memory: i64,
 }
 
-/// Which of a container's three lists a sum takes.
+/// Which of a container's lists a sum takes.
 #[derive(Clone, Copy)]
-enum Source {
+pub(super) enum Source {
     Spec,
+    Limits,
     Allocated,
     Actuated,
 }
@@ -99,9 +104,7 @@ impl PodResources {
         let mut usage = self.used(&containers, &[]);
         self.apply_pod_level(&mut usage, true);
         usage.add_all(&self.overhead);
-        let mut request = containers;
-        self.apply_pod_level(&mut request, false);
-        request.add_all(&self.overhead);
+        let request = self.with_pod_level(containers);
 
         let mut scored = self.sum(Source::Spec, &DEFAULTS);
         let non_zero = match self.missing(&usage) {
@@ -124,11 +127,23 @@ impl PodResources {
         }
     }
 
+    /// What must fit, in every resource that the spec names.
+    pub(super) fn spec_requests(&self) -> Sum<'_> {
+        self.with_pod_level(self.sum(Source::Spec, &[]))
+    }
+
+    /// What must fit where the containers together ask for `sum`.
+    fn with_pod_level<'a>(&'a self, mut sum: Sum<'a>) -> Sum<'a> {
+        self.apply_pod_level(&mut sum, false);
+        sum.add_all(&self.overhead);
+        sum
+    }
+
     /// Σ containers and sidecars, but at least what any init container needs with the sidecars that were
     /// started before it.
     ///
     /// Upstream: resource.aggregateContainerResourcesByFn, v1.37.
-    fn sum(&self, source: Source, missing: &Defaults) -> Sum<'_> {
+    pub(super) fn sum(&self, source: Source, missing: &Defaults) -> Sum<'_> {
         let mut total = Sum::default();
         for container in &self.containers {
             total.add_container(self.list(container, source), missing);
@@ -156,6 +171,7 @@ impl PodResources {
         let spec = (!self.status.resize_infeasible).then_some(&container.requests);
         match source {
             Source::Spec => Some(&container.requests),
+            Source::Limits => Some(&container.limits),
             Source::Allocated => container.allocated.as_ref().or(spec),
             Source::Actuated => {
                 container.actuated.as_ref().or(container.allocated.as_ref()).or(spec)
@@ -237,18 +253,18 @@ impl PodResources {
 /// Whether `spec.resources` may name it: CPU, memory and huge pages.
 ///
 /// Upstream: resourcehelper.IsSupportedPodLevelResource, v1.37.
-fn is_pod_level_resource(name: &str) -> bool {
+pub(super) fn is_pod_level_resource(name: &str) -> bool {
     name == "cpu" || name == "memory" || name.starts_with("hugepages-")
 }
 
 /// A list of resources in the making, sorted by name. Pods name a handful of resources, and this is built
 /// several times for each pod that is decoded: so a small vector, and no names of its own.
 #[derive(Clone, Default)]
-struct Sum<'a>(Vec<(&'a str, Quantity)>);
+pub(super) struct Sum<'a>(pub(super) Vec<(&'a str, Quantity)>);
 
 impl<'a> Sum<'a> {
     /// The quantity of `name`, which starts as `first`.
-    fn entry(&mut self, name: &'a str, first: Quantity) -> &mut Quantity {
+    pub(super) fn entry(&mut self, name: &'a str, first: Quantity) -> &mut Quantity {
         let place = self.0.partition_point(|(n, _)| *n < name);
         if self.0.get(place).is_none_or(|(n, _)| *n != name) {
             self.0.insert(place, (name, first));
@@ -256,7 +272,7 @@ impl<'a> Sum<'a> {
         &mut self.0[place].1
     }
 
-    fn add(&mut self, name: &'a str, quantity: Quantity) {
+    pub(super) fn add(&mut self, name: &'a str, quantity: Quantity) {
         let sum = self.entry(name, Quantity::ZERO);
         *sum = sum.saturating_add(quantity);
     }
@@ -300,7 +316,7 @@ impl<'a> Sum<'a> {
         self.0.iter().any(|(n, _)| *n == name)
     }
 
-    fn of(&self, name: &str) -> Quantity {
+    pub(super) fn of(&self, name: &str) -> Quantity {
         self.0.iter().find(|(n, _)| *n == name).map_or(Quantity::ZERO, |(_, quantity)| *quantity)
     }
 

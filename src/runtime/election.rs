@@ -130,7 +130,7 @@ struct ElectionMetrics {
 impl Collector for ElectionMetrics {
     fn encode(&self, mut encoder: DescriptorEncoder<'_>) -> Result<(), fmt::Error> {
         let name = "leader_election_master_status";
-        let help = "Gauge of if the reporting system is master of the relevant lease, 0 indicates backup, 1 \
+        let help = "[ALPHA] Gauge of if the reporting system is master of the relevant lease, 0 indicates backup, 1 \
                     indicates master. 'name' is the string used to identify the lease. Please make sure to \
                     group by name.";
         let labels = [("name", self.name.as_str())];
@@ -138,7 +138,7 @@ impl Collector for ElectionMetrics {
         let status = ConstGauge::new(i64::from(self.standing.leads()));
         status.encode(metric.encode_family(&labels)?)?;
         let name = "leader_election_slowpath";
-        let help = "Total number of slow path exercised in renewing leader leases. 'name' is the string used \
+        let help = "[ALPHA] Total number of slow path exercised in renewing leader leases. 'name' is the string used \
                     to identify the lease. Please make sure to group by name.";
         let mut metric = encoder.encode_descriptor(name, help, None, MetricType::Counter)?;
         let count = ConstCounter::new(self.standing.slow_renewals());

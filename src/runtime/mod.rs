@@ -4,9 +4,11 @@
 mod client_metrics;
 mod election;
 mod engine_thread;
+mod measured;
 mod plugin_calls;
 mod progress;
 mod questions;
+mod rest_client;
 mod stop;
 
 use std::mem::take;
@@ -21,7 +23,7 @@ use tokio::time::{Instant, timeout};
 use tracing::{info, warn};
 
 use crate::client::{
-    self, Clock, Counters, Extenders, Left, RawObjects, Source, Writer, WriterOptions,
+    self, Clock, Counters, Extenders, Left, RawObjects, Requests, Source, Writer, WriterOptions,
 };
 use crate::config;
 use crate::engine::{Engine, EngineConfig, Event, Kind};
@@ -30,19 +32,19 @@ use crate::model::FeatureGates;
 use crate::queue::Backoff;
 use crate::server::access::{Access, AccessOptions};
 use crate::server::addresses::{Served, Taken};
-use crate::server::endpoints;
 use crate::server::pages::Pages;
 use crate::server::pending;
-use crate::telemetry::{Metrics, ProfileLabels, SchedulerMetrics, without};
+use crate::server::resources::Resources;
+use crate::telemetry::{Metrics, SchedulerMetrics};
 use crate::units::Nanos;
 
-use client_metrics::ClientMetrics;
 use election::Election;
 pub use engine_thread::DecisionSink;
 use engine_thread::{EngineThread, Observers};
+use measured::Measured;
 use plugin_calls::PluginCalls;
 use progress::Progress;
-use questions::questions;
+use questions::{Asker, questions};
 pub use stop::{StopSignals, Wish};
 
 /// Events between the watches and the engine: some 2 MB of pods. A full channel makes the watches wait.
@@ -91,6 +93,8 @@ pub struct Options {
     pub guard: Option<Guard>,
     /// What is shown there of how berth was started.
     pub pages: Option<Pages>,
+    /// All feature gates that there are, for metrics.
+    pub features: Vec<config::FeatureState>,
     /// Metrics that are left out, by their whole names.
     pub disabled_metrics: Vec<String>,
 }
@@ -111,19 +115,18 @@ pub async fn run(mut options: Options, mut stop: StopSignals) -> anyhow::Result<
     let clock = clock();
     let progress = Arc::new(Progress::default());
     let profiles = profiles(&options)?;
-    let metrics = Arc::new(Metrics::new(profiles.iter().map(ProfileLabels::from).collect()));
-    let printed = printed(&metrics, take(&mut options.disabled_metrics));
-    let (questions, ask) = questions();
+    let measured = Measured::new(&profiles, take(&mut options.features));
+    let shown = measured.served(take(&mut options.disabled_metrics));
+    let (questions, asker) = questions();
     let election = Election::new(options.leader_election.take());
-    let mut answers = progress.endpoints(&clock, printed);
+    let mut answers = progress.endpoints(&clock, shown);
     election.add_check(&clock, &mut answers);
-    let service = answers.router().merge(pending::router(ask));
-    let endpoints = serve(&mut options, service).await?;
+    let service = answers.router().merge(answered_by_engine(&asker, &election));
+    let endpoints = serve(&mut options, service, &measured).await?;
+    let Measured { metrics, counters, requests } = measured;
     let (extenders, raw) = extenders(&options)?;
-    let (client, server) = client::connect(&options.source).await?;
+    let (client, server) = client::connect_counted(&options.source, &requests).await?;
     announce(&options, &server);
-    let counters = Arc::new(Counters::default());
-    metrics.register(ClientMetrics(Arc::clone(&counters)));
     election.register(&metrics);
     let (events, incoming) = mpsc::channel(EVENTS_MAX);
     let writer = Writer::start(
@@ -276,33 +279,45 @@ fn names(options: &Options) -> Vec<&str> {
 }
 
 /// Serves `health`, and at the secure port the pages, too.
-async fn serve(options: &mut Options, health: Router) -> anyhow::Result<Served> {
-    let secure = guarded(options, health.clone()).await?;
+async fn serve(
+    options: &mut Options,
+    health: Router,
+    measured: &Measured,
+) -> anyhow::Result<Served> {
+    let secure = guarded(options, health.clone(), measured).await?;
     Ok(take(&mut options.addresses).serve(secure, health)?)
 }
 
 /// What is served at the secure port: `health` and the pages, for those who may ask.
-async fn guarded(options: &mut Options, health: Router) -> anyhow::Result<Router> {
+async fn guarded(
+    options: &mut Options,
+    health: Router,
+    measured: &Measured,
+) -> anyhow::Result<Router> {
     let Some(guard) = options.guard.take().filter(|_| options.addresses.is_secure()) else {
         return Ok(health);
     };
     let pages = options.pages.take().map(Pages::router).unwrap_or_default();
-    let authentication = client_of(guard.authentication.as_ref()).await?;
-    let authorization = client_of(guard.authorization.as_ref()).await?;
+    let authentication = client_of(guard.authentication.as_ref(), &measured.requests).await?;
+    let authorization = client_of(guard.authorization.as_ref(), &measured.requests).await?;
     let access = Access::start(guard.options, authentication, authorization).await?;
-    Ok(access.guard(health.merge(pages)))
+    Ok(access.guard(health.merge(pages), Arc::clone(&measured.metrics.access)))
 }
 
-async fn client_of(source: Option<&Source>) -> Result<Option<kube::Client>, client::ConnectError> {
+/// What only the engine knows.
+fn answered_by_engine(asker: &Asker, election: &Election) -> Router {
+    let standing = election.standing();
+    let leads = Arc::new(move || standing.leads());
+    let resources = Resources { ask: asker.reports(), leads };
+    pending::router(asker.pending()).merge(resources.router())
+}
+
+async fn client_of(
+    source: Option<&Source>,
+    requests: &Requests,
+) -> Result<Option<kube::Client>, client::ConnectError> {
     let Some(source) = source else { return Ok(None) };
-    Ok(Some(client::connect(source).await?.0))
-}
-
-/// The metrics as `server` wants them.
-fn printed(metrics: &Arc<Metrics>, disabled: Vec<String>) -> endpoints::Metrics {
-    let metrics = Arc::clone(metrics);
-    // Writing into memory does not fail.
-    Arc::new(move || without(metrics.text().unwrap_or_default(), &disabled))
+    Ok(Some(client::connect_counted(source, requests).await?.0))
 }
 
 /// Says what is started.

@@ -1,7 +1,5 @@
 //! The paths of `berth run` for probes and scrapers: `/healthz`, `/livez`, `/readyz` with a path for each
 //! check, `/metrics` and `/metrics/slis`. Built by `runtime`.
-//!
-//! Differs from upstream: metrics are never reset.
 
 use std::sync::Arc;
 
@@ -20,11 +18,17 @@ use super::health::{Check, Record, routes};
 pub const METRICS_CONTENT_TYPE: &str =
     "text/plain; version=0.0.4; charset=utf-8; escaping=underscores";
 
-/// What is said to a DELETE, with which kube-scheduler counts anew.
-const NOT_RESET: &str = "berth counts from its start on; its metrics cannot be reset\n";
+/// What is said to a DELETE, from which on numbers are counted anew.
+pub(super) const RESET: &str = "metrics reset\n";
 
-/// Gives all metrics as text, as they are at that moment. Must not wait.
-pub type Metrics = Arc<dyn Fn() -> String + Send + Sync>;
+/// All metrics. Neither must wait.
+#[derive(Clone)]
+pub struct Metrics {
+    /// Gives them as text, as they are at that moment.
+    pub text: Arc<dyn Fn() -> String + Send + Sync>,
+    /// Counts anew from here on.
+    pub reset: Arc<dyn Fn() + Send + Sync>,
+}
 
 /// What is behind the paths.
 #[derive(Clone)]
@@ -45,16 +49,17 @@ impl Endpoints {
         let metrics = self.metrics;
         let metrics = move |method: Method| async move {
             if method == Method::DELETE {
-                return text(StatusCode::NOT_IMPLEMENTED, NOT_RESET.to_owned());
+                (metrics.reset)();
+                return text(StatusCode::OK, RESET.to_owned());
             }
-            plain(METRICS_CONTENT_TYPE, metrics())
+            plain(METRICS_CONTENT_TYPE, (metrics.text)())
         };
         let record = Arc::new(Record::default());
         let of_checks = Arc::clone(&record);
         let of_checks = move |method: Method| async move {
             if method == Method::DELETE {
                 of_checks.reset();
-                return text(StatusCode::OK, "metrics reset\n".to_owned());
+                return text(StatusCode::OK, RESET.to_owned());
             }
             plain(METRICS_CONTENT_TYPE, of_checks.text())
         };

@@ -11,6 +11,7 @@ pub mod health;
 pub mod listener;
 pub mod pages;
 pub mod pending;
+pub mod resources;
 pub mod tls;
 pub mod tls_settings;
 

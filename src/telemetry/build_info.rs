@@ -1,4 +1,4 @@
-//! What this program is, as a metric: its own version, and the Kubernetes version whose decisions it makes.
+//! What this program is, as metrics: its own version, and the Kubernetes version whose decisions it makes.
 
 use std::fmt;
 
@@ -7,7 +7,7 @@ use prometheus_client::encoding::{DescriptorEncoder, EncodeMetric};
 use prometheus_client::metrics::MetricType;
 use prometheus_client::metrics::gauge::ConstGauge;
 
-/// The metrics `berth_build_info` and, with upstream's labels, `kubernetes_build_info`.
+/// The metrics `berth_build_info` and, with upstream's labels, `kubernetes_build_info` and `version_info`.
 #[derive(Debug)]
 pub(super) struct BuildInfo;
 
@@ -32,8 +32,20 @@ impl Collector for BuildInfo {
         one(
             &mut encoder,
             "kubernetes_build_info",
-            "The Kubernetes version whose scheduling decisions are made",
+            "[BETA] The Kubernetes version whose scheduling decisions are made",
             &kubernetes,
+        )?;
+        let compatible = [
+            ("binary", "1.37.2"),
+            ("component", "kube"),
+            ("emulation", "1.37"),
+            ("min_compat", "1.36"),
+        ];
+        one(
+            &mut encoder,
+            "version_info",
+            "[ALPHA] Provides the compatibility version info of the component.",
+            &compatible,
         )?;
         one(&mut encoder, "berth_build_info", "The version of berth", &[("version", VERSION)])
     }

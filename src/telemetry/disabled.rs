@@ -1,11 +1,11 @@
-//! Metrics that somebody does not want to have: `--disabled-metrics`. Called by `runtime` on the text that
-//! all metrics make.
+//! Metrics that somebody does not want to have: `--disabled-metrics`. Called on the text that all
+//! metrics make.
 //!
 //! Upstream: component-base/metrics, v1.37, where a metric is named as its samples are.
 
 /// `text` without the metrics of these names.
 #[must_use]
-pub fn without(text: String, names: &[String]) -> String {
+pub(super) fn without(text: String, names: &[String]) -> String {
     if names.is_empty() {
         return text;
     }

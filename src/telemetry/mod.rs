@@ -7,7 +7,8 @@ mod metrics;
 mod process;
 mod repeat;
 
-pub use disabled::without;
 pub use log::{LogFormat, TelemetryError, init, set_verbosity};
-pub use metrics::{ClusterSizes, HIDDEN, Metrics, ProfileLabels, SchedulerMetrics};
+pub use metrics::{
+    AccessMetrics, ClusterSizes, HIDDEN, Metrics, ProfileLabels, SchedulerMetrics, number,
+};
 pub use repeat::Repeats;

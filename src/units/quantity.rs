@@ -138,6 +138,21 @@ impl Quantity {
         self.rounded(NANOS_PER_MILLI)
     }
 
+    /// Units as metrics show them: whole, or else thousandths, or else 10^-9 units, times the size of such a step.
+    ///
+    /// Upstream: Quantity.AsApproximateFloat64, v1.37.
+    #[must_use]
+    #[expect(clippy::cast_precision_loss, reason = "it is approximate by its name")]
+    pub fn approximate(self) -> f64 {
+        if self.nanos % NANOS_PER_UNIT == 0 {
+            (self.nanos / NANOS_PER_UNIT) as f64
+        } else if self.nanos % NANOS_PER_MILLI == 0 {
+            (self.nanos / NANOS_PER_MILLI) as f64 * 1e-3
+        } else {
+            self.nanos as f64 * 1e-9
+        }
+    }
+
     fn rounded(self, step: i128) -> i64 {
         let steps = self.nanos / step + (self.nanos % step).signum();
         let limit = if steps < 0 { i64::MIN } else { i64::MAX };
@@ -264,6 +279,15 @@ mod tests {
 
     fn nanos(text: &str) -> i128 {
         Quantity::parse(text).expect("a quantity").nanos
+    }
+
+    #[test]
+    fn as_a_float_it_is_a_multiple_of_its_step() {
+        let rows =
+            [("9m", "0.009000000000000001"), ("1500m", "1.5"), ("2500u", "0.0025"), ("-1", "-1")];
+        for (text, want) in rows {
+            assert_eq!(Quantity::parse(text).unwrap().approximate().to_string(), want, "{text}");
+        }
     }
 
     #[test]

@@ -25,6 +25,7 @@ pub(super) fn pod_resources(pod: &Pod) -> Result<PodResources, FieldError> {
         // What the API server fills in here when a pod is created is not done again: a pod of a watch
         // has it, and `evaluate` judges pods as they are given.
         pod_level: spec.resources.requests(|| "spec".to_owned())?,
+        pod_level_limits: spec.resources.limits(|| "spec".to_owned())?,
         status: status.resources()?,
     })
 }
@@ -37,15 +38,15 @@ impl Container {
         path: impl Fn() -> String,
     ) -> Result<model::Container, FieldError> {
         let mut requests = self.resources.requests(&path)?;
-        if let Some(limits) = &self.resources.limits {
-            for (name, quantity) in limits.get(|| format!("{}.resources.limits", path()))? {
-                if !requests.contains_key(name) {
-                    requests.insert(name.clone(), *quantity);
-                }
+        let limits = self.resources.limits(&path)?;
+        for (name, quantity) in &limits {
+            if !requests.contains_key(name) {
+                requests.insert(name.clone(), *quantity);
             }
         }
+        let sidecar = self.sidecar;
         let mut container =
-            model::Container { requests, sidecar: self.sidecar, ..model::Container::default() };
+            model::Container { requests, limits, sidecar, ..model::Container::default() };
         let name = self.name.as_deref().unwrap_or_default();
         if let Some((list, i, status)) = status.container(name) {
             let actuated = status.resources.as_ref().and_then(|r| r.requests.as_ref());
@@ -63,6 +64,11 @@ impl Resources {
     /// The requests alone, of what stands at `path`.
     fn requests(&self, path: impl Fn() -> String) -> Result<ResourceList, FieldError> {
         copy(self.requests.as_ref(), || format!("{}.resources.requests", path()))
+    }
+
+    /// The limits alone, of what stands at `path`.
+    fn limits(&self, path: impl Fn() -> String) -> Result<ResourceList, FieldError> {
+        copy(self.limits.as_ref(), || format!("{}.resources.limits", path()))
     }
 }
 

@@ -1,6 +1,8 @@
 //! From the trimmed pod to the scheduler's. The part with rules of its own, what a pod needs, is in
 //! `pod_requests`, and what berth cannot judge yet in `unsupported`.
 
+use std::sync::Arc;
+
 use crate::model::{self, HostPort, PodKey, normalized_image_name};
 
 use super::affinity::Affinity;
@@ -40,6 +42,10 @@ impl Pod {
         let name = metadata::name(metadata)?.into();
         let key = PodKey { namespace: self.namespace().into(), name };
         let resources = pod_resources(self)?;
+        let scheduler_name = match spec.scheduler_name.as_deref() {
+            None | Some("") => DEFAULT_SCHEDULER,
+            Some(name) => name,
+        };
         Ok(model::Pod {
             uid: match text(metadata.uid.as_ref()) {
                 "" => key.to_string().into(),
@@ -50,10 +56,7 @@ impl Pod {
             labels: metadata::labels(metadata),
             terminating: metadata.deletion_timestamp.is_some(),
             finished: status.finished,
-            scheduler_name: match spec.scheduler_name.as_deref() {
-                None | Some("") => DEFAULT_SCHEDULER.into(),
-                Some(name) => name.into(),
-            },
+            scheduler_name: scheduler_name.into(),
             priority: spec.priority.unwrap_or_default(),
             never_preempts: spec.never_preempts,
             node_name: spec.node_name.clone().filter(|name| !name.is_empty()),
@@ -72,6 +75,7 @@ impl Pod {
             },
             host_ports: spec.host_ports(),
             requests: resources.requests(),
+            report: Arc::new(resources.report(scheduler_name, spec.priority.is_some())),
             images: spec.images(),
             pod_affinity: spec.affinity.as_ref().and_then(Affinity::pod_terms),
             topology_spread: {

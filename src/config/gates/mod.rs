@@ -27,6 +27,18 @@ enum Stage {
     Deprecated,
 }
 
+impl Stage {
+    /// Upstream: featuregate's prerelease, v1.37.
+    const fn as_str(self) -> &'static str {
+        match self {
+            Self::Alpha => "ALPHA",
+            Self::Beta => "BETA",
+            Self::Ga => "",
+            Self::Deprecated => "DEPRECATED",
+        }
+    }
+}
+
 /// Whether a gate may be set to what is not its default.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Lock {
@@ -67,6 +79,17 @@ const NEEDS: [(&str, &[&str]); 18] = [
     ("WindowsGracefulNodeShutdown", &["GracefulNodeShutdown"]),
 ];
 
+/// A feature gate as metrics show it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct FeatureState {
+    /// Its name.
+    pub name: &'static str,
+    /// `ALPHA`, `BETA` or `DEPRECATED`; empty for general availability.
+    pub stage: &'static str,
+    /// Whether it is on.
+    pub enabled: bool,
+}
+
 /// What `--feature-gates` says.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Gates {
@@ -74,6 +97,7 @@ pub struct Gates {
     pub features: FeatureGates,
     /// Lines to be logged.
     pub warnings: Vec<String>,
+    values: Values,
 }
 
 /// What is wrong with `--feature-gates`, one line a finding.
@@ -98,7 +122,18 @@ impl Gates {
         let given = split(flags).map_err(|error| GateErrors(vec![error]))?;
         let gates = Values { given };
         gates.check()?;
-        Ok(Self { features: gates.features(), warnings: gates.warnings() })
+        Ok(Self { features: gates.features(), warnings: gates.warnings(), values: gates })
+    }
+
+    /// Every gate that kube-scheduler knows.
+    #[must_use]
+    pub fn states(&self) -> Vec<FeatureState> {
+        let state = |gate: &Gate| FeatureState {
+            name: gate.name,
+            stage: gate.stage.as_str(),
+            enabled: self.values.is_on(gate),
+        };
+        KNOWN.iter().map(state).collect()
     }
 }
 
@@ -147,6 +182,7 @@ fn parse_bool(text: &str) -> Option<bool> {
 }
 
 /// What was given, by name.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 struct Values {
     given: BTreeMap<String, bool>,
 }

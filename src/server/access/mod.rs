@@ -32,7 +32,10 @@ use axum::response::Response;
 use http::request::Parts;
 use kube::Client;
 use tokio::task::JoinHandle;
+use tokio::time::Instant;
 use tracing::{debug, warn};
+
+use crate::telemetry::AccessMetrics;
 
 use super::peer::PeerCertificates;
 use super::tls::TlsError;
@@ -174,8 +177,8 @@ impl Access {
     }
 
     /// `router` for those who may ask.
-    pub fn guard(self, router: Router) -> Router {
-        router.layer(from_fn_with_state(Arc::new(self), admit))
+    pub fn guard(self, router: Router, metrics: Arc<AccessMetrics>) -> Router {
+        router.layer(from_fn_with_state((Arc::new(self), metrics), admit))
     }
 
     /// Who asks; an error where that cannot be told.
@@ -221,9 +224,17 @@ impl Drop for Access {
     }
 }
 
-async fn admit(State(access): State<Arc<Access>>, request: Request, next: Next) -> Response {
+async fn admit(
+    State((access, metrics)): State<(Arc<Access>, Arc<AccessMetrics>)>,
+    request: Request,
+    next: Next,
+) -> Response {
     let (parts, body) = request.into_parts();
-    let user = match access.user(&parts).await {
+    let began = Instant::now();
+    let user = access.user(&parts).await;
+    let name = user.as_ref().ok().map(|user| user.name.as_str());
+    metrics.authenticated(name, began.elapsed().as_secs_f64());
+    let user = match user {
         Ok(user) => user,
         Err(reason) => {
             debug!("unable to authenticate the request: {reason}");
@@ -232,7 +243,15 @@ async fn admit(State(access): State<Arc<Access>>, request: Request, next: Next) 
     };
     let path = refusal::decoded_path(&parts);
     let verb = parts.method.as_str().to_ascii_lowercase();
-    match access.permissions.of(&user, &verb, &path).await {
+    let began = Instant::now();
+    let verdict = access.permissions.of(&user, &verb, &path).await;
+    let allowed = match verdict {
+        Verdict::Allowed => Some(true),
+        Verdict::Forbidden(_) => Some(false),
+        Verdict::Unknown(_) => None,
+    };
+    metrics.authorized(allowed, began.elapsed().as_secs_f64());
+    match verdict {
         Verdict::Allowed => next.run(Request::from_parts(parts, body)).await,
         Verdict::Forbidden(reason) => refusal::forbidden(&parts, &user, &verb, &path, &reason),
         Verdict::Unknown(reason) => {

@@ -7,7 +7,7 @@ use http::{HeaderMap, Request, StatusCode};
 use http_body_util::BodyExt as _;
 use tower::ServiceExt as _;
 
-use super::super::endpoints::{Endpoints, METRICS_CONTENT_TYPE};
+use super::super::endpoints::{Endpoints, METRICS_CONTENT_TYPE, Metrics};
 use super::super::health::Check;
 use super::*;
 
@@ -22,7 +22,7 @@ fn endpoints(well: &Arc<AtomicBool>) -> Router {
         healthz: vec![Check::ping()],
         livez: checks.clone(),
         readyz: checks,
-        metrics: Arc::new(|| "berth_up 1\n".into()),
+        metrics: Metrics { text: Arc::new(|| "berth_up 1\n".into()), reset: Arc::new(|| {}) },
     }
     .router()
 }
@@ -94,7 +94,7 @@ async fn paths_and_methods_that_are_not_there() {
         let (status, _, body) = ask(&router, "HEAD", path).await;
         assert_eq!((status, body.as_str()), (StatusCode::OK, ""), "{path}");
     }
-    assert_eq!(ask(&router, "DELETE", "/metrics").await.0, StatusCode::NOT_IMPLEMENTED);
+    assert_eq!(ask(&router, "DELETE", "/metrics").await.2, "metrics reset\n");
 }
 
 #[tokio::test]

@@ -152,3 +152,8 @@ pub(super) struct ByLoser {
 pub(super) struct ByOutcome {
     pub(super) outcome: &'static str,
 }
+
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+pub(super) struct ByUser {
+    pub(super) username: &'static str,
+}

@@ -270,6 +270,8 @@ mod tests {
         "berth_tables 9",
         "berth_table_bytes 10",
         r#"berth_bind_conflicts_total{lost_by="self"} 0"#,
+        "hidden_metrics_total 1",
+        "disabled_metrics_total 0",
         r#"berth_bind_conflicts_total{lost_by="foreign"} 1"#,
         "# TYPE kubernetes_build_info gauge",
         "# TYPE scheduler_schedule_attempts_total counter",
@@ -313,7 +315,7 @@ mod tests {
             table_bytes: 10,
         };
         probe.set_sizes(waiting, cached);
-        let text = metrics.text().unwrap();
+        let text = metrics.text(&[]).unwrap();
         for line in LINES {
             assert!(text.lines().any(|found| found == *line), "{line} is not in\n{text}");
         }
