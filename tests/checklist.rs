@@ -102,8 +102,7 @@ fn the_list_names_every_entry() {
             Kept::Steps(script) if script.core => format!("- **{case}**: `tests/checklist.rs`"),
             Kept::Steps(_) => format!("- {case}: `tests/checklist.rs`"),
             Kept::Test { test } => {
-                let test =
-                    if test.starts_with("src/") { test } else { format!("tests/{test}") };
+                let test = if test.starts_with("src/") { test } else { format!("tests/{test}") };
                 let (file, name) = test.split_once(": ").expect("a file and a name");
                 let text = fs::read_to_string(package.join(file)).expect("the file is there");
                 assert!(text.contains(&format!("fn {name}(")), "{file} has no {name}");

@@ -31,7 +31,8 @@ pub(crate) struct Berth {
 }
 
 impl Berth {
-    /// Starts berth for the pods of `scheduler`; `flags` come after the usual ones and override them.
+    /// Starts berth for the pods of `scheduler`, or where that is empty for those of the profiles that its
+    /// configuration has; `flags` come after the usual ones and override them.
     pub(crate) fn start(kubeconfig: &Path, scheduler: &str, flags: &[&str]) -> Self {
         Self::start_with(kubeconfig, scheduler, flags, &[])
     }
@@ -46,8 +47,12 @@ impl Berth {
         let folder = tempfile::Builder::new().prefix("berth-run-").tempdir();
         let folder = folder.expect("a folder for the logs can be made");
         let mut command = Command::new(env!("CARGO_BIN_EXE_berth"));
+        command.arg("run");
+        if !scheduler.is_empty() {
+            command.args(["--scheduler-name", scheduler]);
+        }
         command
-            .args(["run", "--scheduler-name", scheduler, "--seed", "7"])
+            .args(["--seed", "7"])
             .args(["--kube-api-qps", "5000", "--kube-api-burst", "5000"])
             // Many run at once on a host.
             .args(["--secure-port", "0"])
