@@ -44,15 +44,25 @@ impl Berth {
         flags: &[&str],
         variables: &[(&str, &str)],
     ) -> Self {
+        let program = Path::new(env!("CARGO_BIN_EXE_berth"));
+        let name = ["--scheduler-name", scheduler];
+        let name = if scheduler.is_empty() { &[][..] } else { &name };
+        let flags: Vec<_> = name.iter().chain(flags).copied().collect();
+        Self::start_program(program, kubeconfig, &flags, variables)
+    }
+
+    /// Starts `program`, which is berth with plugins of its own, for the pods that `flags` say.
+    pub(crate) fn start_program(
+        program: &Path,
+        kubeconfig: &Path,
+        flags: &[&str],
+        variables: &[(&str, &str)],
+    ) -> Self {
         let folder = tempfile::Builder::new().prefix("berth-run-").tempdir();
         let folder = folder.expect("a folder for the logs can be made");
-        let mut command = Command::new(env!("CARGO_BIN_EXE_berth"));
-        command.arg("run");
-        if !scheduler.is_empty() {
-            command.args(["--scheduler-name", scheduler]);
-        }
+        let mut command = Command::new(program);
         command
-            .args(["--seed", "7"])
+            .args(["run", "--seed", "7"])
             .args(["--kube-api-qps", "5000", "--kube-api-burst", "5000"])
             // Many run at once on a host.
             .args(["--secure-port", "0"])
