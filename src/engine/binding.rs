@@ -436,6 +436,7 @@ impl Engine {
             self.drop_attempt(id, "the pod is being deleted", out);
             self.cluster.forget(id);
             self.cluster.update_pod(id, &pod, list);
+            self.victim_goes(&pod.uid);
             self.pod_left(left, Reach::All, now);
             return;
         }
