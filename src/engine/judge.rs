@@ -6,10 +6,10 @@ use std::borrow::Cow;
 use crate::cluster::{Cluster, View};
 use crate::framework::{
     Code, Diagnosis, Evals, ExtensionPoint, FailedNodes, Histogram, PluginMask, PodRejection,
-    Prepared, Profile, Stopwatch, Table, prepare_timed,
+    PostFilter, Prepared, Profile, Stopwatch, Table, prepare_timed,
 };
-use crate::model::Pod;
-use crate::preemption::{Outcome, Unplaced, preempt, propose};
+use crate::model::{DefaultPreemptionArgs, Pod};
+use crate::preemption::{Outcome, Preemption, Unplaced, preempt, propose};
 use crate::units::{Nanos, NodeId};
 
 use super::said::Said;
@@ -198,7 +198,9 @@ fn looked_at(
     }
 }
 
-/// Lets preemption speak, where the profile has it.
+/// Lets the plugins at PostFilter speak, until one has helped or none can.
+///
+/// Upstream: RunPostFilterPlugins, v1.37.
 fn post_filter(
     judging: &Judging<'_>,
     judged: Option<(&Evals, &FailedNodes)>,
@@ -206,31 +208,71 @@ fn post_filter(
     diagnosis: &mut Diagnosis,
     watch: &mut Stopwatch<'_>,
 ) -> Outcome {
-    let Judging { profile, cluster, pod, nominated, start } = *judging;
+    let Judging { profile, cluster, pod, .. } = *judging;
     if profile.post_filter_lacks() {
         return Outcome::Ineligible;
     }
-    let mut plugins = profile.at(ExtensionPoint::PostFilter);
-    let Some(args) = plugins.find_map(|(_, entry)| entry.plugin.preempts()) else {
+    if profile.mask_at(ExtensionPoint::PostFilter) == 0 {
         return Outcome::NoPlace;
-    };
+    }
+    let (mut outcome, mut code) = (Outcome::Ineligible, Code::Unschedulable);
+    let mut reasons = Vec::new();
+    for (_, entry) in profile.at(ExtensionPoint::PostFilter) {
+        let failed = judged.map(|(_, failed)| failed);
+        match entry.plugin.post_filter(pod, &View::new(cluster), failed) {
+            PostFilter::Reject(Code::Unschedulable, why) => reasons.extend(why),
+            PostFilter::Reject(_, why) => {
+                (outcome, code) = (Outcome::Ineligible, Code::UnschedulableAndUnresolvable);
+                reasons = why;
+            }
+            PostFilter::Fail(error) => {
+                (outcome, code) = (Outcome::Ineligible, Code::Error);
+                reasons = vec![error];
+            }
+            PostFilter::Helped { node, message } => {
+                let node = node.and_then(|node| cluster.find_node(&node));
+                let place = |node| Outcome::Place { node, victims: Vec::new() };
+                (outcome, code) = (node.map_or(Outcome::Ineligible, place), Code::Success);
+                reasons = vec![message];
+            }
+            PostFilter::Preempt(args) => {
+                let preemption = preempt_for(judging, judged, said, args, watch);
+                match preemption.outcome {
+                    // Extenders come first.
+                    Outcome::Proposed(_) => return preemption.outcome,
+                    Outcome::Place { .. } => {
+                        (code, reasons) = (Code::Success, vec![preemption.message]);
+                    }
+                    Outcome::Ineligible | Outcome::NoPlace => reasons.push(preemption.message),
+                }
+                outcome = preemption.outcome;
+            }
+        }
+        if code != Code::Unschedulable {
+            break;
+        }
+    }
+    diagnosis.post_filter = reasons.join(", ");
+    watch.spent(ExtensionPoint::PostFilter, code);
+    outcome
+}
+
+/// Looks for pods of lower priority that are to make way.
+fn preempt_for(
+    judging: &Judging<'_>,
+    judged: Option<(&Evals, &FailedNodes)>,
+    said: Option<(&Said, bool)>,
+    args: DefaultPreemptionArgs,
+    watch: &Stopwatch<'_>,
+) -> Preemption {
+    let Judging { cluster, pod, nominated, start, .. } = *judging;
     watch.probe().preemption_attempt();
-    let view = View::new(cluster);
-    let unplaced = Unplaced { pod, view, judged, nominated, start };
-    let preemption = match (said.and_then(|(said, _)| said.preemption(cluster)), said) {
+    let unplaced = Unplaced { pod, view: View::new(cluster), judged, nominated, start };
+    match (said.and_then(|(said, _)| said.preemption(cluster)), said) {
         (Some(preemption), _) => preemption,
         (None, Some((_, true))) => propose(&unplaced, args),
         (None, _) => preempt(&unplaced, args),
-    };
-    diagnosis.post_filter = preemption.message;
-    let code = match preemption.outcome {
-        // Extenders come first.
-        Outcome::Proposed(_) => return preemption.outcome,
-        Outcome::Place { .. } => Code::Success,
-        Outcome::Ineligible | Outcome::NoPlace => Code::Unschedulable,
-    };
-    watch.spent(ExtensionPoint::PostFilter, code);
-    preemption.outcome
+    }
 }
 
 /// The nodes to be judged, where the profile asks for fewer than all.

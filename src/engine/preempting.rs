@@ -97,7 +97,9 @@ impl Engine {
         now: Nanos,
         out: &mut Vec<Effect>,
     ) {
-        self.config.probe.victims(victims.len());
+        if !victims.is_empty() {
+            self.config.probe.victims(victims.len());
+        }
         let mut stay: Vec<_> = victims.iter().copied().filter(|id| self.stays(*id)).collect();
         let Some(last) = stay.pop() else { return };
         self.clear_lower_nominations(node, queued.pod.priority, out);

@@ -29,7 +29,9 @@ pub use lifecycle::{
     WaitingPods,
 };
 pub(crate) use plugin::default_normalise;
-pub use plugin::{Cells, Eval, KeyOut, Parts, Plugin, PluginEval, PluginInfo, PrepareCx};
+pub use plugin::{
+    Cells, Eval, KeyOut, Parts, Plugin, PluginEval, PluginInfo, PostFilter, PrepareCx,
+};
 pub use probe::{
     AttemptResult, DryRunOutcome, LostBy, NoProbe, POD_POPPED, Probe, QueuePart, Run, Span,
     Stopwatch,

@@ -6,8 +6,8 @@ use crate::units::NodeId;
 
 use super::evals::PodRejection;
 use super::{
-    Bind, Candidate, Change, Code, ExtensionPoint, Hint, Interest, Permit, Placement, PreBind,
-    PreBound, Refusal, Verdict, WaitingPods,
+    Bind, Candidate, Change, Code, ExtensionPoint, FailedNodes, Hint, Interest, Permit, Placement,
+    PreBind, PreBound, Refusal, Verdict, WaitingPods,
 };
 
 /// What a plugin is called and what it does, for the static table.
@@ -79,9 +79,15 @@ pub trait Plugin: Send + Sync {
         Hint::Queue
     }
 
-    /// PostFilter: how preemption is to look for a place, where this plugin wants it to.
-    fn preempts(&self) -> Option<DefaultPreemptionArgs> {
-        None
+    /// PostFilter: what this plugin does for a pod that no node will do for. `failed` are the nodes that were
+    /// judged; `None` where the pod was turned away as a whole.
+    fn post_filter(
+        &self,
+        _pod: &Pod,
+        _view: &View<'_>,
+        _failed: Option<&FailedNodes>,
+    ) -> PostFilter {
+        PostFilter::Reject(Code::Unschedulable, Vec::new())
     }
 
     /// Reserve: keeps what the pod will use, right after it was assumed.
@@ -160,6 +166,28 @@ impl PluginEval {
             Self::Run(_) | Self::Narrow(..) => Code::Success,
         }
     }
+}
+
+/// What a plugin says at PostFilter.
+///
+/// Upstream: PostFilterResult and RunPostFilterPlugins, v1.37.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum PostFilter {
+    /// It can do nothing, and why. With [`Code::Unschedulable`] the next plugin is asked, with
+    /// [`Code::UnschedulableAndUnresolvable`] nobody is.
+    Reject(Code, Vec<String>),
+    /// Something went wrong; nobody else is asked.
+    Fail(String),
+    /// Pods of lower priority are to make way, as these args say. The next plugin is asked where that is
+    /// no use.
+    Preempt(DefaultPreemptionArgs),
+    /// Something was done, so that the pod may fit when it is tried again. Nobody else is asked.
+    Helped {
+        /// The node that the pod is nominated to; without one its nomination stays as it is.
+        node: Option<Box<str>>,
+        /// What is said behind the reasons of the nodes.
+        message: String,
+    },
 }
 
 /// Which parts an eval has; the others are not called.

@@ -1,10 +1,10 @@
 //! DefaultPreemption: has room made, where no node is feasible, by evicting pods of lower priority. The search
 //! for it is in `preemption`.
 
-use crate::cluster::Cluster;
+use crate::cluster::{Cluster, View};
 use crate::framework::{
-    Action, Candidate, Change, Code, ExtensionPoint, Hint, Interest, Plugin, PluginEval,
-    PluginInfo, PodRejection, PrepareCx, Resource,
+    Action, Candidate, Change, Code, ExtensionPoint, FailedNodes, Hint, Interest, Plugin,
+    PluginEval, PluginInfo, PodRejection, PostFilter, PrepareCx, Resource,
 };
 use crate::model::{DefaultPreemptionArgs, Pod};
 
@@ -41,7 +41,7 @@ impl Plugin for DefaultPreemption {
         Hint::Skip
     }
 
-    fn preempts(&self) -> Option<DefaultPreemptionArgs> {
-        Some(self.0)
+    fn post_filter(&self, _: &Pod, _: &View<'_>, _: Option<&FailedNodes>) -> PostFilter {
+        PostFilter::Preempt(self.0)
     }
 }
