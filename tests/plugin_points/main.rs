@@ -8,8 +8,11 @@
 mod support;
 
 mod filtering;
+mod making_way;
+mod nominated;
 mod permitting;
 mod plugin;
+mod requeue;
 mod runner;
 mod script;
 mod stage;
@@ -20,12 +23,13 @@ use std::process::ExitCode;
 use runner::Test;
 
 /// All tests, in the order in which they are run.
-const TESTS: &[&[Test]] = &[filtering::TESTS, permitting::TESTS];
+const TESTS: &[&[Test]] =
+    &[filtering::TESTS, permitting::TESTS, requeue::TESTS, nominated::TESTS, making_way::TESTS];
 
 fn main() -> ExitCode {
     let subcommand = env::args().nth(1).unwrap_or_default();
     if ["run", "config"].contains(&&*subcommand) {
-        return berth::cli::main_with(plugin::SCRIPTED);
+        return berth::cli::main_with(plugin::SCRIPTED.into_iter().chain([making_way::LONELY]));
     }
     runner::run(TESTS)
 }

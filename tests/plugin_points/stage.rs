@@ -49,6 +49,7 @@ pub(crate) struct Profile {
     name: String,
     plugins: BTreeMap<String, Value>,
     scripts: BTreeMap<String, Value>,
+    args: BTreeMap<String, Value>,
 }
 
 impl Profile {
@@ -59,7 +60,12 @@ impl Profile {
 
     /// The profile of the pods of this scheduler, as it is without plugins of one's own.
     pub(crate) fn named(name: &str) -> Self {
-        Self { name: name.to_owned(), plugins: BTreeMap::new(), scripts: BTreeMap::new() }
+        Self {
+            name: name.to_owned(),
+            plugins: BTreeMap::new(),
+            scripts: BTreeMap::new(),
+            args: BTreeMap::new(),
+        }
     }
 
     /// Enables plugins at an extension point, as the configuration names it.
@@ -89,15 +95,22 @@ impl Profile {
         self
     }
 
+    /// Gives a plugin that is not scripted its args.
+    pub(crate) fn args(mut self, plugin: &str, args: Value) -> Self {
+        self.args.insert(plugin.to_owned(), args);
+        self
+    }
+
     fn to_json(&self, log: &str) -> Value {
         let args = self.scripts.iter().map(|(name, script)| {
             let mut args = script.clone();
             args["log"] = json!(log);
             json!({"name": name, "args": args})
         });
+        let others = self.args.iter().map(|(name, args)| json!({"name": name, "args": args}));
         json!({
             "schedulerName": self.name, "plugins": self.plugins,
-            "pluginConfig": args.collect::<Vec<_>>(),
+            "pluginConfig": args.chain(others).collect::<Vec<_>>(),
         })
     }
 }
