@@ -6,7 +6,7 @@ use std::sync::Arc;
 use crate::framework::{
     AttemptResult, Code, ExtensionPoint, Placement, Plugin, PluginCall, Refusal, Run, Span,
 };
-use crate::model::Pod;
+use crate::model::{Pod, PodKey};
 use crate::queue::{QueuedPod, Reach, Rejected};
 use crate::units::{Nanos, NodeId, PodId};
 
@@ -162,7 +162,8 @@ impl Engine {
         match outcome {
             BindOutcome::Bound => {
                 attempt.stage = Stage::Acknowledged;
-                self.bound(id, &self.attempts[&id], now, out);
+                let activated = self.bound(id, &self.attempts[&id], now, out);
+                self.activate(activated, now);
             }
             BindOutcome::Unknown { message, retry_after } => {
                 self.wait_to_send(id, &message, retry_after, now, out);
@@ -336,12 +337,18 @@ impl Engine {
         Some((attempt, left))
     }
 
-    /// A pod is bound, for all that is known.
-    fn bound(&self, id: AttemptId, attempt: &Attempt, now: Nanos, out: &mut Vec<Effect>) {
+    /// A pod is bound, for all that is known. The pods that are to be tried now.
+    fn bound(
+        &self,
+        id: AttemptId,
+        attempt: &Attempt,
+        now: Nanos,
+        out: &mut Vec<Effect>,
+    ) -> Vec<PodKey> {
         let node = attempt.node.clone();
         out.push(self.report(&attempt.queued, Report::Scheduled { node }));
         self.measure_bound(attempt, now);
-        self.post_bind(id, attempt, out);
+        self.post_bind(id, attempt, out)
     }
 
     fn measure_bound(&self, attempt: &Attempt, now: Nanos) {
@@ -416,7 +423,8 @@ impl Engine {
             self.decide(pod, verdict, out);
         } else if attempt.stage != Stage::Acknowledged {
             // The watch was faster than the answer, or the answer was lost.
-            self.bound(number, &attempt, now, out);
+            let activated = self.bound(number, &attempt, now, out);
+            self.activate(activated, now);
         }
     }
 

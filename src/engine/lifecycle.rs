@@ -7,6 +7,7 @@ use crate::framework::{
     Bind, Code, Diagnosis, ExtensionPoint, Histogram, PERMIT_WAIT_MAX, Permit, Placement, PreBind,
     PreBound, Refusal, Stopwatch, WaitingPods,
 };
+use crate::model::PodKey;
 use crate::queue::{QueuedPod, Reach, Rejected};
 use crate::units::{Nanos, NodeId, PodId};
 
@@ -484,15 +485,34 @@ impl Engine {
         self.put_back_refused(id, queued, refused, now, out);
     }
 
-    /// PostBind.
-    pub(super) fn post_bind(&self, id: AttemptId, attempt: &Attempt, out: &mut Vec<Effect>) {
+    /// PostBind. The pods that plugins want tried now.
+    pub(super) fn post_bind(
+        &self,
+        id: AttemptId,
+        attempt: &Attempt,
+        out: &mut Vec<Effect>,
+    ) -> Vec<PodKey> {
+        let point = ExtensionPoint::PostBind;
         let watch = Stopwatch::start(&*self.config.probe, attempt.queued.profile);
         // Nobody waits for it.
-        watch.record(ExtensionPoint::PostBind, Code::Success, Nanos(0));
-        for (_, entry) in self.config.profiles[attempt.queued.profile].at(ExtensionPoint::PostBind)
-        {
-            let call = attempt.call(ExtensionPoint::PostBind, Arc::clone(&entry.plugin));
+        watch.record(point, Code::Success, Nanos(0));
+        let mut activated = Vec::new();
+        for (_, entry) in self.config.profiles[attempt.queued.profile].at(point) {
+            let call = attempt.call(point, Arc::clone(&entry.plugin));
             out.push(Effect::Call { attempt: id, call });
+            activated.extend(entry.plugin.activates(&attempt.placement(), &self.cluster));
+        }
+        activated
+    }
+
+    /// Has waiting pods tried at once.
+    ///
+    /// Upstream: PriorityQueue.Activate, v1.37.
+    pub(super) fn activate(&mut self, pods: Vec<PodKey>, now: Nanos) {
+        for key in pods {
+            let Some(id) = self.cluster.find_pod(&key) else { continue };
+            let uid = self.cluster.pod(id).map(|entry| entry.uid.clone()).unwrap_or_default();
+            self.queue.force(id, &uid, world(&self.config, &self.cluster, now));
         }
     }
 }

@@ -228,8 +228,10 @@ fn prepare_counted(
 fn prepared(position: u16, entry: &ProfilePlugin, eval: Box<dyn Eval>) -> Option<PreparedEval> {
     let mut parts = eval.parts();
     parts.filter &= entry.points.contains(&ExtensionPoint::Filter);
+    parts.pre_score &= entry.points.contains(&ExtensionPoint::PreScore);
     if !entry.points.contains(&ExtensionPoint::Score) {
-        parts = Parts { filter: parts.filter, ..Parts::default() };
+        let Parts { filter, pre_score, .. } = parts;
+        parts = Parts { filter, pre_score, ..Parts::default() };
     }
     let item =
         PreparedEval { position, name: entry.name, weight: entry.weight, parts, offset: 0, eval };
@@ -360,13 +362,11 @@ impl Evals {
     /// Upstream: RunPreScorePlugins, v1.37.
     #[must_use]
     pub fn score_error(&self, profile: &Profile) -> Option<String> {
-        let scoring = self.items.iter().filter(|item| item.parts.score || item.parts.cell_score);
-        let plugin = |item: &PreparedEval| &profile.plugins[usize::from(item.position)];
-        let mut asked =
-            scoring.filter(|item| plugin(item).points.contains(&ExtensionPoint::PreScore));
-        let found = asked.find_map(|item| Some((plugin(item).name, item.eval.score_error()?)));
-        let error =
-            found.map(|(name, error)| format!("running PreScore plugin \"{name}\": {error}"));
+        let error = profile.at(ExtensionPoint::PreScore).find_map(|(at, entry)| {
+            let asks = |item: &&PreparedEval| item.position == at && item.parts.pre_score;
+            let error = self.items.iter().find(asks)?.eval.score_error()?;
+            Some(format!("running PreScore plugin \"{}\": {error}", entry.name))
+        });
         error.or_else(|| profile.unscored().map(str::to_owned))
     }
 

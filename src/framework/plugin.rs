@@ -1,7 +1,7 @@
 //! The door for plugins: one prepared [`Eval`] a plugin and pod, working on slices of nodes.
 
 use crate::cluster::{Cluster, View};
-use crate::model::{DefaultPreemptionArgs, PluginArgs, Pod};
+use crate::model::{DefaultPreemptionArgs, PluginArgs, Pod, PodKey};
 use crate::units::NodeId;
 
 use super::evals::PodRejection;
@@ -131,6 +131,14 @@ pub trait Plugin: Send + Sync {
 
     /// PostBind: the pod is bound. May block; called outside of the engine.
     fn post_bind(&self, _pod: &Pod, _node: &str) {}
+
+    /// PostBind: waiting pods that are to be tried at once now that this one is bound, whatever rejected
+    /// them.
+    ///
+    /// Upstream: PodsToActivate, v1.37.
+    fn activates(&self, _at: &Placement<'_>, _cluster: &Cluster) -> Vec<PodKey> {
+        Vec::new()
+    }
 }
 
 /// What a plugin may look at while it prepares.
@@ -192,9 +200,12 @@ pub enum PostFilter {
 
 /// Which parts an eval has; the others are not called.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[expect(clippy::struct_excessive_bools, reason = "each is a part of its own")]
 pub struct Parts {
     /// [`Eval::filter`].
     pub filter: bool,
+    /// [`Eval::score_error`].
+    pub pre_score: bool,
     /// [`Eval::score`].
     pub score: bool,
     /// Number of key words; with more than none, [`Eval::key`], [`Eval::raw`], [`Eval::normalise`].

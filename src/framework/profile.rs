@@ -1,5 +1,6 @@
 //! A profile: the plugins of one scheduler name, and who speaks at which extension point in which order.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use super::{
@@ -15,8 +16,8 @@ pub struct Profile {
     pub percentage_of_nodes_to_score: Option<u8>,
     /// Its plugins: those that filter first, in the order in which they do.
     pub plugins: Vec<ProfilePlugin>,
-    /// Positions of the plugins at PreFilter, in order.
-    pre_filter: Vec<u16>,
+    /// Positions of the plugins at each extension point, in its own order.
+    order: BTreeMap<ExtensionPoint, Vec<u16>>,
     /// Position of the plugin that sorts waiting pods.
     sorter: Option<u16>,
     /// Why no pod can be scored.
@@ -111,10 +112,16 @@ impl Profile {
             return Err(ProfileError::TooMany);
         }
         unprepared::leave_out(&mut plugins);
-        let named = spec.points.get(&ExtensionPoint::PreFilter).into_iter().flatten();
-        let position = |name: &str| plugins.iter().position(|entry| entry.name == name);
-        let pre_filter =
-            named.filter_map(|enabled| u16::try_from(position(&enabled.name)?).ok()).collect();
+        let order = ExtensionPoint::ALL.iter().map(|(point, _)| {
+            let speaks = |name: &str| {
+                let mut all = (0u16..).zip(&plugins);
+                all.find(|(_, entry)| entry.name == name && entry.points.contains(point))
+            };
+            let named = spec.points.get(point).into_iter().flatten();
+            let order = named.filter_map(|enabled| Some(speaks(&enabled.name)?.0));
+            (*point, order.collect())
+        });
+        let order = order.collect();
         let interests = (0u16..).zip(&plugins).flat_map(|(at, entry)| {
             entry.plugin.events().iter().map(move |interest| (at, *interest))
         });
@@ -127,7 +134,7 @@ impl Profile {
             percentage_of_nodes_to_score: spec.percentage_of_nodes_to_score,
             unscored: unprepared::score_error(spec, &plugins),
             plugins,
-            pre_filter,
+            order,
             interests,
         })
     }
@@ -139,13 +146,14 @@ impl Profile {
         self.unscored.as_deref()
     }
 
-    /// The plugins at `point`, with their positions. At PreFilter in its own order.
+    /// The plugins at `point` in its order, with their positions.
     pub fn at(&self, point: ExtensionPoint) -> impl Iterator<Item = (u16, &ProfilePlugin)> {
-        let pre_filter = point == ExtensionPoint::PreFilter;
-        let own: &[u16] = if pre_filter { &self.pre_filter } else { &[] };
-        let own = own.iter().map(|at| (*at, &self.plugins[usize::from(*at)]));
-        let all = (0u16..).zip(&self.plugins).filter(move |_| !pre_filter);
-        own.chain(all.filter(move |(_, entry)| entry.points.contains(&point)))
+        let order = self.order_at(point).iter();
+        order.map(|at| (*at, &self.plugins[usize::from(*at)]))
+    }
+
+    fn order_at(&self, point: ExtensionPoint) -> &[u16] {
+        self.order.get(&point).map_or(&[], Vec::as_slice)
     }
 
     /// What [`Plugin::sort`] says of a waiting pod.
@@ -171,9 +179,9 @@ impl Profile {
         let Some((failing, _)) = asked.find(|(_, entry)| entry.name == FAILS_UNASKED) else {
             return false;
         };
-        let mut order = self.pre_filter.iter();
-        let own = order.position(|at| *at == failing);
-        let last = self.pre_filter.iter().rposition(|at| rejectors >> at & 1 == 1);
+        let order = self.order_at(ExtensionPoint::PreFilter);
+        let own = order.iter().position(|at| *at == failing);
+        let last = order.iter().rposition(|at| rejectors >> at & 1 == 1);
         code != Code::Unschedulable && (own.is_none() || last < own)
     }
 

@@ -7,13 +7,16 @@
 #[path = "../support/mod.rs"]
 mod support;
 
+mod binding;
 mod filtering;
 mod making_way;
 mod nominated;
 mod permitting;
 mod plugin;
+mod queueing;
 mod requeue;
 mod runner;
+mod scoring;
 mod script;
 mod stage;
 
@@ -23,8 +26,16 @@ use std::process::ExitCode;
 use runner::Test;
 
 /// All tests, in the order in which they are run.
-const TESTS: &[&[Test]] =
-    &[filtering::TESTS, permitting::TESTS, requeue::TESTS, nominated::TESTS, making_way::TESTS];
+const TESTS: &[&[Test]] = &[
+    queueing::TESTS,
+    filtering::TESTS,
+    scoring::TESTS,
+    permitting::TESTS,
+    binding::TESTS,
+    requeue::TESTS,
+    nominated::TESTS,
+    making_way::TESTS,
+];
 
 fn main() -> ExitCode {
     let subcommand = env::args().nth(1).unwrap_or_default();

@@ -6,11 +6,11 @@ use std::sync::Arc;
 
 use berth::cluster::{Cluster, View};
 use berth::framework::{
-    Bind, Candidate, Cells, Change, Code, Eval, ExtensionPoint, Hint, Interest, Parts, Permit,
-    Placement, Plugin, PluginEval, PluginInfo, PodRejection, PreBind, PrepareCx, Refusal, Verdict,
-    WaitingPods,
+    Bind, Candidate, Cells, Change, Code, Eval, ExtensionPoint, FailedNodes, Hint, Interest, Parts,
+    Permit, Placement, Plugin, PluginEval, PluginInfo, PodRejection, PostFilter, PreBind,
+    PrepareCx, Refusal, Verdict, WaitingPods,
 };
-use berth::model::{PluginArgs, Pod};
+use berth::model::{PluginArgs, Pod, PodKey};
 use berth::units::{Nanos, NodeId};
 use serde_json::json;
 
@@ -87,11 +87,11 @@ impl Scripted {
 }
 
 fn about(pod: &Pod) -> About<'_> {
-    About { name: &pod.key.name, labels: &pod.labels }
+    About { name: &pod.key.name, labels: &pod.labels, gated: !pod.scheduling_gates.is_empty() }
 }
 
 fn candidate(pod: Candidate<'_>) -> About<'_> {
-    About { name: pod.name, labels: &pod.pod.labels }
+    About { name: pod.name, ..about(pod.pod) }
 }
 
 /// An answer where one can only go on or not.
@@ -153,6 +153,21 @@ impl Plugin for Scripted {
             Say::Skip => Hint::Skip,
             Say::Fail(_) => Hint::Error,
             _ => Hint::Queue,
+        }
+    }
+
+    fn post_filter(&self, pod: &Pod, _: &View<'_>, _: Option<&FailedNodes>) -> PostFilter {
+        self.note("PostFilter", pod, "");
+        match self.answer("PostFilter", pod, "") {
+            Say::Help(node) => {
+                let node = (!node.is_empty()).then(|| node.into_boxed_str());
+                PostFilter::Helped { node, message: "helped".to_owned() }
+            }
+            say => match stand(say) {
+                Ok(()) => PostFilter::Reject(Code::Unschedulable, Vec::new()),
+                Err(Refusal::Reject(code, reasons)) => PostFilter::Reject(code, reasons),
+                Err(Refusal::Fail(why)) => PostFilter::Fail(why),
+            },
         }
     }
 
@@ -232,6 +247,15 @@ impl Plugin for Scripted {
         self.note("PostBind", pod, node);
         self.answer("PostBind", pod, node);
     }
+
+    fn activates(&self, at: &Placement<'_>, _cluster: &Cluster) -> Vec<PodKey> {
+        let Say::Activate(names) = self.script.peek("PostBind", about(at.pod), at.node_name) else {
+            return Vec::new();
+        };
+        let namespace = &at.pod.key.namespace;
+        let key = |name: String| PodKey { namespace: namespace.clone(), name: name.into() };
+        names.into_iter().map(key).collect()
+    }
 }
 
 /// Asks the API server to bind, and tells it which plugin asks.
@@ -280,7 +304,7 @@ impl OnePod {
 impl Eval for OnePod {
     fn parts(&self) -> Parts {
         let cells = self.script.normalises;
-        Parts { filter: true, score: !cells, cell_score: cells, ..Parts::default() }
+        Parts { filter: true, pre_score: true, score: !cells, key_words: 0, cell_score: cells }
     }
 
     fn filter(&self, view: &View<'_>, nodes: &[NodeId], out: &mut [Verdict]) {

@@ -53,6 +53,8 @@ struct Rule {
     pods: Vec<String>,
     /// A label of pods: `key` or `key=value`.
     label: Option<String>,
+    /// Only pods with scheduling gates.
+    gated: bool,
     /// Names of nodes.
     nodes: Vec<String>,
     /// It answers so often for each pod, and then no more.
@@ -95,6 +97,10 @@ pub(crate) enum Say {
     RejectWaiting(String),
     /// Permit: allowed, while all pods that wait for this plugin are rejected for this reason.
     RejectOthers(String),
+    /// PostFilter: something was done; the pod is nominated to this node, if one is named.
+    Help(String),
+    /// PostBind: these pods are to be tried now.
+    Activate(Vec<String>),
     /// Bind: the plugin itself asks the API server, with this kubeconfig file.
     Bind(PathBuf),
 }
@@ -115,6 +121,8 @@ struct Event {
 pub(crate) struct About<'a> {
     pub(crate) name: &'a str,
     pub(crate) labels: &'a Labels,
+    /// It has scheduling gates.
+    pub(crate) gated: bool,
 }
 
 impl Script {
@@ -190,6 +198,7 @@ impl Script {
             && named(&it.pods, about.name)
             && named(&it.nodes, node)
             && it.label.as_deref().is_none_or(|label| has_label(about.labels, label))
+            && (about.gated || !it.gated)
             && it.times.is_none_or(|times| used() < times)
             && it.until.as_deref().is_none_or(|file| !file.exists())
             && it.after.as_deref().is_none_or(Path::exists)

@@ -12,7 +12,10 @@ use tempfile::TempDir;
 
 use crate::support::berth::Berth;
 use crate::support::control_plane::ControlPlane;
-use crate::support::rest::{NODES, Rest, node_of, pods_path, scheduled_condition};
+pub(crate) use crate::support::rest::NODES;
+use crate::support::rest::{
+    PRIORITY_CLASSES, Rest, node_of, pods_path, priority_class, scheduled_condition,
+};
 
 /// The namespace of all pods.
 pub(crate) const NAMESPACE: &str = "default";
@@ -27,10 +30,14 @@ pub(crate) struct Cluster {
 
 impl Cluster {
     pub(crate) async fn of(plane: &ControlPlane) -> Self {
-        let cluster = Self { rest: Rest(plane.client().await), kubeconfig: plane.kubeconfig() };
-        // The admission of pods wants it, and there is no controller that makes it.
-        cluster.clean().await;
-        cluster
+        Self { rest: Rest(plane.client().await), kubeconfig: plane.kubeconfig() }
+    }
+
+    /// Makes a class of pods of this priority, if it is not there yet.
+    pub(crate) async fn priority_class(&self, name: &str, value: i32) {
+        if self.rest.get(&format!("{PRIORITY_CLASSES}/{name}")).await.is_none() {
+            self.rest.create(PRIORITY_CLASSES, &priority_class(name, value)).await;
+        }
     }
 
     /// Removes all pods and nodes.
@@ -198,6 +205,18 @@ pub(crate) fn node(name: &str, room: &Value) -> Value {
     })
 }
 
+/// Creates a pod with these labels and fields of its spec.
+pub(crate) async fn create_pod(rest: &Rest, name: &str, labels: &Value, spec: &Value) {
+    let mut pod = json!({
+        "apiVersion": "v1", "kind": "Pod", "metadata": {"name": name, "labels": labels},
+        "spec": {"containers": [{"name": "c", "image": "example.com/pause:1"}]},
+    });
+    for (field, value) in spec.as_object().into_iter().flatten() {
+        pod["spec"][field] = value.clone();
+    }
+    rest.create(&pods_path(NAMESPACE), &pod).await;
+}
+
 /// A berth at work.
 pub(crate) struct Stage {
     pub(crate) rest: Rest,
@@ -218,14 +237,7 @@ impl Stage {
 
     /// Creates a pod with these labels and fields of its spec.
     pub(crate) async fn labelled_pod(&self, name: &str, labels: &Value, spec: &Value) {
-        let mut pod = json!({
-            "apiVersion": "v1", "kind": "Pod", "metadata": {"name": name, "labels": labels},
-            "spec": {"containers": [{"name": "c", "image": "example.com/pause:1"}]},
-        });
-        for (field, value) in spec.as_object().into_iter().flatten() {
-            pod["spec"][field] = value.clone();
-        }
-        self.rest.create(&pods_path(NAMESPACE), &pod).await;
+        create_pod(&self.rest, name, labels, spec).await;
     }
 
     /// The path of a pod.
@@ -264,6 +276,29 @@ impl Stage {
             (rest.is_empty() || rest.starts_with(' ')).then(|| rest.trim_start().to_owned())
         };
         self.log().iter().filter_map(|line| after(line)).collect()
+    }
+
+    /// The calls of all plugins at these points for a pod so far, in their order: `plugin point`.
+    pub(crate) fn order(&self, points: &[&str], pod: &str) -> Vec<String> {
+        let about = format!("{NAMESPACE}/{pod}");
+        let call = |line: &String| {
+            let mut words = line.split(' ');
+            let (plugin, point) = (words.next()?, words.next()?);
+            let wanted = points.contains(&point) && words.next() == Some(&about);
+            wanted.then(|| format!("{plugin} {point}"))
+        };
+        self.log().iter().filter_map(call).collect()
+    }
+
+    /// Waits until the calls at these points for a pod begin with these, and are no fewer.
+    pub(crate) async fn called_in_order(&self, points: &[&str], pod: &str, wanted: &[&str]) {
+        let what = format!("{pod}: {wanted:?}");
+        let look = async || {
+            let mut calls = self.order(points, pod);
+            calls.truncate(wanted.len());
+            (calls.len() == wanted.len()).then_some(calls)
+        };
+        assert_eq!(self.berth.wait_for(&what, look).await, wanted, "{pod}");
     }
 
     /// All calls so far, as the log has them.

@@ -124,7 +124,7 @@ struct InterPodAffinityEval {
 impl Eval for InterPodAffinityEval {
     fn parts(&self) -> Parts {
         let key_words = if self.scores { KEY_WORDS } else { 0 };
-        Parts { filter: self.filters, score: false, key_words, cell_score: self.scores }
+        Parts { filter: self.filters, key_words, cell_score: self.scores, ..Parts::default() }
     }
 
     fn filter(&self, view: &View<'_>, nodes: &[NodeId], out: &mut [Verdict]) {

@@ -184,6 +184,7 @@ impl Eval for SpreadEval {
     fn parts(&self) -> Parts {
         Parts {
             filter: self.hard.is_some(),
+            pre_score: matches!(self.soft, Some(Err(_))),
             score: false,
             key_words: self.scoring().map_or(0, Soft::key_words),
             cell_score: self.soft.is_some(),
