@@ -102,11 +102,11 @@ fn the_list_names_every_entry() {
             Kept::Steps(script) if script.core => format!("- **{case}**: `tests/checklist.rs`"),
             Kept::Steps(_) => format!("- {case}: `tests/checklist.rs`"),
             Kept::Test { test } => {
-                let test = if test.starts_with("src/") { test } else { format!("tests/{test}") };
-                let (file, name) = test.split_once(": ").expect("a file and a name");
-                let text = fs::read_to_string(package.join(file)).expect("the file is there");
-                assert!(text.contains(&format!("fn {name}(")), "{file} has no {name}");
-                format!("- {case}: `{test}`")
+                let at = if test.starts_with("src/") { test } else { format!("tests/{test}") };
+                let (file, name) = at.split_once(": ").expect("a file and a name");
+                let source = fs::read_to_string(package.join(file)).expect("the file is there");
+                assert!(source.contains(&format!("fn {name}(")), "{file} has no {name}");
+                format!("- {case}: `{at}`")
             }
             Kept::LeftOut { left_out } => format!("- {case}: not tested: {left_out}"),
         });

@@ -347,6 +347,27 @@ fn a_victim_that_a_plugin_binds_leaves_its_room_when_it_is_going() {
     }
 }
 
+/// Upstream gives back what plugins keep for such a victim only when its Bind has ended.
+#[test]
+fn what_plugins_keep_for_a_victim_that_a_plugin_binds_goes_with_it() {
+    for graceful in [false, true] {
+        let mut scene = Scene::new();
+        let mut victim = bound_by_plugin("victim");
+        if graceful {
+            victim.0.labels = [("bind", "call"), ("graceful", "")].into_iter().collect();
+        }
+        scene.blocks_in_binding(victim);
+        // It may only be bound when nothing but its own is kept.
+        scene.create(preemptor("p", 4, 100).label("expects", "1"));
+        scene.preempts("p");
+        scene.complete();
+        scene.binds("p", "node");
+        scene.resume("victim");
+        scene.create(pod("probe").label("expects", "2"));
+        scene.binds("probe", "node");
+    }
+}
+
 #[test]
 fn a_pod_that_no_change_wakes_is_flushed() {
     let mut scene = Scene::new();
