@@ -13,6 +13,7 @@ mod making_way;
 mod nominated;
 mod permitting;
 mod plugin;
+mod preempting;
 mod queueing;
 mod requeue;
 mod runner;
@@ -31,6 +32,7 @@ const TESTS: &[&[Test]] = &[
     filtering::TESTS,
     scoring::TESTS,
     permitting::TESTS,
+    preempting::TESTS,
     binding::TESTS,
     requeue::TESTS,
     nominated::TESTS,

@@ -5,7 +5,7 @@ use serde_json::json;
 use crate::runner::{Test, tests};
 use crate::stage::{Cluster, Profile, Setting, Stage};
 
-pub(crate) const TESTS: &[Test] = tests![permit, several_permits, coscheduling];
+pub(crate) const TESTS: &[Test] = tests![permit, several_permits, cancelled_permits, coscheduling];
 
 /// How long pods wait at Permit where they are to time out, in milliseconds. Upstream: 3 s.
 const WAIT: u64 = 1_000;
@@ -43,7 +43,7 @@ async fn permit(cluster: &Cluster) {
 }
 
 /// A profile with two plugins at Permit that both make the pod `waits` wait. When `first` or `second` comes, that
-/// plugin lets all go on that wait for it; when `refuser` comes, the first one turns them away.
+/// plugin lets all go on that wait for it; when `first-refuser` comes, it turns them away.
 async fn two_that_wait(cluster: &Cluster) -> Stage {
     let rules = |own: &str| {
         json!([
@@ -52,10 +52,11 @@ async fn two_that_wait(cluster: &Cluster) -> Stage {
             {"at": "Permit", "pods": [format!("{own}-refuser")], "say": {"reject_others": "refused"}},
         ])
     };
+    let script = |own| json!({"events": [], "rules": rules(own)});
     let profile = Profile::usual()
         .at("permit", &["Scripted1", "Scripted2"])
-        .rules("Scripted1", &rules("first"))
-        .rules("Scripted2", &rules("second"));
+        .script("Scripted1", script("first"))
+        .script("Scripted2", script("second"));
     Setting::new().profile(profile).nodes(2).start(cluster).await
 }
 
@@ -80,6 +81,21 @@ async fn several_permits(cluster: &Cluster) {
     assert_eq!(waits_for(&stage, "probe-2").await, [false, true]);
     stage.pod("second").await;
     stage.scheduled("waits").await;
+    stage.end().await;
+}
+
+/// A pod that one plugin turns away does not wait for the other any more.
+///
+/// Upstream: TestPermitPluginsCancelled, v1.37, where plugins see it by a context of theirs.
+async fn cancelled_permits(cluster: &Cluster) {
+    let stage = two_that_wait(cluster).await;
+    stage.pod("waits").await;
+    stage.called("Scripted2", "Permit", "waits", 1).await;
+    assert_eq!(waits_for(&stage, "probe-1").await, [true, true]);
+    stage.pod("first-refuser").await;
+    let why = stage.turned_down("waits", "Unschedulable").await;
+    assert_eq!(why, "0/1 nodes are available: 1 refused.");
+    assert_eq!(waits_for(&stage, "probe-2").await, [false, false]);
     stage.end().await;
 }
 

@@ -16,9 +16,7 @@ async fn queue_sort(cluster: &Cluster) {
     {
         // They wait before the scheduler is there.
         for (name, priority) in [("pod-1", 1), ("pod-2", 2), ("pod-3", 3)] {
-            let class = format!("class-{priority}");
-            cluster.priority_class(&class, priority).await;
-            let spec = json!({"priorityClassName": class});
+            let spec = json!({"priority": priority});
             create_pod(&cluster.rest, name, &json!({}), &spec).await;
         }
         let profile = Profile::usual()

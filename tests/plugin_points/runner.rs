@@ -10,7 +10,6 @@ use futures::FutureExt;
 use futures::future::LocalBoxFuture;
 
 use crate::stage::Cluster;
-use crate::support::control_plane::ControlPlane;
 
 /// A test: its name and what it does.
 pub(crate) type Test = (&'static str, fn(&Cluster) -> LocalBoxFuture<'_, ()>);
@@ -91,8 +90,7 @@ fn run_all(tests: &[Test]) -> Vec<&'static str> {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
     let runtime = runtime.expect("a runtime can be made");
     runtime.block_on(async {
-        let Some(plane) = ControlPlane::start("plugin_points").await else { return Vec::new() };
-        let cluster = Cluster::of(&plane).await;
+        let Some((cluster, _plane)) = Cluster::start().await else { return Vec::new() };
         let mut failed = Vec::new();
         for (name, test) in tests {
             let ended = AssertUnwindSafe(test(&cluster)).catch_unwind().await;

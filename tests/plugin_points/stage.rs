@@ -11,11 +11,9 @@ use serde_json::{Value, json};
 use tempfile::TempDir;
 
 use crate::support::berth::Berth;
-use crate::support::control_plane::ControlPlane;
+use crate::support::control_plane::{ControlPlane, Options};
 pub(crate) use crate::support::rest::NODES;
-use crate::support::rest::{
-    PRIORITY_CLASSES, Rest, node_of, pods_path, priority_class, scheduled_condition,
-};
+use crate::support::rest::{Rest, node_of, pods_path, scheduled_condition};
 
 /// The namespace of all pods.
 pub(crate) const NAMESPACE: &str = "default";
@@ -29,15 +27,16 @@ pub(crate) struct Cluster {
 }
 
 impl Cluster {
-    pub(crate) async fn of(plane: &ControlPlane) -> Self {
-        Self { rest: Rest(plane.client().await), kubeconfig: plane.kubeconfig() }
+    /// Starts one where pods may say their priority without a class, as in upstream's tests.
+    pub(crate) async fn start() -> Option<(Self, ControlPlane)> {
+        let apiserver_flags = vec!["--disable-admission-plugins=Priority".to_owned()];
+        let options = Options { apiserver_flags, ..Options::default() };
+        let plane = ControlPlane::start_with("plugin_points", &options).await?;
+        Some((Self::of(&plane).await, plane))
     }
 
-    /// Makes a class of pods of this priority, if it is not there yet.
-    pub(crate) async fn priority_class(&self, name: &str, value: i32) {
-        if self.rest.get(&format!("{PRIORITY_CLASSES}/{name}")).await.is_none() {
-            self.rest.create(PRIORITY_CLASSES, &priority_class(name, value)).await;
-        }
+    async fn of(plane: &ControlPlane) -> Self {
+        Self { rest: Rest(plane.client().await), kubeconfig: plane.kubeconfig() }
     }
 
     /// Removes all pods and nodes.
@@ -126,7 +125,6 @@ impl Profile {
 pub(crate) struct Setting {
     folder: TempDir,
     profiles: Vec<Profile>,
-    flags: Vec<String>,
     nodes: Vec<Value>,
 }
 
@@ -135,7 +133,7 @@ impl Setting {
     pub(crate) fn new() -> Self {
         let folder = tempfile::Builder::new().prefix("berth-plugin-points-").tempdir();
         let folder = folder.expect("a folder can be made");
-        Self { folder, profiles: Vec::new(), flags: Vec::new(), nodes: Vec::new() }
+        Self { folder, profiles: Vec::new(), nodes: Vec::new() }
     }
 
     /// The path of a file of this setting, for rules that wait for one.
@@ -146,12 +144,6 @@ impl Setting {
     /// Adds a profile.
     pub(crate) fn profile(mut self, profile: Profile) -> Self {
         self.profiles.push(profile);
-        self
-    }
-
-    /// Adds a flag.
-    pub(crate) fn flag(mut self, flag: &str) -> Self {
-        self.flags.push(flag.to_owned());
         self
     }
 
@@ -184,8 +176,7 @@ impl Setting {
         let file = self.file("config.json");
         fs::write(&file, config.to_string()).expect("the configuration can be written");
         let program = env::current_exe().expect("this program has a path");
-        let mut flags = vec!["--config", &file];
-        flags.extend(self.flags.iter().map(String::as_str));
+        let flags = ["--config", &file];
         let berth = Berth::start_program(&program, &cluster.kubeconfig, &flags, &[]);
         let stage = Stage { rest: cluster.rest.clone(), berth, folder: self.folder };
         stage.berth.wait_for_log(LISTED).await;
