@@ -7,7 +7,7 @@ mod choice;
 mod dry_run;
 
 use crate::cluster::{Cluster, View};
-use crate::framework::{Diagnosis, Evals, FailedNodes};
+use crate::framework::{Code, Diagnosis, Evals, FailedNodes};
 use crate::model::{DefaultPreemptionArgs, Pod};
 use crate::units::{NodeId, PodId};
 
@@ -163,8 +163,12 @@ fn ineligible(unplaced: &Unplaced<'_>) -> Option<&'static str> {
     if unplaced.pod.never_preempts {
         return Some("not eligible due to preemptionPolicy=Never.");
     }
-    let (node, (_, failed)) = (unplaced.nominated?, unplaced.judged?);
-    if !failed.unschedulable.contains(&node) {
+    let (node, (evals, failed)) = (unplaced.nominated?, unplaced.judged?);
+    // A node of which nothing could be said is not beyond help, which only a question gets to see: an attempt
+    // ends there.
+    let failed_to_say = failed.error().is_some()
+        && evals.filter_one(&unplaced.view, node).code == Code::Error;
+    if !failed.unschedulable.contains(&node) && !failed_to_say {
         return None;
     }
     let cluster = unplaced.view.cluster;

@@ -41,7 +41,7 @@ macro_rules! selecting {
 }
 
 selecting!(Service, ByLabels, "");
-selecting!(ReplicationController, ByLabels, "");
+selecting!(ReplicationController, ByLabelsOrTemplate, "");
 selecting!(ReplicaSet, BySelector, "apps");
 selecting!(StatefulSet, BySelector, "apps");
 
@@ -54,15 +54,52 @@ struct ByLabels {
 
 #[derive(Clone, Debug, Default, Deserialize)]
 #[serde(default, expecting = "an object")]
+struct ByLabelsOrTemplate {
+    #[serde(deserialize_with = "string_map")]
+    selector: Option<BTreeMap<String, String>>,
+    #[serde(deserialize_with = "or_default")]
+    template: Template,
+}
+
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(default, expecting = "an object")]
+struct Template {
+    #[serde(deserialize_with = "or_default")]
+    metadata: TemplateMetadata,
+}
+
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(default, expecting = "an object")]
+struct TemplateMetadata {
+    #[serde(deserialize_with = "string_map")]
+    labels: Option<BTreeMap<String, String>>,
+}
+
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(default, expecting = "an object")]
 struct BySelector {
     selector: Option<LabelSelector>,
 }
 
 impl ByLabels {
     fn selector(&self) -> Labels {
-        let labels = self.selector.iter().flatten();
-        labels.map(|(key, value)| (key.as_str(), value.as_str())).collect()
+        labels(self.selector.as_ref())
     }
+}
+
+impl ByLabelsOrTemplate {
+    /// The API server writes the labels of the template into an empty selector; a file may leave it so.
+    ///
+    /// Upstream: SetDefaults_ReplicationController, v1.37.
+    fn selector(&self) -> Labels {
+        let own = self.selector.as_ref().filter(|own| !own.is_empty());
+        labels(own.or(self.template.metadata.labels.as_ref()))
+    }
+}
+
+fn labels(map: Option<&BTreeMap<String, String>>) -> Labels {
+    let labels = map.into_iter().flatten();
+    labels.map(|(key, value)| (key.as_str(), value.as_str())).collect()
 }
 
 impl BySelector {
