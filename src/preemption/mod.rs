@@ -166,8 +166,8 @@ fn ineligible(unplaced: &Unplaced<'_>) -> Option<&'static str> {
     let (node, (evals, failed)) = (unplaced.nominated?, unplaced.judged?);
     // A node of which nothing could be said is not beyond help, which only a question gets to see: an attempt
     // ends there.
-    let failed_to_say = failed.error().is_some()
-        && evals.filter_one(&unplaced.view, node).code == Code::Error;
+    let failed_to_say =
+        failed.error().is_some() && evals.filter_one(&unplaced.view, node).code == Code::Error;
     if !failed.unschedulable.contains(&node) && !failed_to_say {
         return None;
     }

@@ -12,7 +12,7 @@ use serde_json::{Value, json};
 
 use crate::runner::{Test, tests};
 use crate::stage::{Cluster, Profile, Setting, Stage, node};
-use crate::support::rest::{NODES, PRIORITY_CLASSES, node_of, priority_class};
+use crate::support::rest::{NODES, node_of};
 
 pub(crate) const TESTS: &[Test] =
     tests![a_pod_that_waits_makes_way, a_pod_at_prebind_makes_way, a_filter_without_the_victim];
@@ -75,25 +75,14 @@ impl Eval for Empty {
     }
 }
 
-/// The classes of the pods here.
-const CLASSES: [(&str, i32); 2] = [("way-low", 100), ("way-high", 300)];
+/// The priorities of the pods here.
+const LOW: i32 = 100;
+const HIGH: i32 = 300;
 
-async fn with_classes(cluster: &Cluster) {
-    for (name, value) in CLASSES {
-        cluster.rest.create(PRIORITY_CLASSES, &priority_class(name, value)).await;
-    }
-}
-
-async fn without_classes(cluster: &Cluster) {
-    for (name, _) in CLASSES {
-        cluster.rest.delete(&format!("{PRIORITY_CLASSES}/{name}")).await;
-    }
-}
-
-fn sized(class: &str, cpu: &str, memory: &str) -> Value {
+fn sized(priority: i32, cpu: &str, memory: &str) -> Value {
     let resources = json!({"requests": {"cpu": cpu, "memory": memory}});
     let container = json!({"name": "c", "image": "example.com/c:1", "resources": resources});
-    json!({"priorityClassName": class, "containers": [container]})
+    json!({"priority": priority, "containers": [container]})
 }
 
 /// A victim that waits at Permit is not deleted: it gives its node back, and goes to another one.
@@ -118,15 +107,14 @@ async fn a_pod_at_prebind_makes_way(cluster: &Cluster) {
 
 /// The victim is held up on the large node, which the other pod needs.
 async fn makes_way(cluster: &Cluster, setting: Setting, point: &str) {
-    with_classes(cluster).await;
     let large = node("big-node", &json!({"cpu": "2", "memory": "2Gi", "pods": "32"}));
     let stage = setting.node(large).start(cluster).await;
-    stage.pod_with("victim", &sized("way-low", "1", "1Gi")).await;
+    stage.pod_with("victim", &sized(LOW, "1", "1Gi")).await;
     stage.called("Scripted1", point, "victim", 1).await;
     let victim = stage.get("victim").await.expect("nobody deletes it");
     let small = node("small-node", &json!({"cpu": "1", "memory": "1Gi", "pods": "32"}));
     stage.rest.create(NODES, &small).await;
-    stage.pod_with("preemptor", &sized("way-high", "1.5", "1.5Gi")).await;
+    stage.pod_with("preemptor", &sized(HIGH, "1.5", "1.5Gi")).await;
     assert_eq!(stage.scheduled("preemptor").await, "big-node");
     assert_eq!(stage.scheduled("victim").await, "small-node");
     let same = stage.get("victim").await.expect("nobody deletes it");
@@ -134,7 +122,6 @@ async fn makes_way(cluster: &Cluster, setting: Setting, point: &str) {
     assert!(same["metadata"]["deletionTimestamp"].is_null(), "{same}");
     stage.make_file("go");
     stage.end().await;
-    without_classes(cluster).await;
 }
 
 /// A pod that a plugin's Filter keeps from a node is helped by a victim, unless the plugin says that nothing
@@ -142,14 +129,13 @@ async fn makes_way(cluster: &Cluster, setting: Setting, point: &str) {
 ///
 /// Upstream: TestPreemption, v1.37, the cases with a filter.
 async fn a_filter_without_the_victim(cluster: &Cluster) {
-    with_classes(cluster).await;
     for unresolvable in [false, true] {
         let args = json!({"unresolvable": unresolvable});
         let profile = Profile::usual().at("filter", &["Lonely"]).args("Lonely", args);
         let stage = Setting::new().profile(profile).nodes(1).start(cluster).await;
-        stage.pod_with("victim", &sized("way-low", "200m", "200")).await;
+        stage.pod_with("victim", &sized(LOW, "200m", "200")).await;
         stage.scheduled("victim").await;
-        stage.pod_with("preemptor", &sized("way-high", "200m", "200")).await;
+        stage.pod_with("preemptor", &sized(HIGH, "200m", "200")).await;
         let why = stage.turned_down("preemptor", "Unschedulable").await;
         assert!(why.starts_with("0/1 nodes are available: 1 node(s) with another pod."), "{why}");
         if unresolvable {
@@ -163,7 +149,6 @@ async fn a_filter_without_the_victim(cluster: &Cluster) {
         stage.end().await;
         cluster.clean().await;
     }
-    without_classes(cluster).await;
 }
 
 async fn goes(stage: &Stage, pod: &str) {

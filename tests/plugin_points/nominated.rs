@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 use crate::runner::{Test, tests};
 use crate::stage::{Cluster, Profile, Setting, Stage, node};
 use crate::support::cutter::{Cutter, Verb};
-use crate::support::rest::{PRIORITY_CLASSES, node_of, priority_class};
+use crate::support::rest::node_of;
 
 pub(crate) const TESTS: &[Test] =
     tests![nominated_before_prebind_and_permit, cleared_where_prebind_fails, kept_by_a_restart];
@@ -83,17 +83,14 @@ async fn nominated_before_prebind_and_permit(cluster: &Cluster) {
 ///
 /// Upstream: TestNominatedNode, v1.37, the case that fails on PreBind.
 async fn cleared_where_prebind_fails(cluster: &Cluster) {
-    for (name, value) in [("prebind-low", 100), ("prebind-medium", 200)] {
-        cluster.rest.create(PRIORITY_CLASSES, &priority_class(name, value)).await;
-    }
     let rules = json!([{"at": "PreBind", "pods": ["medium"], "say": {"reject": "always"}}]);
     let profile = Profile::usual().at("preBind", &["Scripted1"]).rules("Scripted1", &rules);
     let one_core = node("fake-node", &json!({"cpu": "1", "memory": "1Gi", "pods": "32"}));
     let stage = Setting::new().profile(profile).node(one_core).start(cluster).await;
-    for (pod, class) in [("low", "prebind-low"), ("medium", "prebind-medium")] {
+    for (pod, priority) in [("low", 100), ("medium", 200)] {
         let resources = json!({"requests": {"cpu": "1"}});
         let container = json!({"name": "c", "image": "example.com/c:1", "resources": resources});
-        let spec = json!({"priorityClassName": class, "containers": [container]});
+        let spec = json!({"priority": priority, "containers": [container]});
         stage.pod_with(pod, &spec).await;
         if pod == "low" {
             stage.scheduled(pod).await;
@@ -107,9 +104,6 @@ async fn cleared_where_prebind_fails(cluster: &Cluster) {
     stage.called("Scripted1", "PreBind", "medium", 1).await;
     nominated(&stage, "medium", None).await;
     stage.end().await;
-    for name in ["prebind-low", "prebind-medium"] {
-        cluster.rest.delete(&format!("{PRIORITY_CLASSES}/{name}")).await;
-    }
 }
 
 /// What a pod was nominated to before berth ended is kept for it: one that is looked at first goes elsewhere.

@@ -125,6 +125,7 @@ impl Profile {
 pub(crate) struct Setting {
     folder: TempDir,
     profiles: Vec<Profile>,
+    flags: Vec<String>,
     nodes: Vec<Value>,
 }
 
@@ -133,7 +134,7 @@ impl Setting {
     pub(crate) fn new() -> Self {
         let folder = tempfile::Builder::new().prefix("berth-plugin-points-").tempdir();
         let folder = folder.expect("a folder can be made");
-        Self { folder, profiles: Vec::new(), nodes: Vec::new() }
+        Self { folder, profiles: Vec::new(), flags: Vec::new(), nodes: Vec::new() }
     }
 
     /// The path of a file of this setting, for rules that wait for one.
@@ -144,6 +145,12 @@ impl Setting {
     /// Adds a profile.
     pub(crate) fn profile(mut self, profile: Profile) -> Self {
         self.profiles.push(profile);
+        self
+    }
+
+    /// Adds a flag.
+    pub(crate) fn flag(mut self, flag: &str) -> Self {
+        self.flags.push(flag.to_owned());
         self
     }
 
@@ -176,7 +183,8 @@ impl Setting {
         let file = self.file("config.json");
         fs::write(&file, config.to_string()).expect("the configuration can be written");
         let program = env::current_exe().expect("this program has a path");
-        let flags = ["--config", &file];
+        let mut flags = vec!["--config", &file];
+        flags.extend(self.flags.iter().map(String::as_str));
         let berth = Berth::start_program(&program, &cluster.kubeconfig, &flags, &[]);
         let stage = Stage { rest: cluster.rest.clone(), berth, folder: self.folder };
         stage.berth.wait_for_log(LISTED).await;

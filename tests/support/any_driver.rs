@@ -84,5 +84,8 @@ fn only_the_names_of_missing_drivers_are_forgotten() {
     answers.iter_mut().for_each(forget_drivers);
     let [two, one, fewer, other, twice, again, elsewhere, first, second, no_driver] = answers;
     assert_eq!((&two, &twice, &first), (&one, &again, &second));
-    assert!(one != fewer && one != other && again != elsewhere && second != no_driver, "{one} {fewer} {other}");
+    assert!(
+        one != fewer && one != other && again != elsewhere && second != no_driver,
+        "{one} {fewer} {other}"
+    );
 }
