@@ -90,8 +90,9 @@ async fn what_upstream_tests_holds_for_berth() {
 /// `CHECKLIST.md` says of each entry where it is tested, or why it is not; what it names is there.
 #[test]
 fn the_list_names_every_entry() {
-    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests");
-    let list = fs::read_to_string(root.join("upstream/CHECKLIST.md")).expect("the list is there");
+    let package = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let list = package.join("tests/upstream/CHECKLIST.md");
+    let list = fs::read_to_string(list).expect("the list is there");
     let lines: BTreeSet<&str> = list.lines().filter(|line| line.starts_with("- ")).collect();
     let mut wanted = BTreeSet::new();
     for entry in packages().expect("the checklist can be read").into_iter().flat_map(|p| p.entries)
@@ -101,10 +102,11 @@ fn the_list_names_every_entry() {
             Kept::Steps(script) if script.core => format!("- **{case}**: `tests/checklist.rs`"),
             Kept::Steps(_) => format!("- {case}: `tests/checklist.rs`"),
             Kept::Test { test } => {
-                let (file, name) = test.split_once(": ").expect("a file and a name");
-                let text = fs::read_to_string(root.join(file)).expect("the file is there");
-                assert!(text.contains(&format!("fn {name}(")), "{file} has no {name}");
-                format!("- {case}: `tests/{test}`")
+                let at = if test.starts_with("src/") { test } else { format!("tests/{test}") };
+                let (file, name) = at.split_once(": ").expect("a file and a name");
+                let source = fs::read_to_string(package.join(file)).expect("the file is there");
+                assert!(source.contains(&format!("fn {name}(")), "{file} has no {name}");
+                format!("- {case}: `{at}`")
             }
             Kept::LeftOut { left_out } => format!("- {case}: not tested: {left_out}"),
         });
@@ -158,9 +160,12 @@ async fn work(queue: &Mutex<VecDeque<(String, Script)>>, wrong: &Mutex<String>) 
     }
 }
 
-/// The first step that berth has to see happen. What comes before it is there when it starts, so that it knows
-/// of it when it decides about the first pod.
+/// The first step that berth has to see happen, if the script does not say when it starts. What comes before it
+/// is there when it starts, so that it knows of it when it decides about the first pod.
 fn first_to_schedule(steps: &[Step]) -> usize {
+    if let Some(start) = steps.iter().position(|step| matches!(step, Step::Start)) {
+        return start;
+    }
     let is_pod = |step: &Step| match step {
         Step::Send(Request { path, body: Some(body), .. }) => {
             path.ends_with("/pods") && node_of(body).is_none()
@@ -266,6 +271,7 @@ impl Run {
         let mut tried = 0;
         for (at, step) in steps.iter().enumerate() {
             let done = match step {
+                Step::Start => Ok(()),
                 Step::Send(request) => self.own.send(request).await,
                 Step::See(outcomes) => self.see(outcomes).await,
                 Step::Tried(pods) => match self.tried(pods).await {
@@ -441,7 +447,13 @@ fn is_as(pod: Option<&Value>, outcome: &Outcome) -> bool {
         .as_ref()
         .is_none_or(|name| pod["status"]["nominatedNodeName"].as_str().unwrap_or_default() == name);
     let deleted = !outcome.deleted || !pod["metadata"]["deletionTimestamp"].is_null();
-    placed && turned_down && nominated && deleted
+    let conditions = pod["status"]["conditions"].as_array().map(Vec::as_slice).unwrap_or_default();
+    let makes_way = conditions.iter().any(|condition| condition["type"] == "DisruptionTarget");
+    let disrupted = outcome.disrupted.is_none_or(|disrupted| {
+        let stays = pod["metadata"]["deletionTimestamp"].is_null();
+        makes_way == disrupted && (disrupted || stays)
+    });
+    placed && turned_down && nominated && deleted && disrupted
 }
 
 /// Empties the cluster.

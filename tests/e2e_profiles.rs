@@ -1,16 +1,17 @@
-//! Two profiles in one process, on both API servers: each pod is placed by the rules of the profile that it names,
-//! and reported in its name.
+//! Several profiles in one process, and several schedulers, on both API servers: each pod is placed by the rules
+//! of the profile that it names, by the scheduler that has it, and reported in its name.
 
 mod support;
 
+use std::collections::BTreeMap;
 use std::fs;
-use std::process::Command;
+use std::path::Path;
 
 use serde_json::{Value, json};
-use support::berth::PROXY_VARIABLES;
-use support::control_plane::Server;
+use support::berth::Berth;
+use support::control_plane::{ControlPlane, Server};
 use support::on_both_servers;
-use support::process::Process;
+use support::rest::{NODES, Rest, node_of, pods_path};
 use support::scene::Scene;
 
 const SCENE: &str = "profiles";
@@ -19,6 +20,8 @@ const NAMES: [&str; 2] = ["profiles-fills", "profiles-evens"];
 
 on_both_servers! {
     each_pod_is_placed_as_its_profile_has_it,
+    a_pod_waits_for_the_scheduler_that_it_names,
+    each_pod_is_reported_in_the_name_of_its_profile,
 }
 
 async fn each_pod_is_placed_as_its_profile_has_it(server: Server) {
@@ -28,15 +31,8 @@ async fn each_pod_is_placed_as_its_profile_has_it(server: Server) {
     scene.bind("first", &used).await;
 
     let folder = tempfile::tempdir().expect("there is room for a folder");
-    let config = folder.path().join("config.json");
-    fs::write(&config, configuration().to_string()).expect("the file can be written");
-    let mut command = Command::new(env!("CARGO_BIN_EXE_berth"));
-    command.args(["run", "--seed", "7", "--secure-port", "0", "--leader-elect=false", "--config"]);
-    command.arg(&config).arg("--kubeconfig").arg(scene.admin_kubeconfig()).env_remove("RUST_LOG");
-    for variable in PROXY_VARIABLES {
-        command.env_remove(variable);
-    }
-    let _both = Process::spawn(&mut command, &folder.path().join("berth.log")).expect("it starts");
+    let config = write_profiles(folder.path(), &profiles());
+    let _both = Berth::start(&scene.admin_kubeconfig(), "", &["--config", &config]);
 
     scene.create_pod(&named(&scene, "nobodys", "profiles-others", "1")).await;
     for turn in 0..2 {
@@ -63,7 +59,7 @@ fn named(scene: &Scene, name: &str, scheduler: &str, cpu: &str) -> Value {
 }
 
 /// The two profiles; nothing but the use of nodes gives points.
-fn configuration() -> Value {
+fn profiles() -> Value {
     let profile = |(name, strategy): (&str, &str)| {
         json!({
             "schedulerName": name,
@@ -76,8 +72,113 @@ fn configuration() -> Value {
         })
     };
     let strategies = ["MostAllocated", "LeastAllocated"];
-    json!({
+    NAMES.into_iter().zip(strategies).map(profile).collect()
+}
+
+/// Writes a configuration with these profiles; returns its path.
+fn write_profiles(folder: &Path, profiles: &Value) -> String {
+    let config = json!({
         "apiVersion": "kubescheduler.config.k8s.io/v1", "kind": "KubeSchedulerConfiguration",
-        "profiles": NAMES.into_iter().zip(strategies).map(profile).collect::<Vec<_>>(),
+        "profiles": profiles,
+    });
+    let path = folder.join("config.json");
+    fs::write(&path, config.to_string()).expect("the file can be written");
+    path.display().to_string()
+}
+
+/// Upstream: TestMultipleSchedulers.
+async fn a_pod_waits_for_the_scheduler_that_it_names(server: Server) {
+    let Some(plane) = ControlPlane::start_on(server, "schedulers").await else { return };
+    let rest = Rest(plane.client().await);
+    let first = Berth::start(&plane.kubeconfig(), "default-scheduler", &[]);
+    rest.create(NODES, &large_node()).await;
+    // The one that nobody takes comes first, so that there was time for it.
+    for (name, scheduler) in
+        [("foos", Some("foo-scheduler")), ("unnamed", None), ("named", Some("default-scheduler"))]
+    {
+        rest.create(&pods_path("default"), &plain_pod(name, scheduler)).await;
+    }
+    for name in ["unnamed", "named"] {
+        bound(&first, &rest, name).await;
+    }
+    let foos = read(&rest, "foos").await;
+    assert!(node_of(&foos).is_none() && foos["status"]["conditions"].is_null(), "{foos}");
+
+    let folder = tempfile::tempdir().expect("there is room for a folder");
+    let args = json!({"bindTimeoutSeconds": 30});
+    let config = write_profiles(
+        folder.path(),
+        &json!([{
+            "schedulerName": "foo-scheduler",
+            "pluginConfig": [{"name": "VolumeBinding", "args": args}],
+        }]),
+    );
+    let second = Berth::start(&plane.kubeconfig(), "foo-scheduler", &["--config", &config]);
+    bound(&second, &rest, "foos").await;
+    first.stop().await;
+    second.stop().await;
+}
+
+/// Upstream: TestMultipleSchedulingProfiles.
+async fn each_pod_is_reported_in_the_name_of_its_profile(server: Server) {
+    let Some(plane) = ControlPlane::start_on(server, "reporters").await else { return };
+    let rest = Rest(plane.client().await);
+    let folder = tempfile::tempdir().expect("there is room for a folder");
+    let profiles =
+        json!([{"schedulerName": "default-scheduler"}, {"schedulerName": "custom-scheduler"}]);
+    let config = write_profiles(folder.path(), &profiles);
+    let berth = Berth::start(&plane.kubeconfig(), "", &["--config", &config]);
+    rest.create(NODES, &large_node()).await;
+    for (name, scheduler) in [
+        ("foo", None),
+        ("bar", Some("unknown-scheduler")),
+        ("baz", Some("default-scheduler")),
+        ("zet", Some("custom-scheduler")),
+    ] {
+        rest.create(&pods_path("default"), &plain_pod(name, scheduler)).await;
+    }
+    let scheduled = async || {
+        let events = rest.events("default").await;
+        let of = |event: &Value| {
+            let name = event["regarding"]["name"].as_str()?;
+            let by = event["reportingController"].as_str()?;
+            (event["reason"] == "Scheduled").then(|| (name.to_owned(), by.to_owned()))
+        };
+        let found: BTreeMap<_, _> = events.iter().filter_map(of).collect();
+        (found.len() >= 3).then_some(found)
+    };
+    let found = berth.wait_for("three pods to be reported", scheduled).await;
+    let wanted =
+        [("foo", "default-scheduler"), ("baz", "default-scheduler"), ("zet", "custom-scheduler")];
+    let wanted = wanted.map(|(pod, by)| (pod.to_owned(), by.to_owned()));
+    assert_eq!(found, BTreeMap::from(wanted));
+    assert!(node_of(&read(&rest, "bar").await).is_none());
+    berth.stop().await;
+}
+
+fn large_node() -> Value {
+    let size = json!({"cpu": "32", "memory": "32Gi", "pods": "32"});
+    json!({
+        "apiVersion": "v1", "kind": "Node", "metadata": {"name": "node"},
+        "status": {"capacity": size, "allocatable": size},
     })
+}
+
+fn plain_pod(name: &str, scheduler: Option<&str>) -> Value {
+    json!({
+        "apiVersion": "v1", "kind": "Pod", "metadata": {"name": name},
+        "spec": {
+            "schedulerName": scheduler, "containers": [{"name": "c", "image": "example.com/c:1"}],
+        },
+    })
+}
+
+async fn read(rest: &Rest, pod: &str) -> Value {
+    let path = format!("{}/{pod}", pods_path("default"));
+    rest.get(&path).await.expect("nobody deletes it")
+}
+
+async fn bound(berth: &Berth, rest: &Rest, pod: &str) {
+    let look = async || node_of(&read(rest, pod).await).map(drop);
+    berth.wait_for(&format!("{pod} on a node"), look).await;
 }

@@ -393,6 +393,9 @@ impl Engine {
     }
 
     /// The pod is gone, or may not be bound any more: nothing is to be put back.
+    ///
+    /// Differs from upstream: what plugins keep for it is given back at once, and not only when a plugin that is
+    /// at work for it at PreBind or Bind has ended.
     pub(super) fn drop_attempt(&mut self, pod: PodId, why: &str, out: &mut Vec<Effect>) {
         let Some(id) = self.attempt_of.get(&pod).copied() else { return };
         if let Some(attempt) = self.take_attempt(id) {
@@ -444,6 +447,7 @@ impl Engine {
             self.drop_attempt(id, "the pod is being deleted", out);
             self.cluster.forget(id);
             self.cluster.update_pod(id, &pod, list);
+            self.victim_goes(&pod.uid);
             self.pod_left(left, Reach::All, now);
             return;
         }

@@ -122,6 +122,9 @@ impl Engine {
         let parked = self.forget_parked(id).is_some();
         let waited = self.queue.remove(id).is_some_and(|queued| queued.attempts > 0) || parked;
         self.cluster.update_pod(id, pod, list);
+        if pod.terminating {
+            self.victim_goes(&pod.uid);
+        }
         let node = pod.node_name.as_deref().unwrap_or_default();
         self.compare(id, pod, node, waited, out);
         let said = waited || self.was_told(id);

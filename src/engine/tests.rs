@@ -1,6 +1,7 @@
 //! The engine on a virtual clock: events in, effects out, and the cluster checked after every step.
 
 mod announced;
+mod async_preemption;
 mod bad_days;
 mod extend;
 mod kit;

@@ -9,10 +9,13 @@ mod support;
 
 mod binding;
 mod filtering;
+mod making_way;
+mod nominated;
 mod permitting;
 mod plugin;
 mod preempting;
 mod queueing;
+mod requeue;
 mod runner;
 mod scoring;
 mod script;
@@ -31,12 +34,15 @@ const TESTS: &[&[Test]] = &[
     permitting::TESTS,
     preempting::TESTS,
     binding::TESTS,
+    requeue::TESTS,
+    nominated::TESTS,
+    making_way::TESTS,
 ];
 
 fn main() -> ExitCode {
     let subcommand = env::args().nth(1).unwrap_or_default();
     if ["run", "config"].contains(&&*subcommand) {
-        return berth::cli::main_with(plugin::SCRIPTED);
+        return berth::cli::main_with(plugin::SCRIPTED.into_iter().chain([making_way::LONELY]));
     }
     runner::run(TESTS)
 }

@@ -147,6 +147,8 @@ impl Plugin for Scripted {
     }
 
     fn hint(&self, _change: &Change, pod: Candidate<'_>, _cluster: &Cluster) -> Hint {
+        let key = format!("{}/{}", pod.pod.key.namespace, pod.name);
+        self.script.note(self.name, "Hint", &key, "");
         match self.script.answer("Hint", candidate(pod), "") {
             Say::Skip => Hint::Skip,
             Say::Fail(_) => Hint::Error,

@@ -55,6 +55,7 @@ pub(crate) struct Profile {
     name: String,
     plugins: BTreeMap<String, Value>,
     scripts: BTreeMap<String, Value>,
+    args: BTreeMap<String, Value>,
 }
 
 impl Profile {
@@ -65,7 +66,12 @@ impl Profile {
 
     /// The profile of the pods of this scheduler, as it is without plugins of one's own.
     pub(crate) fn named(name: &str) -> Self {
-        Self { name: name.to_owned(), plugins: BTreeMap::new(), scripts: BTreeMap::new() }
+        Self {
+            name: name.to_owned(),
+            plugins: BTreeMap::new(),
+            scripts: BTreeMap::new(),
+            args: BTreeMap::new(),
+        }
     }
 
     /// Enables plugins at an extension point, as the configuration names it.
@@ -95,15 +101,22 @@ impl Profile {
         self
     }
 
+    /// Gives a plugin that is not scripted its args.
+    pub(crate) fn args(mut self, plugin: &str, args: Value) -> Self {
+        self.args.insert(plugin.to_owned(), args);
+        self
+    }
+
     fn to_json(&self, log: &str) -> Value {
         let args = self.scripts.iter().map(|(name, script)| {
             let mut args = script.clone();
             args["log"] = json!(log);
             json!({"name": name, "args": args})
         });
+        let others = self.args.iter().map(|(name, args)| json!({"name": name, "args": args}));
         json!({
             "schedulerName": self.name, "plugins": self.plugins,
-            "pluginConfig": args.collect::<Vec<_>>(),
+            "pluginConfig": args.chain(others).collect::<Vec<_>>(),
         })
     }
 }
@@ -112,6 +125,7 @@ impl Profile {
 pub(crate) struct Setting {
     folder: TempDir,
     profiles: Vec<Profile>,
+    flags: Vec<String>,
     nodes: Vec<Value>,
 }
 
@@ -120,7 +134,7 @@ impl Setting {
     pub(crate) fn new() -> Self {
         let folder = tempfile::Builder::new().prefix("berth-plugin-points-").tempdir();
         let folder = folder.expect("a folder can be made");
-        Self { folder, profiles: Vec::new(), nodes: Vec::new() }
+        Self { folder, profiles: Vec::new(), flags: Vec::new(), nodes: Vec::new() }
     }
 
     /// The path of a file of this setting, for rules that wait for one.
@@ -131,6 +145,12 @@ impl Setting {
     /// Adds a profile.
     pub(crate) fn profile(mut self, profile: Profile) -> Self {
         self.profiles.push(profile);
+        self
+    }
+
+    /// Adds a flag.
+    pub(crate) fn flag(mut self, flag: &str) -> Self {
+        self.flags.push(flag.to_owned());
         self
     }
 
@@ -163,7 +183,8 @@ impl Setting {
         let file = self.file("config.json");
         fs::write(&file, config.to_string()).expect("the configuration can be written");
         let program = env::current_exe().expect("this program has a path");
-        let flags = ["--config", &file];
+        let mut flags = vec!["--config", &file];
+        flags.extend(self.flags.iter().map(String::as_str));
         let berth = Berth::start_program(&program, &cluster.kubeconfig, &flags, &[]);
         let stage = Stage { rest: cluster.rest.clone(), berth, folder: self.folder };
         stage.berth.wait_for_log(LISTED).await;

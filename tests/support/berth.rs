@@ -31,7 +31,8 @@ pub(crate) struct Berth {
 }
 
 impl Berth {
-    /// Starts berth for the pods of `scheduler`; `flags` come after the usual ones and override them.
+    /// Starts berth for the pods of `scheduler`, or where that is empty for those of the profiles that its
+    /// configuration has; `flags` come after the usual ones and override them.
     pub(crate) fn start(kubeconfig: &Path, scheduler: &str, flags: &[&str]) -> Self {
         Self::start_with(kubeconfig, scheduler, flags, &[])
     }
@@ -44,7 +45,9 @@ impl Berth {
         variables: &[(&str, &str)],
     ) -> Self {
         let program = Path::new(env!("CARGO_BIN_EXE_berth"));
-        let flags: Vec<_> = ["--scheduler-name", scheduler].iter().chain(flags).copied().collect();
+        let name = ["--scheduler-name", scheduler];
+        let name = if scheduler.is_empty() { &[][..] } else { &name };
+        let flags: Vec<_> = name.iter().chain(flags).copied().collect();
         Self::start_program(program, kubeconfig, &flags, variables)
     }
 

@@ -9,7 +9,8 @@
 //!   asks of the API server, recorded as it ran, and what could be seen of its pods each time before it went on.
 //!   `config` is the scheduler's configuration, `gates` its feature gates; most have none. `core` entries run in
 //!   every `cargo test`.
-//! - `{"case": "TestX/name", "test": "file.rs: name"}`: a test of ours that shows the same on a real API server.
+//! - `{"case": "TestX/name", "test": "file.rs: name"}`: a test of ours that shows the same on a real API server, or
+//!   (`src/file.rs: name`) on the virtual clock, where nobody outside of the scheduler can see it.
 //! - `{"case": "TestX/name", "left_out": "why"}`: what is not tested.
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -71,6 +72,8 @@ pub(crate) struct Script {
 #[derive(Clone, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub(crate) enum Step {
+    /// berth starts here, and not with the first pod that it has to place.
+    Start,
     /// A request.
     Send(Request),
     /// What becomes of pods, by `namespace/name`.
@@ -123,6 +126,10 @@ pub(crate) struct Outcome {
     /// It has been deleted, or is about to go.
     #[serde(default)]
     pub(crate) deleted: bool,
+    /// It has made way for another pod, as its condition `DisruptionTarget` says; or it neither has that
+    /// condition nor is about to go.
+    #[serde(default)]
+    pub(crate) disrupted: Option<bool>,
 }
 
 #[derive(Deserialize)]

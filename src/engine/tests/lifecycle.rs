@@ -17,7 +17,7 @@ use super::kit::{self, Kit, TestPod, node, pod};
 
 pub(super) const WAIT: Nanos = Nanos::from_secs(90);
 
-static TEST_PLUGIN: PluginInfo = PluginInfo {
+pub(super) static TEST_PLUGIN: PluginInfo = PluginInfo {
     name: "Test",
     default_weight: Some(0),
     points: &[
