@@ -73,6 +73,9 @@ const LACKS: [(&str, &str); 16] = [
 const ONE_THREAD: &str = "one thread judges nodes and looks for pods to make way";
 const POINTS: &str = "scheduler_framework_extension_point_duration_seconds";
 const RUNS: &str = "scheduler_plugin_execution_duration_seconds";
+/// What kube-scheduler writes down with up to a second's delay.
+const DELAYED: [&str; 3] =
+    [RUNS, "scheduler_inflight_events", "scheduler_queueing_hint_execution_duration_seconds"];
 /// Values of labels that berth lacks on purpose, and why.
 const LACKS_VALUES: [(&str, &str, &str, &str); 11] = [
     ("registered_metrics_total", "stability_level", "INTERNAL", INTERNAL),
@@ -221,7 +224,8 @@ async fn work(rest: &Rest) {
     rest.delete(&format!("{pods}/many-0")).await;
 }
 
-/// What `/metrics` says once it says `last`, the last thing that happens.
+/// What `/metrics` says once it says `last`, the last thing that happens, and has the families that
+/// kube-scheduler fills with up to a second's delay.
 async fn scraped(endpoint: &Endpoint) -> String {
     let last = [
         "scheduler_pending_pods{queue=\"gated\"} 1",
@@ -230,7 +234,8 @@ async fn scraped(endpoint: &Endpoint) -> String {
     let deadline = Instant::now() + DEADLINE;
     loop {
         let (_, text) = endpoint.get("/metrics").await.unwrap_or_default();
-        if last.iter().all(|last| text.lines().any(|line| line == *last)) {
+        let late = DELAYED.iter().all(|family| text.contains(family));
+        if late && last.iter().all(|last| text.lines().any(|line| line == *last)) {
             return text;
         }
         assert!(Instant::now() < deadline, "not all of {last:?} are in\n{text}");

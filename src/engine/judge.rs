@@ -96,13 +96,15 @@ pub(super) fn judge(
             watch.spent(ExtensionPoint::PreFilter, Code::Error);
             return Judged::Failed { pre_filter: Some(plugin), message };
         }
-        Prepared::Rejected { plugin, rejection, rejectors } => {
+        Prepared::Rejected { plugin, rejection, rejectors, evals } => {
             watch.spent(ExtensionPoint::PreFilter, rejection.code);
             diagnosis.pre_filter = Some(rejection.reasons.join(", "));
+            let all = FailedNodes::all(cluster.nodes());
+            let judged = evals.as_ref().map(|evals| (evals, &all));
             let outcome = if profile.post_filter_fails(rejection.code, rejectors) {
                 Outcome::Ineligible
             } else {
-                post_filter(judging, None, None, &mut diagnosis, watch)
+                post_filter(judging, judged, None, &mut diagnosis, watch)
             };
             let message = diagnosis.message();
             return Judged::Rejected { plugin, rejection, message, rejectors, outcome };
@@ -112,7 +114,6 @@ pub(super) fn judge(
         Some((nodes, plugins)) => (Some(nodes), plugins),
         None => (None, 0),
     };
-    let attempted = trying.is_some();
     let said = trying.as_ref().map(|trying| (trying.said, trying.asks_before_evicting));
     let filtered = said.is_some_and(|(said, _)| said.has_filtered());
     let (looked_at, nominated) =
@@ -122,7 +123,7 @@ pub(super) fn judge(
     let (table, times, signature) = judge_nodes(judging, trying, &evals, nodes, watch);
     watch.lap();
     if let Some((verdict, node)) = table.failed().error()
-        && attempted
+        && said.is_some()
     {
         watch.record(ExtensionPoint::Filter, Code::Error, searched + times.filter);
         let message = evals.reasons(&view, node, verdict).join(", ");

@@ -31,6 +31,9 @@ pub enum Prepared {
         rejection: PodRejection,
         /// All plugins that had a part in it.
         rejectors: PluginMask,
+        /// What the other plugins have to say of nodes, where evicting pods may help: with
+        /// [`Code::Unschedulable`].
+        evals: Option<Evals>,
     },
     /// Nothing can be decided.
     Failed {
@@ -196,16 +199,18 @@ fn prepare_counted(
                     let code = Code::UnschedulableAndUnresolvable;
                     let rejection = PodRejection { code, reasons: vec![reason] };
                     let rejectors = narrowing.plugins;
-                    return Prepared::Rejected { plugin: None, rejection, rejectors };
+                    return Prepared::Rejected { plugin: None, rejection, rejectors, evals: None };
                 }
                 eval
             }
         };
         items.extend(eval.and_then(|eval| prepared(position, entry, eval)));
     }
-    if let Some((plugin, rejection)) = rejected {
-        let rejectors = 1 << plugin;
-        return Prepared::Rejected { plugin: Some(plugin), rejection, rejectors };
+    if let Some((plugin, rejection)) = &rejected
+        && rejection.code != Code::Unschedulable
+    {
+        let (plugin, rejection, rejectors) = (Some(*plugin), rejection.clone(), 1 << plugin);
+        return Prepared::Rejected { plugin, rejection, rejectors, evals: None };
     }
     for (position, entry) in (0u16..).zip(&profile.plugins) {
         if entry.points.contains(&ExtensionPoint::PreFilter) {
@@ -214,10 +219,15 @@ fn prepare_counted(
         let eval = without_pre_filter(entry, pod, &PrepareCx { view, position });
         items.extend(eval.and_then(|eval| prepared(position, entry, eval)));
     }
+    let evals = Evals::new(items, Nominated::before(pod, view.cluster));
+    if let Some((plugin, rejection)) = rejected {
+        let (plugin, rejectors, evals) = (Some(plugin), 1 << plugin, Some(evals));
+        return Prepared::Rejected { plugin, rejection, rejectors, evals };
+    }
     let find = |name: Box<str>| view.cluster.find_node(&name);
     let named = narrowing.names;
     Prepared::Ready {
-        evals: Evals::new(items, Nominated::before(pod, view.cluster)),
+        evals,
         narrowed: named
             .map(|only| (only.into_iter().filter_map(find).collect(), narrowing.plugins)),
     }

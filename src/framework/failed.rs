@@ -30,6 +30,14 @@ impl FailedNodes {
         self.counts[self.last].1 += 1;
     }
 
+    /// All nodes of a pod that was turned away as a whole in a way that evicting others may help.
+    ///
+    /// Upstream: NodeToStatus.SetAbsentNodesStatus, v1.37.
+    #[must_use]
+    pub fn all(nodes: impl Iterator<Item = NodeId>) -> Self {
+        Self { unschedulable: nodes.collect(), ..Self::default() }
+    }
+
     /// Each distinct verdict, how many nodes got it, and one of them.
     pub fn iter(&self) -> impl Iterator<Item = (Verdict, u32, NodeId)> + '_ {
         self.counts.iter().copied()

@@ -14,18 +14,23 @@ use crate::runner::{Test, tests};
 use crate::stage::{Cluster, Profile, Setting, Stage, node};
 use crate::support::rest::{NODES, node_of};
 
-pub(crate) const TESTS: &[Test] =
-    tests![a_pod_that_waits_makes_way, a_pod_at_prebind_makes_way, a_filter_without_the_victim];
+pub(crate) const TESTS: &[Test] = tests![
+    a_pod_that_waits_makes_way,
+    a_pod_at_prebind_makes_way,
+    a_filter_without_the_victim,
+    a_prefilter_without_the_victim,
+];
 
 /// A plugin that gives each node one pod.
 pub(crate) const LONELY: PluginInfo = PluginInfo {
     name: "Lonely",
     default_weight: None,
-    points: &[ExtensionPoint::Filter],
+    points: &[ExtensionPoint::PreFilter, ExtensionPoint::Filter],
     summary: "gives each node one pod",
     make: |args| {
         let args: Args = serde_json::from_str(args.own("Lonely")).map_err(|e| e.to_string())?;
-        Ok(Box::new(Lonely { unresolvable: args.unresolvable }))
+        let Args { unresolvable, at_pre_filter } = args;
+        Ok(Box::new(Lonely { unresolvable, at_pre_filter }))
     },
 };
 
@@ -34,15 +39,23 @@ pub(crate) const LONELY: PluginInfo = PluginInfo {
 struct Args {
     /// That another one goes is said not to help.
     unresolvable: bool,
+    /// Where each node has its pod, it says so of the pod as a whole.
+    at_pre_filter: bool,
 }
 
 struct Lonely {
     unresolvable: bool,
+    at_pre_filter: bool,
 }
 
 impl Plugin for Lonely {
     fn prepare(&self, _pod: &Pod, cx: &PrepareCx<'_>) -> PluginEval {
         let unresolvable = self.unresolvable;
+        let view = cx.view;
+        if self.at_pre_filter && view.cluster.nodes().all(|at| view.pods_on(at).next().is_some()) {
+            let why = "no node is without a pod".to_owned();
+            return PluginEval::Reject(Code::Unschedulable, vec![why]);
+        }
         PluginEval::Run(Box::new(Empty { position: cx.position, unresolvable }))
     }
 }
@@ -149,6 +162,27 @@ async fn a_filter_without_the_victim(cluster: &Cluster) {
         stage.end().await;
         cluster.clean().await;
     }
+}
+
+/// A pod that a plugin turns down at PreFilter, in a way that others may help by going, is helped by a victim.
+///
+/// Upstream: TestPreemption, v1.37, the case with preFilter. Differs from upstream: what such a plugin would say
+/// of nodes without the victim is not asked, so that here the victim's room is needed, too.
+async fn a_prefilter_without_the_victim(cluster: &Cluster) {
+    let args = json!({"at_pre_filter": true});
+    let profile = Profile::usual().at("filter", &["Lonely"]).at("preFilter", &["Lonely"]);
+    let small = node("small-node", &json!({"cpu": "500m", "memory": "500", "pods": "32"}));
+    let setting = Setting::new().profile(profile.args("Lonely", args)).node(small);
+    let stage = setting.start(cluster).await;
+    stage.pod_with("victim", &sized(LOW, "400m", "200")).await;
+    stage.scheduled("victim").await;
+    stage.pod_with("preemptor", &sized(HIGH, "200m", "200")).await;
+    let why = stage.turned_down("preemptor", "Unschedulable").await;
+    assert!(why.starts_with("0/1 nodes are available: no node is without a pod."), "{why}");
+    goes(&stage, "victim").await;
+    let preemptor = stage.get("preemptor").await.expect("nobody deletes it");
+    assert_eq!(preemptor["status"]["nominatedNodeName"], "small-node");
+    stage.end().await;
 }
 
 async fn goes(stage: &Stage, pod: &str) {
