@@ -152,12 +152,6 @@ impl Cluster {
         self.rows.len()
     }
 
-    /// Whether node `id` exists.
-    #[must_use]
-    pub fn has_node(&self, id: NodeId) -> bool {
-        self.rows[id].is_present()
-    }
-
     /// The nodes that exist, in the order of their ids.
     pub fn nodes(&self) -> impl Iterator<Item = NodeId> + '_ {
         self.rows.iter().filter(|(_, row)| row.is_present()).map(|(id, _)| id)

@@ -99,8 +99,8 @@ pub(super) fn judge(
         Prepared::Rejected { plugin, rejection, rejectors, evals } => {
             watch.spent(ExtensionPoint::PreFilter, rejection.code);
             diagnosis.pre_filter = Some(rejection.reasons.join(", "));
-            let all = FailedNodes::all(cluster.nodes());
-            let judged = evals.as_ref().map(|evals| (evals, &all));
+            let all = evals.as_ref().map(|evals| (evals, FailedNodes::all(cluster.nodes())));
+            let judged = all.as_ref().map(|(evals, all)| (*evals, all));
             let outcome = if profile.post_filter_fails(rejection.code, rejectors) {
                 Outcome::Ineligible
             } else {

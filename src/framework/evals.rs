@@ -206,12 +206,13 @@ fn prepare_counted(
         };
         items.extend(eval.and_then(|eval| prepared(position, entry, eval)));
     }
-    if let Some((plugin, rejection)) = &rejected
-        && rejection.code != Code::Unschedulable
-    {
-        let (plugin, rejection, rejectors) = (Some(*plugin), rejection.clone(), 1 << plugin);
-        return Prepared::Rejected { plugin, rejection, rejectors, evals: None };
-    }
+    let rejected = match rejected {
+        Some((plugin, rejection)) if rejection.code != Code::Unschedulable => {
+            let (plugin, rejectors) = (Some(plugin), 1 << plugin);
+            return Prepared::Rejected { plugin, rejection, rejectors, evals: None };
+        }
+        other => other,
+    };
     for (position, entry) in (0u16..).zip(&profile.plugins) {
         if entry.points.contains(&ExtensionPoint::PreFilter) {
             continue;
@@ -409,13 +410,10 @@ impl Evals {
         }
     }
 
-    /// What tells evals apart whose words on single nodes cannot be compared; `None` where one's word does
+    /// What tells evals apart whose words on single nodes cannot be compared; `None` for one whose word does
     /// not last.
-    pub(super) fn layout(&self) -> Option<Vec<(u16, Parts, u64)>> {
-        self.items
-            .iter()
-            .map(|item| Some((item.position, item.parts, item.eval.lasting()?)))
-            .collect()
+    pub(super) fn layout(&self) -> impl Iterator<Item = Option<(u16, Parts, u64)>> + '_ {
+        self.items.iter().map(|item| Some((item.position, item.parts, item.eval.lasting()?)))
     }
 
     /// Key words a node.

@@ -101,7 +101,7 @@ impl Table {
             free_slots: Vec::new(),
             next_change: changes.next(),
             epoch: changes.epoch(),
-            layout: evals.layout()?,
+            layout: evals.layout().collect::<Option<_>>()?,
             spoiled: false,
         };
         let mut table = Self::empty(Some(Box::new(record)));
@@ -124,7 +124,7 @@ impl Table {
         if record.spoiled
             || record.epoch != changes.epoch()
             || backlog * BACKLOG_PART > u64::from(view.cluster.node_count()).max(BACKLOG_PART)
-            || evals.layout().as_ref() != Some(&record.layout)
+            || !evals.layout().eq(record.layout.iter().copied().map(Some))
         {
             return None;
         }
@@ -133,7 +133,7 @@ impl Table {
         for node in &again {
             self.take_out(evals, view, *node);
         }
-        let there = again.into_iter().filter(|node| view.cluster.has_node(*node));
+        let there = again.into_iter().filter(|node| view.row(*node).is_present());
         let times = self.judge(evals, view, there, watch);
         self.settle();
         self.can_be_kept().then_some(times)
@@ -193,14 +193,11 @@ impl Table {
 
     /// After nodes were judged: counts the rejected ones where somebody will ask about them.
     fn settle(&mut self) {
-        let feasible = self.feasible();
+        let nothing_fits = self.feasible() == 0;
         let Some(record) = &mut self.record else { return };
         record.spoiled |= self.invalid.is_some();
-        self.failed = FailedNodes::default();
-        if feasible > 0 && !record.spoiled {
-            return;
-        }
-        self.failed = record.failed();
+        let is_asked = nothing_fits || record.spoiled;
+        self.failed = if is_asked { record.failed() } else { FailedNodes::default() };
     }
 
     /// All that is in it, in an order of its own, for tests to compare.
