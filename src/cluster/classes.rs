@@ -90,6 +90,7 @@ impl Cluster {
         if self.class(class).is_none_or(|class| class.affinity.is_none()) {
             return;
         }
+        self.affinity_epoch += 1;
         match self.affinity_classes.binary_search(&class) {
             Ok(at) => drop(self.affinity_classes.remove(at)),
             Err(at) => self.affinity_classes.insert(at, class),

@@ -88,6 +88,11 @@ impl Images {
         Some(ImageOn { size_bytes: state.size_bytes, nodes: state.nodes, on: &state.on })
     }
 
+    /// How often an image came or went.
+    pub(crate) fn epoch(&self) -> u64 {
+        self.names.epoch()
+    }
+
     /// The name of image `id`.
     pub(crate) fn name(&self, id: u32) -> Option<&str> {
         self.names.get(id).map(|name| &**name)

@@ -10,11 +10,13 @@ pub(crate) struct Interner<T> {
     slots: Vec<Option<(T, u32)>>,
     free: Vec<u32>,
     ids: Map<T, u32>,
+    /// How often a value came or went.
+    epoch: u64,
 }
 
 impl<T> Default for Interner<T> {
     fn default() -> Self {
-        Self { slots: Vec::new(), free: Vec::new(), ids: Map::default() }
+        Self { slots: Vec::new(), free: Vec::new(), ids: Map::default(), epoch: 0 }
     }
 }
 
@@ -27,6 +29,7 @@ impl<T: Eq + Hash + Clone> Interner<T> {
             }
             return id;
         }
+        self.epoch += 1;
         let slot = Some((value.clone(), 1));
         let id = if let Some(id) = self.free.pop() {
             self.slots[id as usize] = slot;
@@ -48,6 +51,7 @@ impl<T: Eq + Hash + Clone> Interner<T> {
             self.ids.remove(value);
             *slot = None;
             self.free.push(id);
+            self.epoch += 1;
         }
     }
 
@@ -68,6 +72,11 @@ impl<T: Eq + Hash + Clone> Interner<T> {
     /// All owned values with their numbers.
     pub(crate) fn iter(&self) -> impl Iterator<Item = (u32, &T)> {
         (0..).zip(&self.slots).filter_map(|(id, slot)| Some((id, &slot.as_ref()?.0)))
+    }
+
+    /// How often a value came or went: where it is the same, so are the values and their numbers.
+    pub(crate) fn epoch(&self) -> u64 {
+        self.epoch
     }
 
     /// One more than the largest number in use.

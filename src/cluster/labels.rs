@@ -103,6 +103,11 @@ impl NodeLabels {
         self.values.find(value)
     }
 
+    /// How often a key or a value came or went.
+    pub(crate) fn epoch(&self) -> u64 {
+        self.keys.epoch() + self.values.epoch()
+    }
+
     /// Gives back the memory of columns whose key no node has any more.
     fn drop_unused(&mut self, keys: &[(u32, u32)]) {
         for &(key, _) in keys {

@@ -6,6 +6,7 @@ mod change_log;
 #[cfg(test)]
 mod check;
 mod classes;
+mod epochs;
 mod facts;
 mod images;
 mod interner;
@@ -23,6 +24,7 @@ mod tests;
 mod view;
 
 pub use classes::PodClass;
+pub use epochs::{Epochs, Fact, Facts};
 pub use images::ImageOn;
 pub use labels::LabelColumn;
 pub use nodes::{NodeChange, NodeEntry};
@@ -89,6 +91,8 @@ pub struct Cluster {
     objects: Objects,
     /// The classes with affinity of which a pod is on a node, in order.
     affinity_classes: Vec<u32>,
+    /// How often a class was put on that list or taken off it.
+    affinity_epoch: u64,
     /// Which nodes have changed.
     changes: ChangeLog,
 }
@@ -131,6 +135,7 @@ impl Cluster {
             class_pods: Vec::new(),
             objects: Objects::default(),
             affinity_classes: Vec::new(),
+            affinity_epoch: 0,
             changes: ChangeLog::default(),
         }
     }

@@ -11,6 +11,15 @@ pub(crate) struct Namespaces {
     labels: Map<Box<str>, (Labels, u32)>,
     /// Number of the list that is being read, or was read last.
     list: u32,
+    /// How often a namespace came, changed or went.
+    epoch: u64,
+}
+
+impl Namespaces {
+    /// How often a namespace came, changed or went.
+    pub(crate) fn epoch(&self) -> u64 {
+        self.epoch
+    }
 }
 
 impl Cluster {
@@ -19,12 +28,15 @@ impl Cluster {
         let list = self.namespaces.list;
         let entry = (namespace.labels.clone(), list);
         let before = self.namespaces.labels.insert(namespace.name.clone(), entry);
-        before.is_none_or(|(labels, _)| labels != namespace.labels)
+        let changed = before.is_none_or(|(labels, _)| labels != namespace.labels);
+        self.namespaces.epoch += u64::from(changed);
+        changed
     }
 
     /// Forgets a namespace.
     pub fn delete_namespace(&mut self, name: &str) {
-        self.namespaces.labels.remove(name);
+        let gone = self.namespaces.labels.remove(name);
+        self.namespaces.epoch += u64::from(gone.is_some());
     }
 
     /// A list of all namespaces begins.
@@ -35,7 +47,9 @@ impl Cluster {
     /// The list is complete: forgets the namespaces that it did not name.
     pub fn end_namespace_list(&mut self) {
         let list = self.namespaces.list;
+        let before = self.namespaces.labels.len();
         self.namespaces.labels.retain(|_, (_, seen)| *seen == list);
+        self.namespaces.epoch += u64::from(self.namespaces.labels.len() != before);
     }
 
     /// The labels of the namespace `name`; none where it is not known.

@@ -17,6 +17,7 @@ use super::extend_preempt::preempters;
 use super::judge::{Judged, Judging, Trying, judge};
 use super::preempt::nominated_node;
 use super::said::Said;
+use super::tables::Sorted;
 use super::{
     Decision, DecisionVerdict, Effect, Engine, FailedCondition, Nomination, NoticeLevel, PodRef,
     Report,
@@ -143,14 +144,8 @@ impl Engine {
                 let rejected = Rejected::with(rejection.code, rejectors);
                 self.turn_down(trial, Misfit::new(message, rejected, outcome), now, out);
             }
-            Judged::Nodes {
-                table,
-                signature,
-                rejectors,
-                unplaced: Some((message, outcome)),
-                ..
-            } => {
-                self.tables.keep(signature, table);
+            Judged::Nodes { sorted, rejectors, unplaced: Some((message, outcome)), .. } => {
+                self.tables.keep(sorted);
                 let misfit = Misfit::new(message, Rejected::by(rejectors), outcome);
                 self.turn_down(trial, misfit, now, out);
             }
@@ -159,17 +154,18 @@ impl Engine {
                 self.fail(id, trial.queued, message, now, out);
                 ended(AttemptResult::Error);
             }
-            Judged::Nodes { evals, table, signature, nominated, .. } => {
+            Judged::Nodes { sorted, nominated, .. } => {
+                let Sorted { evals, table, .. } = &*sorted;
                 if let Some(asking) = self.next_to_ask(&trial.queued.pod, &said, table.feasible()) {
                     let view = View::new(&self.cluster);
-                    let nodes = table.totals(&evals, &view).into_iter();
+                    let nodes = table.totals(evals, &view).into_iter();
                     let nodes = nodes.map(|(node, _)| self.cluster.node_name(node).into());
                     let said = said.about(nominated);
                     self.park(trial, said, asking, nodes.collect(), out);
                 } else {
-                    self.choose(trial, &said, &evals, &table, now, out);
+                    self.choose(trial, &said, evals, table, now, out);
                 }
-                self.tables.keep(signature, table);
+                self.tables.keep(sorted);
             }
         }
     }

@@ -14,10 +14,9 @@ use crate::units::{Nanos, NodeId};
 
 use super::said::Said;
 use super::sample::{feasible_nodes_wanted, search};
-use super::tables::{Signature, Tables};
+use super::tables::{Sorted, Sought, Tables};
 
 /// What was found out about a pod.
-#[expect(clippy::large_enum_variant, reason = "there is one at a time, for one attempt")]
 pub(super) enum Judged {
     /// PreFilter turned it away.
     Rejected {
@@ -36,10 +35,7 @@ pub(super) enum Judged {
     },
     /// The nodes were judged.
     Nodes {
-        evals: Evals,
-        table: Table,
-        /// What the table may be kept for.
-        signature: Option<Signature>,
+        sorted: Box<Sorted>,
         /// The only nodes in question, where plugins narrowed them.
         over: Option<Vec<NodeId>>,
         /// The plugins that rejected a node or narrowed the nodes.
@@ -86,6 +82,13 @@ pub(super) fn judge(
 ) -> Judged {
     let Judging { profile, cluster, pod, .. } = *judging;
     let view = View::new(cluster);
+    let mut sought = seek(judging, trying.as_mut());
+    if let Some(kept) = sought.as_mut().and_then(|sought| sought.kept.take()) {
+        match judge_by_kept(judging, trying.as_ref(), kept, watch) {
+            Ok(judged) => return judged,
+            Err(kept) => sought = sought.map(|sought| sought.with(kept)),
+        }
+    }
     let mut diagnosis = Diagnosis { nodes: cluster.node_count(), ..Diagnosis::default() };
     let (evals, narrowed) = match prepare_timed(profile, pod, view, watch) {
         Prepared::Ready { evals, narrowed } => {
@@ -104,79 +107,154 @@ pub(super) fn judge(
             let outcome = if profile.post_filter_fails(rejection.code, rejectors) {
                 Outcome::Ineligible
             } else {
-                post_filter(judging, judged, None, &mut diagnosis, watch)
+                post_filter(judging, judged, None, &mut diagnosis, watch).0
             };
             let message = diagnosis.message();
             return Judged::Rejected { plugin, rejection, message, rejectors, outcome };
         }
     };
-    let (over, narrowing) = match narrowed {
-        Some((nodes, plugins)) => (Some(nodes), plugins),
-        None => (None, 0),
-    };
+    judge_ready((judging, trying, sought), evals, narrowed, watch)
+}
+
+/// Judges the nodes by fresh evals.
+fn judge_ready(
+    (judging, mut trying, sought): (&Judging<'_>, Option<Trying<'_>>, Option<Sought>),
+    evals: Evals,
+    narrowed: Option<(Vec<NodeId>, PluginMask)>,
+    watch: &mut Stopwatch<'_>,
+) -> Judged {
+    let view = View::new(judging.cluster);
+    let (over, narrowing) = narrowed.unzip();
+    let narrowing = narrowing.unwrap_or_default();
     let said = trying.as_ref().map(|trying| (trying.said, trying.asks_before_evicting));
-    let filtered = said.is_some_and(|(said, _)| said.has_filtered());
     let (looked_at, nominated) =
         looked_at(judging, &view, &evals, over.as_deref(), trying.as_mut());
     let searched = watch.lap();
     let nodes = looked_at.as_deref().or(over.as_deref());
-    let (table, times, signature) = judge_nodes(judging, trying, &evals, nodes, watch);
-    watch.lap();
-    if let Some((verdict, node)) = table.failed().error()
-        && said.is_some()
-    {
-        watch.record(ExtensionPoint::Filter, Code::Error, searched + times.filter);
-        let message = evals.reasons(&view, node, verdict).join(", ");
+    let (mut sorted, times) = if let (None, Some(sought), Some(trying)) = (nodes, sought, trying) {
+        trying.tables.0.sort(sought, (judging.profile, judging.pod), evals, &view, watch)
+    } else {
+        let (table, times) = Table::build_timed(&evals, &view, nodes, watch);
+        (Sorted::once(evals, table), times)
+    };
+    let times = BuildTimes { filter: searched + times.filter, ..times };
+    if let Err(message) = settle(judging, &mut sorted, said.is_some(), times, watch) {
         return Judged::Failed { pre_filter: None, message };
     }
-    watch.record(ExtensionPoint::Filter, Code::Success, searched + times.filter);
-    measure_scores(profile, &evals, &table, times.score, watch);
-    let mut rejectors = table.failed().rejectors() | narrowing;
+    let mut rejectors = sorted.table.failed().rejectors() | narrowing;
     let mut unplaced = None;
-    if table.feasible() == 0 {
-        let failed = match said.filter(|_| filtered) {
-            None => {
-                diagnosis.histogram = Histogram::of(table.failed(), &evals, &view);
-                Cow::Borrowed(table.failed())
-            }
-            Some((said, _)) => {
-                let (failed, histogram) = said.all_failed(&evals, &view, over.as_deref());
-                diagnosis.histogram = histogram;
-                rejectors |= failed.rejectors() | said.rejectors();
-                Cow::Owned(failed)
-            }
-        };
-        if let Some(nodes) = &over {
-            count_left_out(&mut diagnosis, nodes.len(), &profile.names(narrowing));
-        }
-        let judged = Some((&evals, &*failed));
-        let outcome = post_filter(judging, judged, said, &mut diagnosis, watch);
-        unplaced = Some((diagnosis.message(), outcome));
+    if sorted.table.feasible() == 0 {
+        let narrowed = over.as_deref().map(|nodes| (nodes, narrowing));
+        unplaced = Some(unplace(judging, &mut sorted, said, (narrowed, &mut rejectors), watch));
     }
-    Judged::Nodes { evals, table, signature, over, rejectors, nominated, unplaced }
+    Judged::Nodes { sorted, over, rejectors, nominated, unplaced }
 }
 
-/// Judges `nodes`, or all in a table that is kept for the next pod of the same template.
-fn judge_nodes(
+/// Why no node will do, and what preemption makes of it. `narrowed` are the only nodes in question, and the
+/// plugins that narrowed them; extenders come to the `rejectors`.
+fn unplace(
     judging: &Judging<'_>,
-    trying: Option<Trying<'_>>,
-    evals: &Evals,
-    nodes: Option<&[NodeId]>,
-    watch: &Stopwatch<'_>,
-) -> (Table, BuildTimes, Option<Signature>) {
-    let view = View::new(judging.cluster);
-    match trying {
-        // A pod that is nominated counts on its node for others, not for itself.
-        Some(Trying { tables: (tables, profile), .. })
-            if nodes.is_none() && judging.nominated.is_none() =>
-        {
-            tables.table((profile, judging.pod), evals, &view, watch)
+    sorted: &mut Sorted,
+    said: Option<(&Said, bool)>,
+    (narrowed, rejectors): (Option<(&[NodeId], PluginMask)>, &mut PluginMask),
+    watch: &mut Stopwatch<'_>,
+) -> (String, Outcome) {
+    let Judging { profile, cluster, .. } = *judging;
+    let view = View::new(cluster);
+    let Sorted { evals, table, .. } = sorted;
+    let mut diagnosis = Diagnosis { nodes: cluster.node_count(), ..Diagnosis::default() };
+    let failed = match said.filter(|(said, _)| said.has_filtered()) {
+        None => {
+            diagnosis.histogram = Histogram::of(table.failed(), evals, &view);
+            Cow::Borrowed(table.failed())
         }
-        _ => {
-            let (table, times) = Table::build_timed(evals, &view, nodes, watch);
-            (table, times, None)
+        Some((said, _)) => {
+            let over = narrowed.map(|(nodes, _)| nodes);
+            let (failed, histogram) = said.all_failed(evals, &view, over);
+            diagnosis.histogram = histogram;
+            *rejectors |= failed.rejectors() | said.rejectors();
+            Cow::Owned(failed)
         }
+    };
+    if let Some((nodes, plugins)) = narrowed {
+        count_left_out(&mut diagnosis, nodes.len(), &profile.names(plugins));
     }
+    let judged = Some((&*evals, &*failed));
+    let (outcome, idle) = post_filter(judging, judged, said, &mut diagnosis, watch);
+    let message = diagnosis.message();
+    if idle {
+        sorted.fits_nowhere(cluster, (&message, *rejectors, &outcome));
+    }
+    (message, outcome)
+}
+
+/// What is kept for pods like this one, where all nodes are in question; taken out.
+fn seek(judging: &Judging<'_>, trying: Option<&mut Trying<'_>>) -> Option<Sought> {
+    let Judging { profile, cluster, pod, .. } = *judging;
+    let Trying { tables: (tables, at), said, .. } = trying?;
+    // A pod that is nominated counts on its node for others, not for itself.
+    let all = judging.nominated.is_none() && !said.has_filtered();
+    let candidates = cluster.node_count() as usize;
+    let wanted = feasible_nodes_wanted(profile.percentage_of_nodes_to_score, candidates);
+    if all && wanted.is_none() { tables.seek(*at, pod, cluster) } else { None }
+}
+
+/// Judges the nodes by what is kept for pods like this one; gives it back where the pod has to be prepared.
+fn judge_by_kept(
+    judging: &Judging<'_>,
+    trying: Option<&Trying<'_>>,
+    mut sorted: Box<Sorted>,
+    watch: &mut Stopwatch<'_>,
+) -> Result<Judged, Box<Sorted>> {
+    let Judging { cluster, pod, .. } = *judging;
+    let view = View::new(cluster);
+    let found_in = watch.lap();
+    let Some(times) = sorted.catch_up(pod, &view, watch) else { return Err(sorted) };
+    let said = trying.map(|trying| (trying.said, trying.asks_before_evicting));
+    #[cfg(test)]
+    sorted.check((judging.profile, pod), &view);
+    watch.evaluated(ExtensionPoint::PreFilter, sorted.evals.prepared_by(), 1);
+    watch.record(ExtensionPoint::PreFilter, Code::Success, found_in);
+    if let Some((message, rejectors, outcome)) = sorted.nowhere(cluster) {
+        watch.record(ExtensionPoint::Filter, Code::Success, times.filter);
+        watch.probe().preemption_attempt();
+        watch.spent(ExtensionPoint::PostFilter, Code::Unschedulable);
+        let unplaced = Some((message, outcome));
+        return Ok(Judged::Nodes { sorted, over: None, rejectors, nominated: false, unplaced });
+    }
+    if let Err(message) = settle(judging, &mut sorted, true, times, watch) {
+        return Ok(Judged::Failed { pre_filter: None, message });
+    }
+    let mut rejectors = sorted.table.failed().rejectors();
+    let unplaced = (sorted.table.feasible() == 0)
+        .then(|| unplace(judging, &mut sorted, said, (None, &mut rejectors), watch));
+    Ok(Judged::Nodes { sorted, over: None, rejectors, nominated: false, unplaced })
+}
+
+/// After the nodes were judged: what is measured, and the rejected ones counted where somebody reads them. An
+/// error is why nothing can be decided.
+fn settle(
+    judging: &Judging<'_>,
+    sorted: &mut Sorted,
+    is_attempt: bool,
+    times: BuildTimes,
+    watch: &mut Stopwatch<'_>,
+) -> Result<(), String> {
+    let view = View::new(judging.cluster);
+    let Sorted { evals, table, .. } = sorted;
+    if !is_attempt || table.feasible() == 0 {
+        table.count_failed(evals, &view);
+    }
+    watch.lap();
+    if let Some((verdict, node)) = table.failed().error()
+        && is_attempt
+    {
+        watch.record(ExtensionPoint::Filter, Code::Error, times.filter);
+        return Err(evals.reasons(&view, node, verdict).join(", "));
+    }
+    watch.record(ExtensionPoint::Filter, Code::Success, times.filter);
+    measure_scores(judging.profile, evals, table, times.score, watch);
+    Ok(())
 }
 
 /// What the scores of a table took, where there is more than one node to choose from.
@@ -228,7 +306,8 @@ fn looked_at(
     }
 }
 
-/// Lets the plugins at PostFilter speak, until one has helped or none can.
+/// Lets the plugins at PostFilter speak, until one has helped or none can; whether all of them only looked, and
+/// say the same again while nothing changes.
 ///
 /// Upstream: RunPostFilterPlugins, v1.37.
 fn post_filter(
@@ -237,13 +316,13 @@ fn post_filter(
     said: Option<(&Said, bool)>,
     diagnosis: &mut Diagnosis,
     watch: &mut Stopwatch<'_>,
-) -> Outcome {
+) -> (Outcome, bool) {
     let Judging { profile, cluster, pod, .. } = *judging;
     if profile.post_filter_lacks() {
-        return Outcome::Ineligible;
+        return (Outcome::Ineligible, false);
     }
     if profile.mask_at(ExtensionPoint::PostFilter) == 0 {
-        return Outcome::NoPlace;
+        return (Outcome::NoPlace, false);
     }
     let (mut outcome, mut code) = (Outcome::Ineligible, Code::Unschedulable);
     let mut reasons = Vec::new();
@@ -269,7 +348,7 @@ fn post_filter(
                 let preemption = preempt_for(judging, judged, said, args, watch);
                 match preemption.outcome {
                     // Extenders come first.
-                    Outcome::Proposed(_) => return preemption.outcome,
+                    Outcome::Proposed(_) => return (preemption.outcome, false),
                     Outcome::Place { .. } => {
                         (code, reasons) = (Code::Success, vec![preemption.message]);
                     }
@@ -284,7 +363,7 @@ fn post_filter(
     }
     diagnosis.post_filter = reasons.join(", ");
     watch.spent(ExtensionPoint::PostFilter, code);
-    outcome
+    (outcome, code == Code::Unschedulable)
 }
 
 /// Looks for pods of lower priority that are to make way.

@@ -19,6 +19,7 @@ mod query;
 mod race;
 mod said;
 mod sample;
+mod selecting;
 mod tables;
 #[cfg(test)]
 mod tests;

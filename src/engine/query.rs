@@ -8,10 +8,12 @@ use crate::framework::{
 };
 use crate::model::{Pod, PodKey};
 use crate::preemption::Outcome;
+use crate::units::NodeId;
 
 use super::Engine;
 use super::judge::{Judged, Judging, judge};
 use super::preempt::nominated_node;
+use super::tables::Sorted;
 
 /// A rejection with its author.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -99,7 +101,7 @@ impl Engine {
             start: start_position(self.config.seed, &pod.uid, 0, u32::MAX),
         };
         let judged = judge(&judging, None, &mut watch);
-        let (evals, table, over) = match judged {
+        let (sorted, over) = match judged {
             Judged::Rejected { plugin, rejection, message, rejectors, outcome } => {
                 let (code, reasons) = (rejection.code, rejection.reasons);
                 let plugin = plugin.map_or("", name);
@@ -117,23 +119,35 @@ impl Engine {
                 answer.error = Some(message);
                 return;
             }
-            Judged::Nodes { evals, table, over, rejectors, unplaced, .. } => {
+            Judged::Nodes { sorted, over, rejectors, unplaced, .. } => {
                 if let Some((message, outcome)) = unplaced {
                     self.fill_unplaced(answer, message, outcome);
                 }
                 answer.unschedulable_plugins = profile.names(rejectors);
-                (evals, table, over)
+                (sorted, over)
             }
         };
+        self.fill_nodes(answer, profile, &sorted, over.as_deref());
+    }
+
+    fn fill_nodes(
+        &self,
+        answer: &mut PodAnswer,
+        profile: &Profile,
+        sorted: &Sorted,
+        over: Option<&[NodeId]>,
+    ) {
+        let name = |position: u16| profile.plugins[usize::from(position)].name;
+        let Sorted { evals, table, .. } = sorted;
         let view = View::new(&self.cluster);
         answer.feasible = table.feasible();
-        let invalid = table.invalid_score(&evals, &view);
+        let invalid = table.invalid_score(evals, &view);
         let failed = table.failed().error();
         let failed = failed.map(|(verdict, node)| evals.reasons(&view, node, verdict).join(", "));
         let unscored = evals.score_error(profile).filter(|_| answer.feasible > 0);
         let message = || invalid.map(|invalid| invalid.message(profile));
         answer.error = failed.or(unscored.clone()).or_else(message);
-        for report in explain(&evals, &view, &table, over.as_deref()) {
+        for report in explain(evals, &view, table, over) {
             let node: Box<str> = self.cluster.node_name(report.node).into();
             if !report.verdict.is_pass() {
                 let reasons = evals.reasons(&view, report.node, report.verdict);
@@ -153,7 +167,7 @@ impl Engine {
         }
         if unscored.is_none()
             && invalid.is_none()
-            && let Some((_, best)) = table.best(&evals, &view)
+            && let Some((_, best)) = table.best(evals, &view)
         {
             let best = best.into_iter().map(|node| self.cluster.node_name(node).into());
             answer.best = best.collect();

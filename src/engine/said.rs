@@ -56,7 +56,9 @@ impl Said {
         view: &View<'_>,
         over: Option<&[NodeId]>,
     ) -> (FailedNodes, Histogram) {
-        let mut failed = Table::build(evals, view, over).failed().clone();
+        let mut table = Table::build(evals, view, over);
+        table.count_failed(evals, view);
+        let mut failed = table.failed().clone();
         let mut histogram = Histogram::of(&failed, evals, view);
         for (name, (code, reason)) in &self.failed {
             let Some(node) = view.cluster.find_node(name) else { continue };

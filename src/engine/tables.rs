@@ -1,12 +1,16 @@
-//! The tables that are kept for the next pod of the same template, least recently used first out. A table is
-//! built to be kept when its template is seen for the second time, and soon enough after the first.
+//! What was found out for one pod and is kept for the next of the same template: its evals and the nodes that
+//! they sorted. Least recently used first out; kept from the second time that a template is seen, and soon
+//! enough after the first.
 //!
-//! Called by `cycle`. Whether a table is kept changes no decision, only the time that one takes.
+//! Called by `judge` and `cycle`. Whether something is kept changes no decision, only the time that one takes.
 
-use crate::cluster::View;
-use crate::framework::{BuildTimes, Evals, Stopwatch, Table};
+use crate::cluster::{Cluster, Epochs, Facts, View};
+use crate::framework::{BuildTimes, Evals, PluginMask, Profile, Stopwatch, Table};
 use crate::model::{Pod, Template};
+use crate::preemption::Outcome;
 use crate::units::Map;
+
+use super::selecting::Selecting;
 
 /// Memory of all kept tables at most, in bytes; one table may be larger.
 pub(super) const TABLE_BYTES_MAX: usize = 32 << 20;
@@ -19,125 +23,249 @@ const BYTES_A_NODE: usize = 20;
 /// What a table takes besides, roughly.
 const BYTES_A_TABLE: usize = 32 << 10;
 
-/// The kept tables.
+/// After so many pods the bytes of a table are counted anew.
+const USES_A_COUNT: u32 = 64;
+
+/// What is kept.
 #[derive(Debug, Default)]
 pub(super) struct Tables {
-    /// By the hash of profile and template.
-    kept: Map<u64, Vec<Kept>>,
+    /// By the hash of profile and template; an empty list where it is in use.
+    #[expect(clippy::vec_box, reason = "they are handed out and back as they are")]
+    kept: Map<u64, Vec<Box<Sorted>>>,
     count: usize,
     bytes: usize,
     /// When each template was last seen, by its hash.
     seen: Map<u64, u64>,
     /// How many pods have asked for a table.
     asked: u64,
+    selecting: Selecting,
     /// All nodes are judged for every pod.
     off: bool,
-    /// How often a kept table was of use.
-    #[cfg(test)]
-    pub(super) caught_up: u64,
+    /// How often something was found.
+    pub(super) found: u64,
 }
 
-/// A table with what it is for.
+/// The nodes sorted for one pod, by its evals.
 #[derive(Debug)]
-struct Kept {
-    signature: Signature,
-    table: Table,
-    bytes: usize,
-    /// The number of the pod that it was last used for.
-    used: u64,
+pub(super) struct Sorted {
+    pub(super) evals: Evals,
+    pub(super) table: Table,
+    /// What it is kept for, if it is.
+    kept_for: Option<KeptFor>,
 }
 
-/// What a table is for.
 #[derive(Debug)]
-pub(super) struct Signature {
+struct KeptFor {
     hash: u64,
     profile: usize,
     template: Template,
+    /// When the evals were prepared, and from what; `None` where they serve one pod only.
+    prepared: Option<(Epochs, Facts)>,
+    /// It is known that no node will do.
+    nowhere: Option<Nowhere>,
+    bytes: usize,
+    /// The number of the pod that it was last used for.
+    used: u64,
+    uses: u32,
+}
+
+/// A template that fits nowhere: what was said of it, while nothing changes.
+#[derive(Debug)]
+struct Nowhere {
+    as_of: Moment,
+    message: String,
+    rejectors: PluginMask,
+    outcome: Outcome,
+}
+
+/// A state of the cluster: all that is said of pods and nodes is the same in the same one.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Moment {
+    epochs: Epochs,
+    change: u64,
+    budgets: u64,
+}
+
+impl Moment {
+    /// That of `cluster` now.
+    pub(super) fn of(cluster: &Cluster) -> Self {
+        Self {
+            epochs: cluster.epochs(),
+            change: cluster.changes().next(),
+            budgets: cluster.objects().disruption_budgets.epoch(),
+        }
+    }
+}
+
+/// The place of a pod's template among what is kept.
+#[derive(Debug)]
+pub(super) struct Sought {
+    hash: u64,
+    profile: usize,
+    /// What is kept for it.
+    pub(super) kept: Option<Box<Sorted>>,
+    /// It is worth while to keep what will be found.
+    keeps: bool,
+}
+
+impl Sought {
+    /// With `kept`, which was taken out of it.
+    pub(super) fn with(self, kept: Box<Sorted>) -> Self {
+        Self { kept: Some(kept), ..self }
+    }
+}
+
+impl Sorted {
+    /// For one pod only.
+    pub(super) fn once(evals: Evals, table: Table) -> Box<Self> {
+        Box::new(Self { evals, table, kept_for: None })
+    }
+
+    /// Catches up, by the evals that are kept; `None` where `pod` has to be prepared anew.
+    pub(super) fn catch_up(
+        &mut self,
+        pod: &Pod,
+        view: &View<'_>,
+        watch: &Stopwatch<'_>,
+    ) -> Option<BuildTimes> {
+        let (before, facts) = self.kept_for.as_ref()?.prepared?;
+        if !before.agree(&view.cluster.epochs(), facts) {
+            return None;
+        }
+        self.evals.serve(pod, view.cluster);
+        self.table.catch_up((&mut self.evals, false), view, watch)
+    }
+
+    /// What was caught up is what would be built from the start.
+    #[cfg(test)]
+    pub(super) fn check(&mut self, (profile, pod): (&Profile, &Pod), view: &View<'_>) {
+        use crate::framework::{Prepared, prepare};
+        let Prepared::Ready { evals, narrowed: None } = prepare(profile, pod, *view) else {
+            panic!("what is kept for others is not what this pod would get");
+        };
+        let mut built = Table::build(&evals, view, None);
+        assert_eq!(self.table.contents(&self.evals, view), built.contents(&evals, view));
+        assert_eq!(self.table.totals(&self.evals, view), built.totals(&evals, view));
+    }
+
+    /// What was said of the template when it fitted nowhere, if nothing has changed since.
+    pub(super) fn nowhere(&self, cluster: &Cluster) -> Option<(String, PluginMask, Outcome)> {
+        let known = self.kept_for.as_ref()?.nowhere.as_ref()?;
+        (known.as_of == Moment::of(cluster))
+            .then(|| (known.message.clone(), known.rejectors, known.outcome.clone()))
+    }
+
+    /// Notes what is said of the template, which fits nowhere.
+    pub(super) fn fits_nowhere(
+        &mut self,
+        cluster: &Cluster,
+        (message, rejectors, outcome): (&str, PluginMask, &Outcome),
+    ) {
+        let outcome = outcome.clone();
+        let as_of = Moment::of(cluster);
+        if let Some(kept_for) = self.kept_for.as_mut().filter(|it| it.prepared.is_some()) {
+            let message = message.to_owned();
+            kept_for.nowhere = Some(Nowhere { as_of, message, rejectors, outcome });
+        }
+    }
 }
 
 impl Tables {
-    /// Keeps none from now on.
+    /// Keeps nothing from now on.
     pub(super) fn turn_off(&mut self) {
         *self = Self { off: true, ..Self::default() };
     }
 
-    /// All nodes judged for `pod`: from a kept table where there is one. The signature, if there is one, is to
-    /// be handed back with the table to [`Tables::keep`].
-    pub(super) fn table(
-        &mut self,
-        (profile, pod): (usize, &Pod),
-        evals: &Evals,
-        view: &View<'_>,
-        watch: &Stopwatch<'_>,
-    ) -> (Table, BuildTimes, Option<Signature>) {
-        let without = || Table::build_timed(evals, view, None, watch);
+    /// Looks for what is kept for `pod`, and takes it out.
+    pub(super) fn seek(&mut self, profile: usize, pod: &Pod, cluster: &Cluster) -> Option<Sought> {
         if self.off {
-            let (table, times) = without();
-            return (table, times, None);
+            return None;
         }
         self.asked += 1;
-        let hash = Template::hash_of(pod, profile);
-        let signature = match self.take(hash, profile, pod) {
-            Some(Kept { signature, mut table, .. }) => {
-                if let Some(times) = table.catch_up(evals, view, watch) {
-                    #[cfg(test)]
-                    self.check(&table, evals, view);
-                    return (table, times, Some(signature));
-                }
-                Some(signature)
-            }
-            None => self.is_worth_it(hash, view.cluster.nodes_bound()).then(|| Signature {
-                hash,
-                profile,
-                template: Template::of(pod),
-            }),
-        };
-        if let Some(signature) = signature
-            && let Some((table, times)) = Table::build_kept(evals, view, watch)
-        {
-            return (table, times, Some(signature));
+        self.selecting.refresh(cluster);
+        let selecting = &self.selecting;
+        let selects = |key: &str| selecting.selects(pod, cluster, key);
+        let hash = Template::hash_of(pod, profile, selects);
+        let kept = self.kept.get_mut(&hash).and_then(|same| {
+            let is_it = |it: &KeptFor| it.profile == profile && it.template.is_of(pod, selects);
+            let mut all = same.iter();
+            let at = all.position(|sorted| sorted.kept_for.as_ref().is_some_and(is_it))?;
+            Some(same.swap_remove(at))
+        });
+        if let Some(kept_for) = kept.as_ref().and_then(|sorted| sorted.kept_for.as_ref()) {
+            self.count -= 1;
+            self.bytes -= kept_for.bytes;
+            self.found += 1;
         }
-        let (table, times) = without();
-        (table, times, None)
+        let keeps = kept.is_some() || self.is_worth_it(hash, cluster.nodes_bound());
+        Some(Sought { hash, profile, kept, keeps })
     }
 
-    /// Keeps a table for the next pod.
-    pub(super) fn keep(&mut self, signature: Option<Signature>, table: Table) {
-        let Some(signature) = signature.filter(|_| table.can_be_kept()) else { return };
-        let bytes = table.bytes();
+    /// All nodes sorted for `pod` by its fresh `evals`; with what was kept for it, and to be kept, if it can.
+    pub(super) fn sort(
+        &mut self,
+        mut sought: Sought,
+        (profile, pod): (&Profile, &Pod),
+        mut evals: Evals,
+        view: &View<'_>,
+        watch: &Stopwatch<'_>,
+    ) -> (Box<Sorted>, BuildTimes) {
+        let epochs = view.cluster.epochs();
+        let prepared = || Some((epochs, profile.prepared_from(pod)?));
+        if let Some(mut sorted) = sought.kept.take()
+            && let Some(times) = sorted.table.catch_up((&mut evals, true), view, watch)
+        {
+            sorted.evals = evals;
+            if let Some(kept_for) = &mut sorted.kept_for {
+                kept_for.prepared = prepared();
+            }
+            return (sorted, times);
+        }
+        if sought.keeps
+            && let Some((table, times)) = Table::build_kept(&mut evals, view, watch)
+        {
+            let selects = |key: &str| self.selecting.selects(pod, view.cluster, key);
+            let kept_for = KeptFor {
+                hash: sought.hash,
+                profile: sought.profile,
+                template: Template::of(pod, selects),
+                prepared: prepared(),
+                nowhere: None,
+                bytes: 0,
+                used: 0,
+                uses: 0,
+            };
+            return (Box::new(Sorted { evals, table, kept_for: Some(kept_for) }), times);
+        }
+        let (table, times) = Table::build_timed(&evals, view, None, watch);
+        (Sorted::once(evals, table), times)
+    }
+
+    /// Keeps it for the next pod.
+    pub(super) fn keep(&mut self, mut sorted: Box<Sorted>) {
+        let Some(kept_for) = sorted.kept_for.as_mut().filter(|_| sorted.table.can_be_kept()) else {
+            return;
+        };
+        if kept_for.uses % USES_A_COUNT == 0 {
+            kept_for.bytes = sorted.table.bytes();
+        }
+        kept_for.uses = kept_for.uses.wrapping_add(1);
+        kept_for.used = self.asked;
+        let (hash, bytes) = (kept_for.hash, kept_for.bytes);
         while self.count > 0 && self.bytes + bytes > TABLE_BYTES_MAX {
             self.drop_oldest();
         }
         self.bytes += bytes;
         self.count += 1;
-        let kept = Kept { bytes, used: self.asked, table, signature };
-        self.kept.entry(kept.signature.hash).or_default().push(kept);
+        self.kept.entry(hash).or_default().push(sorted);
+        if self.kept.len() > 2 * self.count + 1 {
+            self.kept.retain(|_, same| !same.is_empty());
+        }
     }
 
     /// How many there are, and the bytes that they take.
     pub(super) fn size(&self) -> (usize, usize) {
         (self.count, self.bytes)
-    }
-
-    /// What was caught up is what would be built.
-    #[cfg(test)]
-    fn check(&mut self, table: &Table, evals: &Evals, view: &View<'_>) {
-        self.caught_up += 1;
-        let built = Table::build(evals, view, None);
-        assert_eq!(table.contents(evals.stride()), built.contents(evals.stride()));
-    }
-
-    fn take(&mut self, hash: u64, profile: usize, pod: &Pod) -> Option<Kept> {
-        let same = self.kept.get_mut(&hash)?;
-        let is_it =
-            |kept: &Kept| kept.signature.profile == profile && kept.signature.template.is_of(pod);
-        let kept = same.swap_remove(same.iter().position(is_it)?);
-        if same.is_empty() {
-            self.kept.remove(&hash);
-        }
-        self.count -= 1;
-        self.bytes -= kept.bytes;
-        Some(kept)
     }
 
     /// Whether this template comes back before its table would have to go again.
@@ -153,14 +281,15 @@ impl Tables {
     }
 
     fn drop_oldest(&mut self) {
+        let used = |sorted: &Sorted| sorted.kept_for.as_ref().map_or(0, |kept_for| kept_for.used);
         let all =
-            self.kept.iter().flat_map(|(hash, same)| same.iter().map(move |k| (k.used, *hash)));
-        let Some((used, hash)) = all.min() else { return };
+            self.kept.iter().flat_map(|(hash, same)| same.iter().map(move |s| (used(s), *hash)));
+        let Some((oldest, hash)) = all.min() else { return };
         let Some(same) = self.kept.get_mut(&hash) else { return };
-        if let Some(at) = same.iter().position(|kept| kept.used == used) {
+        if let Some(at) = same.iter().position(|sorted| used(sorted) == oldest) {
             let gone = same.swap_remove(at);
             self.count -= 1;
-            self.bytes -= gone.bytes;
+            self.bytes -= gone.kept_for.map_or(0, |kept_for| kept_for.bytes);
         }
         if same.is_empty() {
             self.kept.remove(&hash);

@@ -1,6 +1,6 @@
 //! A pod prepared by all plugins of a profile: PreFilter and PreScore, and the judging of slices.
 
-use crate::cluster::View;
+use crate::cluster::{Cluster, View};
 use crate::model::Pod;
 use crate::units::NodeId;
 
@@ -8,8 +8,8 @@ use super::nominated::Nominated;
 use super::profile::PluginMask;
 use super::unprepared::without_pre_filter;
 use super::{
-    Code, Eval, ExtensionPoint, KeyOut, Parts, PluginEval, PrepareCx, Profile, ProfilePlugin,
-    Stopwatch, Verdict,
+    Cells, Code, Eval, ExtensionPoint, KeyOut, Parts, PluginEval, PrepareCx, Profile,
+    ProfilePlugin, Stopwatch, Verdict,
 };
 
 /// Why a pod as a whole is turned away.
@@ -51,11 +51,14 @@ pub enum Prepared {
     },
 }
 
-/// The evals of one pod.
+/// The evals of one pod, or of all pods of a template.
 pub struct Evals {
     items: Vec<PreparedEval>,
     stride: usize,
     points_max: i64,
+    prepared_by: PluginMask,
+    /// Position of the first plugin with a gate.
+    first_gate: Option<u16>,
     nominated: Nominated,
 }
 
@@ -220,7 +223,7 @@ fn prepare_counted(
         let eval = without_pre_filter(entry, pod, &PrepareCx { view, position });
         items.extend(eval.and_then(|eval| prepared(position, entry, eval)));
     }
-    let evals = Evals::new(items, Nominated::before(pod, view.cluster));
+    let evals = Evals::new(items, *ran, Nominated::before(pod, view.cluster));
     if let Some((plugin, rejection)) = rejected {
         let (plugin, rejectors, evals) = (Some(plugin), 1 << plugin, Some(evals));
         return Prepared::Rejected { plugin, rejection, rejectors, evals };
@@ -239,19 +242,27 @@ fn prepare_counted(
 fn prepared(position: u16, entry: &ProfilePlugin, eval: Box<dyn Eval>) -> Option<PreparedEval> {
     let mut parts = eval.parts();
     parts.filter &= entry.points.contains(&ExtensionPoint::Filter);
+    parts.gate &= parts.filter;
     parts.pre_score &= entry.points.contains(&ExtensionPoint::PreScore);
     if !entry.points.contains(&ExtensionPoint::Score) {
-        let Parts { filter, pre_score, .. } = parts;
-        parts = Parts { filter, pre_score, ..Parts::default() };
+        let Parts { filter, gate, pre_score, .. } = parts;
+        let key_words = if gate { parts.key_words } else { 0 };
+        parts = Parts { filter, gate, pre_score, key_words, ..Parts::default() };
     }
     let item =
         PreparedEval { position, name: entry.name, weight: entry.weight, parts, offset: 0, eval };
     (parts != Parts::default()).then_some(item)
 }
 
+impl std::fmt::Debug for Evals {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_list().entries(self.items.iter().map(|item| item.name)).finish()
+    }
+}
+
 impl Evals {
     /// Puts the evals into the order of the profile, and gives each its key words.
-    fn new(mut items: Vec<PreparedEval>, nominated: Nominated) -> Self {
+    fn new(mut items: Vec<PreparedEval>, prepared_by: PluginMask, nominated: Nominated) -> Self {
         items.sort_by_key(|item| item.position);
         let mut stride = 0;
         for item in &mut items {
@@ -260,7 +271,8 @@ impl Evals {
         }
         let scoring = items.iter().filter(|item| item.parts.score);
         let points_max = scoring.map(|item| item.weight * super::MAX_NODE_SCORE).sum();
-        Self { items, stride, points_max, nominated }
+        let first_gate = items.iter().find(|item| item.parts.gate).map(|item| item.position);
+        Self { items, stride, points_max, prepared_by, first_gate, nominated }
     }
 
     /// Judges `nodes`, in the order of the profile; the first rejection of a node stands. A node to which
@@ -285,17 +297,18 @@ impl Evals {
         }
     }
 
-    /// [`Evals::filter`], which times each plugin over all of `nodes` where plugins are timed.
+    /// The node-local part of [`Evals::filter`], which times each plugin over all of `nodes` where plugins are
+    /// timed. Nodes that pass are still to be judged by the gates of their cells.
     ///
     /// Differs from upstream: there a plugin is run, and timed, for each node.
-    pub(super) fn filter_timed(
+    pub(super) fn filter_local(
         &self,
         view: &View<'_>,
         nodes: &[NodeId],
         out: &mut [Verdict],
         watch: &Stopwatch<'_>,
     ) {
-        for item in self.items.iter().filter(|item| item.parts.filter) {
+        for item in self.items.iter().filter(|item| item.parts.filter && !item.parts.gate) {
             let begun = watch.plugin_begins();
             item.eval.filter(view, nodes, out);
             watch.plugin_ends(begun, item.name, ExtensionPoint::Filter, || {
@@ -304,6 +317,65 @@ impl Evals {
             });
         }
         self.filter_with_nominated(view, nodes, out);
+    }
+
+    /// Judges all cells of a table, in the order of the profile; the first rejection of a cell stands.
+    pub(super) fn gate(
+        &self,
+        view: &View<'_>,
+        (words, feasible): (&[u32], &[u32]),
+        out: &mut [Verdict],
+        watch: &Stopwatch<'_>,
+    ) {
+        for item in self.items.iter().filter(|item| item.parts.gate) {
+            let begun = watch.plugin_begins();
+            let cells = Cells::new(words, self.stride, item.offset, feasible);
+            item.eval.gate(view, cells, out);
+            watch.plugin_ends(begun, item.name, ExtensionPoint::Filter, || {
+                let mut rejected = out.iter().filter(|verdict| !verdict.is_pass());
+                rejected.find(|v| v.plugin == item.position).map_or(Code::Success, |v| v.code)
+            });
+        }
+    }
+
+    /// Whether cells have to be judged.
+    pub(super) fn has_gates(&self) -> bool {
+        self.first_gate.is_some()
+    }
+
+    /// The verdict on a node that got `local` from its own facts: a gate may come before it.
+    pub(super) fn with_gates(&self, view: &View<'_>, node: NodeId, local: Verdict) -> Verdict {
+        let is_first = self.first_gate.is_none_or(|gate| local.plugin < gate);
+        if is_first && !(self.has_gates() && self.nominated.has(node)) {
+            return local;
+        }
+        self.filter_one(view, node)
+    }
+
+    /// The nodes to which others are nominated that come first, where gates have a say in what these do to
+    /// the verdict.
+    pub(super) fn excepted(&self) -> Vec<NodeId> {
+        if self.has_gates() { self.nominated.nodes().collect() } else { Vec::new() }
+    }
+
+    /// They judge for `pod` from now on, of the template that they were prepared for.
+    pub(crate) fn serve(&mut self, pod: &Pod, cluster: &Cluster) {
+        self.nominated = Nominated::before(pod, cluster);
+    }
+
+    /// The plugins that did not skip the pod at PreFilter.
+    pub(crate) fn prepared_by(&self) -> PluginMask {
+        self.prepared_by
+    }
+
+    /// They are about to be kept: from now on [`Evals::catch_up`] tells them what changes.
+    pub(super) fn follow(&mut self, view: &View<'_>) {
+        self.items.iter_mut().for_each(|item| item.eval.follow(view));
+    }
+
+    /// Takes in that `nodes` have changed; false where the pod has to be prepared anew.
+    pub(super) fn catch_up(&mut self, view: &View<'_>, nodes: &[NodeId]) -> bool {
+        self.items.iter_mut().all(|item| item.eval.catch_up(view, nodes))
     }
 
     /// The plugins that filter, or score.

@@ -30,6 +30,18 @@ impl FailedNodes {
         self.counts[self.last].1 += 1;
     }
 
+    /// Counts the nodes of cells that gates closed, in any order.
+    pub(super) fn count_closed(&mut self, mut closed: Vec<(NodeId, Verdict)>) {
+        if closed.is_empty() {
+            return;
+        }
+        closed.sort_unstable_by_key(|(node, _)| *node);
+        for (node, verdict) in closed {
+            self.count(verdict, node);
+        }
+        self.unschedulable.sort_unstable();
+    }
+
     /// All nodes of a pod that was turned away as a whole in a way that evicting others may help.
     ///
     /// Upstream: NodeToStatus.SetAbsentNodesStatus, v1.37.

@@ -23,6 +23,9 @@ pub(super) struct Record {
     epoch: u64,
     /// What its words were made by.
     layout: Vec<(u16, Parts, u64)>,
+    /// The nodes on which nominated pods counted, where gates have a say in that: what other nodes are like may
+    /// change the verdict on them.
+    nominated: Vec<NodeId>,
     /// Something in it ends an attempt, so that it is of no use to the next.
     spoiled: bool,
 }
@@ -70,12 +73,13 @@ impl Record {
         u32::try_from(self.slots.len() - 1).expect("invariant: no more cells than nodes")
     }
 
-    /// The rejected nodes, as a table that is not kept has them.
-    fn failed(&self) -> FailedNodes {
+    /// The nodes rejected by themselves, as a table that is not kept has them.
+    pub(super) fn failed(&self, evals: &Evals, view: &View<'_>) -> FailedNodes {
         let mut failed = FailedNodes::default();
         for (at, entry) in (0u32..).zip(&self.entries) {
             if let Entry::Rejected(verdict) = entry {
-                failed.count(*verdict, NodeId(at));
+                let node = NodeId(at);
+                failed.count(evals.with_gates(view, node, *verdict), node);
             }
         }
         failed
@@ -87,10 +91,10 @@ impl Record {
 }
 
 impl Table {
-    /// Judges all nodes, so that the table can be kept; `None` where a plugin's word does not last.
+    /// Judges all nodes, so that the table can be kept with `evals`; `None` where a plugin's word does not last.
     #[must_use]
     pub fn build_kept(
-        evals: &Evals,
+        evals: &mut Evals,
         view: &View<'_>,
         watch: &Stopwatch<'_>,
     ) -> Option<(Self, BuildTimes)> {
@@ -102,19 +106,21 @@ impl Table {
             next_change: changes.next(),
             epoch: changes.epoch(),
             layout: evals.layout().collect::<Option<_>>()?,
+            nominated: evals.excepted(),
             spoiled: false,
         };
+        evals.follow(view);
         let mut table = Self::empty(Some(Box::new(record)));
         let times = table.judge(evals, view, view.cluster.nodes(), watch);
-        table.settle();
+        table.settle(evals, view, watch);
         Some((table, times))
     }
 
-    /// Judges again what has changed since it was built or caught up. `None` where it must be built anew, or
-    /// cannot be kept.
+    /// Judges again what has changed since it was built or caught up: by the evals that it was kept with, or by
+    /// `fresh` ones. `None` where it must be built anew, or cannot be kept.
     pub fn catch_up(
         &mut self,
-        evals: &Evals,
+        (evals, fresh): (&mut Evals, bool),
         view: &View<'_>,
         watch: &Stopwatch<'_>,
     ) -> Option<BuildTimes> {
@@ -128,14 +134,21 @@ impl Table {
         {
             return None;
         }
-        let again: Vec<NodeId> = changes.since(record.next_change)?.collect();
+        let mut again: Vec<NodeId> = changes.since(record.next_change)?.collect();
+        if fresh {
+            evals.follow(view);
+        } else if !evals.catch_up(view, &again) {
+            return None;
+        }
         record.next_change = changes.next();
+        let before = std::mem::replace(&mut record.nominated, evals.excepted());
+        again.extend(before.into_iter().filter(|node| !again.contains(node)).collect::<Vec<_>>());
         for node in &again {
             self.take_out(evals, view, *node);
         }
         let there = again.into_iter().filter(|node| view.row(*node).is_present());
         let times = self.judge(evals, view, there, watch);
-        self.settle();
+        self.settle(evals, view, watch);
         self.can_be_kept().then_some(times)
     }
 
@@ -191,18 +204,24 @@ impl Table {
         }
     }
 
-    /// After nodes were judged: counts the rejected ones where somebody will ask about them.
-    fn settle(&mut self) {
-        let nothing_fits = self.feasible() == 0;
+    /// After nodes were judged: the gates, and the rejected ones where something ends the attempt.
+    fn settle(&mut self, evals: &Evals, view: &View<'_>, watch: &Stopwatch<'_>) {
+        self.gate(evals, view, watch);
         let Some(record) = &mut self.record else { return };
         record.spoiled |= self.invalid.is_some();
-        let is_asked = nothing_fits || record.spoiled;
-        self.failed = if is_asked { record.failed() } else { FailedNodes::default() };
+        if record.spoiled {
+            self.count_failed(evals, view);
+        } else {
+            self.failed = FailedNodes::default();
+        }
     }
 
     /// All that is in it, in an order of its own, for tests to compare.
     #[cfg(test)]
-    pub(crate) fn contents(&self, stride: usize) -> Contents {
+    pub(crate) fn contents(&mut self, evals: &Evals, view: &View<'_>) -> Contents {
+        let stride = evals.stride();
+        let feasible = self.feasible();
+        self.count_failed(evals, view);
         let mut cells = std::collections::BTreeMap::new();
         for (at, cell) in self.cells.iter().enumerate() {
             let words = self.words[at * stride..(at + 1) * stride].to_vec();
@@ -213,16 +232,18 @@ impl Table {
             let top = cell.top().map(|(points, _)| *points);
             assert_eq!(top, cell.levels().map(|(points, _)| points).max(), "the top level");
         }
-        let failed = self.record.as_ref().map_or_else(|| self.failed.clone(), |r| r.failed());
-        (cells, failed.iter().collect(), failed.unschedulable)
+        let failed = self.failed.clone();
+        self.gate(evals, view, &Stopwatch::off());
+        (cells, failed.iter().collect(), failed.unschedulable, feasible)
     }
 }
 
 /// Cells by their words, each with how many nodes it has and their positions by points; what was said of
-/// rejected nodes; those that preemption looks at.
+/// rejected nodes; those that preemption looks at; how many are feasible.
 #[cfg(test)]
 pub(crate) type Contents = (
     std::collections::BTreeMap<Vec<u32>, (u32, std::collections::BTreeMap<i64, Vec<u32>>)>,
     Vec<(Verdict, u32, NodeId)>,
     Vec<NodeId>,
+    u32,
 );

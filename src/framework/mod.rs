@@ -8,6 +8,7 @@ mod evals;
 mod explain;
 mod extender;
 mod failed;
+mod gated;
 mod hint;
 mod idle;
 mod kept;

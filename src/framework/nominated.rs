@@ -43,6 +43,16 @@ impl Nominated {
         self.nodes.is_empty()
     }
 
+    /// Whether there is one on `node`.
+    pub(super) fn has(&self, node: NodeId) -> bool {
+        self.nodes.binary_search_by_key(&node, |(node, _)| *node).is_ok()
+    }
+
+    /// The nodes, in order.
+    pub(super) fn nodes(&self) -> impl Iterator<Item = NodeId> + '_ {
+        self.nodes.iter().map(|(node, _)| *node)
+    }
+
     /// Asks `what` about `node` as `view` has it with these pods on it too; `None` where there are none.
     pub(super) fn on<T>(
         &self,

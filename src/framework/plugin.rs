@@ -1,6 +1,6 @@
 //! The door for plugins: one prepared [`Eval`] a plugin and pod, working on slices of nodes.
 
-use crate::cluster::{Cluster, View};
+use crate::cluster::{Cluster, Facts, View};
 use crate::model::{DefaultPreemptionArgs, PluginArgs, Pod, PodKey};
 use crate::units::NodeId;
 
@@ -45,6 +45,15 @@ pub trait Plugin: Send + Sync {
     /// PreFilter and the pod's half of PreScore.
     fn prepare(&self, _pod: &Pod, _cx: &PrepareCx<'_>) -> PluginEval {
         PluginEval::Skip
+    }
+
+    /// What [`Plugin::prepare`] reads of the cluster besides nodes one by one: while that stays as it is, and
+    /// [`Eval::catch_up`] agrees, what it said of `pod` holds for all pods of the same template. `None`, which
+    /// is always right: it is asked about every pod.
+    ///
+    /// Where no node will do the same holds for [`Plugin::post_filter`].
+    fn prepared_from(&self, _pod: &Pod) -> Option<Facts> {
+        None
     }
 
     /// [`Plugin::prepare`] in a profile that has Filter of it without PreFilter: a rejection of the pod
@@ -204,11 +213,13 @@ pub enum PostFilter {
 pub struct Parts {
     /// [`Eval::filter`].
     pub filter: bool,
+    /// [`Eval::gate`], which says the same of cells; only with [`Parts::filter`].
+    pub gate: bool,
     /// [`Eval::score_error`].
     pub pre_score: bool,
     /// [`Eval::score`].
     pub score: bool,
-    /// Number of key words; with more than none, [`Eval::key`], [`Eval::raw`], [`Eval::normalise`].
+    /// Number of key words; with more than none, [`Eval::key`].
     pub key_words: usize,
     /// It scores by its cell part. Without key words every node is in the one cell.
     pub cell_score: bool,
@@ -219,7 +230,7 @@ pub trait Eval: Send {
     /// Which of the parts below there are.
     fn parts(&self) -> Parts;
 
-    /// Whether what [`Eval::filter`], [`Eval::score`] and [`Eval::key`] say of a node stays the same for all
+    /// Whether what [`Eval::filter`] (without a gate), [`Eval::score`] and [`Eval::key`] say of a node stays the same for all
     /// pods of one [`Template`](crate::model::Template) until that node changes: they read nothing else of
     /// the pod, and nothing of the cluster but the node's own row, columns, labels, taints and images. If so,
     /// a number for what else the meaning of its key words follows from, mostly 0. `None`, which is always
@@ -228,8 +239,23 @@ pub trait Eval: Send {
         None
     }
 
-    /// Node-local: judges the nodes whose verdict still is a pass.
+    /// It is about to be kept for later pods of its template: from now on [`Eval::catch_up`] tells it what
+    /// changes.
+    fn follow(&mut self, _view: &View<'_>) {}
+
+    /// Takes in that these nodes have changed since, each named once; some of them may be gone. False: it has
+    /// to be prepared anew.
+    fn catch_up(&mut self, _view: &View<'_>, _nodes: &[NodeId]) -> bool {
+        true
+    }
+
+    /// Judges the nodes whose verdict still is a pass. Node-local, if there is no [`Eval::gate`].
     fn filter(&self, _view: &View<'_>, _nodes: &[NodeId], _out: &mut [Verdict]) {}
+
+    /// Cell part of the same: judges the cells whose verdict still is a pass, for all of their nodes. Where all
+    /// nodes are sorted into cells it is asked in the place of [`Eval::filter`], which then judges single nodes
+    /// only: those that are changed in thought, and those whose verdict is asked for.
+    fn gate(&self, _view: &View<'_>, _cells: Cells<'_>, _out: &mut [Verdict]) {}
 
     /// The reasons behind a rejection by [`Eval::filter`], in upstream's words and order; of a
     /// [`Code::Error`] the text of the error.

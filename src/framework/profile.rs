@@ -3,6 +3,9 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use crate::cluster::Facts;
+use crate::model::Pod;
+
 use super::{
     Asks, Candidate, ClusterEvent, Code, ExtensionPoint, Interest, Plugin, PluginInfo, ProfileSpec,
     unprepared,
@@ -183,6 +186,14 @@ impl Profile {
         let own = order.iter().position(|at| *at == failing);
         let last = order.iter().rposition(|at| rejectors >> at & 1 == 1);
         code != Code::Unschedulable && (own.is_none() || last < own)
+    }
+
+    /// What all plugins together read of the cluster besides nodes one by one when they prepare `pod`; `None`
+    /// where one of them has to be asked about every pod.
+    #[must_use]
+    pub fn prepared_from(&self, pod: &Pod) -> Option<Facts> {
+        let all = self.plugins.iter().map(|entry| entry.plugin.prepared_from(pod));
+        all.reduce(|a, b| Some(a?.and(b?))).unwrap_or(Some(Facts::NONE))
     }
 
     /// The plugins in `mask` that want to know of `event`, and what they have to be asked then.

@@ -5,6 +5,7 @@ use crate::cluster::{Cluster, View};
 use crate::units::{Map, Nanos, NodeId, hash_bytes, mix};
 
 use super::cell::Cell;
+use super::gated::Gated;
 use super::idle::first_idle;
 use super::kept::Record;
 use super::node_set::NodeSet;
@@ -23,6 +24,8 @@ pub struct Table {
     pub(super) by_key: Map<Box<[u32]>, usize>,
     pub(super) failed: FailedNodes,
     pub(super) invalid: Option<InvalidScore>,
+    /// What gates say of the cells; `None` where they leave all open.
+    pub(super) gated: Option<Box<Gated>>,
     /// Where every node is, in a table that is kept.
     pub(super) record: Option<Box<Record>>,
 }
@@ -64,6 +67,7 @@ impl Table {
             Some(nodes) => table.judge(evals, view, nodes.iter().copied(), watch),
             None => table.judge(evals, view, view.cluster.nodes(), watch),
         };
+        table.gate(evals, view, watch);
         (table, times)
     }
 
@@ -75,11 +79,12 @@ impl Table {
             by_key: Map::default(),
             failed: FailedNodes::default(),
             invalid: None,
+            gated: None,
             record,
         }
     }
 
-    /// Judges `nodes`, none of which is in the table, and files them.
+    /// Judges `nodes`, none of which is in the table, and files them. The gates come after it.
     pub(super) fn judge(
         &mut self,
         evals: &Evals,
@@ -98,13 +103,27 @@ impl Table {
     /// Number of feasible nodes.
     #[must_use]
     pub fn feasible(&self) -> u32 {
-        self.feasible.iter().sum()
+        self.open().feasible.iter().sum()
     }
 
-    /// The nodes that were rejected.
+    /// The nodes that were rejected: those that [`Table::count_failed`] counted.
     #[must_use]
     pub fn failed(&self) -> &FailedNodes {
         &self.failed
+    }
+
+    /// Counts all nodes that were rejected, for [`Table::failed`].
+    pub fn count_failed(&mut self, evals: &Evals, view: &View<'_>) {
+        if let Some(record) = &self.record {
+            self.failed = record.failed(evals, view);
+        }
+        let closed = self.gated.as_mut().map(|gated| std::mem::take(&mut gated.closed));
+        let closed = closed.unwrap_or_default();
+        let nodes = closed.iter().flat_map(|(cell, verdict)| {
+            let positions = self.cells[*cell as usize].levels().flat_map(|(_, set)| set.iter());
+            positions.filter_map(|at| Some((view.cluster.node_at(at)?, *verdict)))
+        });
+        self.failed.count_closed(nodes.collect());
     }
 
     /// A score that nothing can be decided by, if a plugin gave one.
@@ -169,7 +188,7 @@ impl Table {
     #[must_use]
     pub fn totals(&self, evals: &Evals, view: &View<'_>) -> Vec<(NodeId, i64)> {
         let scores = self.score_cells(evals, view);
-        let levels = self.cells.iter().zip(&scores.totals).flat_map(|(cell, total)| {
+        let levels = self.open().cells().zip(&scores.totals).flat_map(|(cell, total)| {
             cell.levels().map(|(points, set)| (total.wrapping_add(points), set))
         });
         let mut all: Vec<(u32, i64)> =
@@ -180,7 +199,8 @@ impl Table {
     }
 
     fn best_sets(&self, scores: &CellScores) -> Option<(i64, Vec<&NodeSet>)> {
-        let tops = self.cells.iter().zip(&scores.totals).filter_map(|(cell, total)| {
+        let open = self.open();
+        let tops = open.cells().zip(&scores.totals).filter_map(|(cell, total)| {
             let (points, set) = cell.top()?;
             Some((total.wrapping_add(*points), set))
         });
@@ -201,11 +221,12 @@ impl Table {
         view: &View<'_>,
         watch: &Stopwatch<'_>,
     ) -> CellScores {
-        let mut totals = vec![0i64; self.cells.len()];
+        let open = self.open();
+        let mut totals = vec![0i64; open.feasible.len()];
         let mut by_eval = Vec::new();
         for (at, item) in evals.items().iter().enumerate().filter(|(_, i)| i.parts.cell_score) {
-            let cells = Cells::new(&self.words, evals.stride(), item.offset, &self.feasible);
-            let mut raw = vec![0; self.cells.len()];
+            let cells = Cells::new(open.words, evals.stride(), item.offset, open.feasible);
+            let mut raw = vec![0; open.feasible.len()];
             let run = || {
                 item.eval.raw(view, cells, &mut raw);
                 let mut points = raw.clone();
@@ -221,9 +242,13 @@ impl Table {
         CellScores { by_eval, totals }
     }
 
-    /// The cell with these key words.
+    /// The open cell with these key words, by its place among the open ones.
     pub(super) fn cell_of(&self, words: &[u32]) -> Option<usize> {
-        self.by_key.get(words).copied()
+        let cell = self.by_key.get(words).copied()?;
+        match &self.gated {
+            None => Some(cell),
+            Some(gated) => gated.open.iter().position(|open| *open as usize == cell),
+        }
     }
 
     fn cell(&mut self, words: &[u32]) -> usize {
@@ -312,8 +337,8 @@ impl<'t> Build<'t> {
         self.judged += self.nodes.len() as u64;
         self.verdicts.clear();
         self.verdicts.resize(self.nodes.len(), Verdict::PASS);
-        evals.filter_timed(view, &self.nodes, &mut self.verdicts, self.watch);
-        self.drop_rejected();
+        evals.filter_local(view, &self.nodes, &mut self.verdicts, self.watch);
+        self.drop_rejected(view);
         let filtered = probe.clock();
         let count = self.nodes.len();
         self.points.clear();
@@ -333,7 +358,7 @@ impl<'t> Build<'t> {
     }
 
     /// Counts the rejected nodes and leaves the feasible ones in the slice.
-    fn drop_rejected(&mut self) {
+    fn drop_rejected(&mut self, view: &View<'_>) {
         if self.verdicts.iter().all(|verdict| verdict.is_pass()) {
             return;
         }
@@ -341,9 +366,11 @@ impl<'t> Build<'t> {
             if verdict.is_pass() {
                 continue;
             }
-            match &mut self.table.record {
-                Some(record) => record.reject(*node, *verdict),
-                None => self.table.failed.count(*verdict, *node),
+            if let Some(record) = &mut self.table.record {
+                record.reject(*node, *verdict);
+            } else {
+                let verdict = self.evals.with_gates(view, *node, *verdict);
+                self.table.failed.count(verdict, *node);
             }
         }
         let mut at = 0;

@@ -45,6 +45,14 @@ pub struct PodAffinity {
     pub error: Option<Box<str>>,
 }
 
+impl PodAffinity {
+    /// All terms.
+    pub fn terms(&self) -> impl Iterator<Item = &AffinityTerm> {
+        let preferred = self.preferred.iter().chain(&self.anti_preferred).map(|w| &w.term);
+        self.required.iter().chain(&self.anti_required).chain(preferred)
+    }
+}
+
 impl AffinityTerm {
     /// Whether this term of a pod in namespace `owner` means a pod in `namespace`, whose own labels are
     /// `of_namespace`, with `labels`. A namespace without `of_namespace` is not known; only a selector of

@@ -61,7 +61,7 @@ pub struct PodResources {
 }
 
 /// A pod's needs, worked out.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
 pub struct PodRequests {
     /// What must fit: from the spec alone, with pod-level requests and overhead.
     pub request: Resources,

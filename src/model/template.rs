@@ -1,84 +1,148 @@
-//! What pods made from one template have in common, as far as plugins judge single nodes by it.
+//! What pods made from one template have in common, as far as plugins judge nodes by it.
 //! `engine::tables` finds the table of a pod by it.
 
 use std::hash::{BuildHasher, Hash};
 
-use crate::units::{Resources, Set};
+use crate::units::Set;
 
-use super::{HostPort, Labels, NodeAffinity, Pod, PodRequests, Toleration};
+use super::{LabelSelector, Labels, Owner, Pod, PodAffinity};
 
-/// All that an eval may read of a pod whose word on a node lasts (`Eval::lasting`).
-#[derive(Clone, Debug, PartialEq, Eq)]
+/// All that an eval may read of a pod that is kept for others ([`Eval::lasting`](crate::framework::Eval::lasting)):
+/// everything but names, what its object says of its state, and labels that nobody selects by.
+#[derive(Clone, Debug)]
 pub struct Template {
-    priority: i32,
-    requests: PodRequests,
-    tolerations: Vec<Toleration>,
-    node_selector: Labels,
-    node_affinity: Option<NodeAffinity>,
-    host_ports: Vec<HostPort>,
-    images: Vec<Box<str>>,
-    required_features: Vec<&'static str>,
+    /// One of the pods, with just those labels.
+    pod: Box<Pod>,
+}
+
+/// Everything but the labels.
+fn facts(pod: &Pod) -> impl Hash + Eq + '_ {
+    let owner = pod.owner.as_ref().filter(|owner| is_read(owner));
+    let who = (&pod.key.namespace, owner, pod.priority, pod.never_preempts);
+    let needs = (&pod.requests, &pod.host_ports, &pod.images, &pod.volumes);
+    let nodes = (&pod.tolerations, &pod.node_selector, &pod.node_affinity, &pod.node_name);
+    let others = (&pod.pod_affinity, &pod.topology_spread);
+    (who, needs, nodes, others, &pod.required_features, &pod.unsupported)
+}
+
+/// Whether somebody looks at what the controller selects. Every Job has pods of its own and selects for nobody.
+fn is_read(owner: &Owner) -> bool {
+    matches!(&*owner.kind, "ReplicationController" | "ReplicaSet" | "StatefulSet")
+}
+
+/// The labels that tell templates apart.
+fn selected<'a>(
+    labels: &'a Labels,
+    selects: &'a impl Fn(&str) -> bool,
+) -> impl Iterator<Item = (&'a str, &'a str)> {
+    labels.iter().filter(|(key, _)| selects(key))
 }
 
 impl Template {
-    /// That of `pod`.
+    /// That of `pod`, where labels with these keys matter, and those that the pod itself selects by.
     #[must_use]
-    pub fn of(pod: &Pod) -> Self {
-        Self {
-            priority: pod.priority,
-            requests: pod.requests.clone(),
-            tolerations: pod.tolerations.clone(),
-            node_selector: pod.node_selector.clone(),
-            node_affinity: pod.node_affinity.clone(),
-            host_ports: pod.host_ports.clone(),
-            images: pod.images.clone(),
-            required_features: pod.required_features.clone(),
-        }
+    pub fn of(pod: &Pod, selects: impl Fn(&str) -> bool) -> Self {
+        let selects = |key: &str| selects(key) || selects_by(pod, key);
+        let mut template = pod.clone();
+        template.labels = selected(&pod.labels, &selects).collect();
+        Self { pod: Box::new(template) }
     }
 
     /// Whether it is that of `pod`.
     #[must_use]
-    pub fn is_of(&self, pod: &Pod) -> bool {
-        self.priority == pod.priority
-            && self.requests == pod.requests
-            && self.tolerations == pod.tolerations
-            && self.node_selector == pod.node_selector
-            && self.node_affinity == pod.node_affinity
-            && self.host_ports == pod.host_ports
-            && self.images == pod.images
-            && self.required_features == pod.required_features
+    pub fn is_of(&self, pod: &Pod, selects: impl Fn(&str) -> bool) -> bool {
+        let selects = |key: &str| selects(key) || selects_by(pod, key);
+        let labels = self.pod.labels.iter();
+        facts(&self.pod) == facts(pod) && labels.eq(selected(&pod.labels, &selects))
     }
 
     /// A hash that pods of one template share, `seed` mixed in.
     #[must_use]
-    pub fn hash_of(pod: &Pod, seed: usize) -> u64 {
-        let PodRequests { request, scored, usage, non_zero_milli_cpu, non_zero_memory } =
-            &pod.requests;
-        let amounts = |r: &Resources| (r.milli_cpu, r.memory, r.ephemeral_storage);
-        let sums = [amounts(request), amounts(scored), amounts(usage)];
-        let needs = (sums, non_zero_milli_cpu, non_zero_memory, &request.scalars);
-        let where_to = (&pod.tolerations, &pod.node_selector, &pod.node_affinity);
-        let rest = (&pod.host_ports, &pod.images, &pod.required_features);
-        hash(&(seed, pod.priority, needs, where_to, rest))
+    pub fn hash_of(pod: &Pod, seed: usize, selects: impl Fn(&str) -> bool) -> u64 {
+        let selects = |key: &str| selects(key) || selects_by(pod, key);
+        let labels: Vec<_> = selected(&pod.labels, &selects).collect();
+        Set::<()>::default().hasher().hash_one((seed, facts(pod), labels))
     }
 }
 
-fn hash(value: &impl Hash) -> u64 {
-    Set::<()>::default().hasher().hash_one(value)
+/// Whether a selector of the pod's own is about the label `key`: it may mean the pod itself.
+fn selects_by(pod: &Pod, key: &str) -> bool {
+    let spread = pod.topology_spread.iter().any(|constraint| {
+        names(constraint.selector.as_ref(), key)
+            || constraint.match_label_keys.iter().any(|own| **own == *key)
+    });
+    spread || pod.pod_affinity.as_deref().is_some_and(|own| own.selects_by(key))
+}
+
+fn names(selector: Option<&LabelSelector>, key: &str) -> bool {
+    let requirements = selector.into_iter().flat_map(|selector| &selector.requirements);
+    requirements.into_iter().any(|requirement| *requirement.key == *key)
+}
+
+impl PodAffinity {
+    /// Whether a term is about the label `key` of pods.
+    fn selects_by(&self, key: &str) -> bool {
+        self.terms().any(|term| names(term.selector.as_ref(), key))
+    }
 }
 
 #[cfg(test)]
 mod tests {
-    use super::super::TolerationOperator;
+    use super::super::{
+        AffinityTerm, HostPort, LabelOperator, LabelRequirement, NodeAffinity, PodKey, PodRequests,
+        PodVolume, SpreadConstraint, Toleration, TolerationOperator, VolumeSource,
+    };
     use super::*;
+
+    fn nobody(_: &str) -> bool {
+        false
+    }
 
     #[test]
     fn names_and_labels_make_no_template() {
         let one = Pod { uid: "1".into(), ..Pod::default() };
         let labels = Labels::from_iter([("app", "web")]);
         let other = Pod { uid: "2".into(), labels, ..Pod::default() };
-        assert!(Template::of(&one).is_of(&other));
-        assert_eq!(Template::hash_of(&one, 0), Template::hash_of(&other, 0));
+        assert!(Template::of(&one, nobody).is_of(&other, nobody));
+        assert_eq!(Template::hash_of(&one, 0, nobody), Template::hash_of(&other, 0, nobody));
+        let app = |key: &str| key == "app";
+        assert!(!Template::of(&one, app).is_of(&other, app));
+        assert_ne!(Template::hash_of(&one, 0, app), Template::hash_of(&other, 0, app));
+    }
+
+    #[test]
+    fn labels_do_that_the_pod_selects_by() {
+        let requirements = vec![LabelRequirement {
+            key: "app".into(),
+            operator: LabelOperator::Exists,
+            values: Vec::new(),
+        }];
+        let selector = Some(LabelSelector { requirements });
+        let spread = SpreadConstraint { selector: selector.clone(), ..SpreadConstraint::default() };
+        let keys = SpreadConstraint {
+            match_label_keys: vec!["app".into()],
+            ..SpreadConstraint::default()
+        };
+        let term = AffinityTerm {
+            selector,
+            namespaces: Vec::new(),
+            namespace_selector: None,
+            topology_key: "zone".into(),
+        };
+        let affinity = PodAffinity { anti_required: vec![term], ..PodAffinity::default() };
+        for pod in [
+            Pod { topology_spread: vec![spread], ..Pod::default() },
+            Pod { topology_spread: vec![keys], ..Pod::default() },
+            Pod { pod_affinity: Some(Box::new(affinity)), ..Pod::default() },
+        ] {
+            let labelled = |app, index| Pod {
+                labels: Labels::from_iter([("app", app), ("index", index)]),
+                ..pod.clone()
+            };
+            let web = Template::of(&labelled("web", "1"), nobody);
+            assert!(web.is_of(&labelled("web", "2"), nobody), "{pod:?}");
+            assert!(!web.is_of(&labelled("db", "1"), nobody), "{pod:?}");
+        }
     }
 
     #[test]
@@ -94,6 +158,14 @@ mod tests {
             operator: TolerationOperator::Exists,
             value: "".into(),
             effect: None,
+        };
+        let in_namespace = PodKey { namespace: "other".into(), name: "".into() };
+        let volume = PodVolume { name: "v".into(), source: VolumeSource::Ephemeral };
+        let owner = |kind: &str| Owner {
+            api_version: "apps/v1".into(),
+            kind: kind.into(),
+            name: "o".into(),
+            uid: "u".into(),
         };
         let plain = Pod::default();
         for (name, pod) in [
@@ -115,11 +187,28 @@ mod tests {
             ),
             ("ports", Pod { host_ports: vec![port], ..Pod::default() }),
             ("images", Pod { images: vec!["a".into()], ..Pod::default() }),
+            ("never preempts", Pod { never_preempts: true, ..Pod::default() }),
+            ("namespace", Pod { key: in_namespace, ..Pod::default() }),
+            ("node name", Pod { node_name: Some("n".into()), ..Pod::default() }),
+            ("owner", Pod { owner: Some(owner("ReplicaSet")), ..Pod::default() }),
+            ("volumes", Pod { volumes: vec![volume], ..Pod::default() }),
+            ("affinity", Pod { pod_affinity: Some(Box::default()), ..Pod::default() }),
+            (
+                "spread",
+                Pod { topology_spread: vec![SpreadConstraint::default()], ..Pod::default() },
+            ),
             ("features", Pod { required_features: vec!["F"], ..Pod::default() }),
         ] {
-            assert!(!Template::of(&plain).is_of(&pod), "{name}");
-            assert_ne!(Template::hash_of(&plain, 0), Template::hash_of(&pod, 0), "{name}");
+            assert!(!Template::of(&plain, nobody).is_of(&pod, nobody), "{name}");
+            let hash = |pod: &Pod| Template::hash_of(pod, 0, nobody);
+            assert_ne!(hash(&plain), hash(&pod), "{name}");
         }
-        assert_ne!(Template::hash_of(&plain, 0), Template::hash_of(&plain, 1), "profiles");
+        let hash = |profile| Template::hash_of(&plain, profile, nobody);
+        assert_ne!(hash(0), hash(1), "profiles");
+        let of_job = Pod { owner: Some(owner("Job")), ..Pod::default() };
+        assert!(
+            Template::of(&plain, nobody).is_of(&of_job, nobody),
+            "nobody reads a Job's selector"
+        );
     }
 }

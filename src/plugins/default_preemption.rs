@@ -1,7 +1,7 @@
 //! DefaultPreemption: has room made, where no node is feasible, by evicting pods of lower priority. The search
 //! for it is in `preemption`.
 
-use crate::cluster::{Cluster, View};
+use crate::cluster::{Cluster, Facts, View};
 use crate::framework::{
     Action, Candidate, Change, Code, ExtensionPoint, FailedNodes, Hint, Interest, Plugin,
     PluginEval, PluginInfo, PodRejection, PostFilter, PrepareCx, Resource,
@@ -25,6 +25,10 @@ impl Plugin for DefaultPreemption {
             code: Code::UnschedulableAndUnresolvable,
             reasons: vec!["waiting for the preemption for this pod to be finished".to_owned()],
         })
+    }
+
+    fn prepared_from(&self, _pod: &Pod) -> Option<Facts> {
+        Some(Facts::NONE)
     }
 
     fn prepare(&self, _pod: &Pod, _cx: &PrepareCx<'_>) -> PluginEval {

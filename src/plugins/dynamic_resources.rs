@@ -3,6 +3,7 @@
 //!
 //! Differs from upstream: there the score of a pod without claims is said to be zero on every node.
 
+use crate::cluster::Facts;
 use crate::framework::{Code, ExtensionPoint, Interest, Plugin, PluginEval, PluginInfo, PrepareCx};
 use crate::model::{Pod, UnsupportedFeature};
 
@@ -39,6 +40,10 @@ impl Plugin for DynamicResources {
     /// Nothing helps a pod that is held.
     fn events(&self) -> &'static [Interest] {
         &[]
+    }
+
+    fn prepared_from(&self, _pod: &Pod) -> Option<Facts> {
+        Some(Facts::NONE)
     }
 
     fn prepare(&self, pod: &Pod, _cx: &PrepareCx<'_>) -> PluginEval {

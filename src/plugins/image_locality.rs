@@ -1,6 +1,6 @@
 //! ImageLocality: prefers nodes that have the pod's images already.
 
-use crate::cluster::View;
+use crate::cluster::{Fact, Facts, View};
 use crate::framework::{
     Cells, Eval, ExtensionPoint, KeyOut, MAX_NODE_SCORE, Parts, Plugin, PluginEval, PluginInfo,
     PrepareCx,
@@ -27,6 +27,10 @@ const IMAGES_PER_WORD: usize = 32;
 struct ImageLocality;
 
 impl Plugin for ImageLocality {
+    fn prepared_from(&self, _pod: &Pod) -> Option<Facts> {
+        Some(Facts::of(&[Fact::Images]))
+    }
+
     fn prepare(&self, pod: &Pod, cx: &PrepareCx<'_>) -> PluginEval {
         let mut images: Vec<PodImage> = Vec::new();
         for name in &pod.images {

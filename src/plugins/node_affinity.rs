@@ -1,6 +1,6 @@
 //! NodeAffinity: nodeSelector, required and preferred node affinity, and what a profile adds to them.
 
-use crate::cluster::{Cluster, View};
+use crate::cluster::{Cluster, Fact, Facts, View};
 use crate::framework::{
     Action, Candidate, Cells, Change, Code, Eval, ExtensionPoint, Hint, Interest, KeyOut, Parts,
     Plugin, PluginEval, PluginInfo, PrepareCx, Resource, Verdict, default_normalise,
@@ -54,6 +54,10 @@ impl NodeAffinity {
 }
 
 impl Plugin for NodeAffinity {
+    fn prepared_from(&self, _pod: &Pod) -> Option<Facts> {
+        Some(Facts::of(&[Fact::NodeLabels]))
+    }
+
     fn prepare(&self, pod: &Pod, cx: &PrepareCx<'_>) -> PluginEval {
         let eval = self.eval(pod, cx);
         let required = pod.node_affinity.as_ref().and_then(|own| own.required.as_deref());
@@ -159,6 +163,7 @@ impl Eval for NodeAffinityEval {
     fn parts(&self) -> Parts {
         let scores = !self.preferred.is_empty() || self.error.is_some();
         Parts {
+            gate: false,
             filter: self.added.is_some() || !self.own.is_empty(),
             pre_score: self.error.is_some(),
             score: false,

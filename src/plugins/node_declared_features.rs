@@ -1,6 +1,6 @@
 //! NodeDeclaredFeatures: a node must declare the features that a pod needs of its kubelet.
 
-use crate::cluster::{Cluster, View};
+use crate::cluster::{Cluster, Facts, View};
 use crate::framework::{
     Action, Candidate, Change, Code, Eval, ExtensionPoint, Hint, Interest, Parts, Plugin,
     PluginEval, PluginInfo, PrepareCx, Resource, Verdict,
@@ -29,6 +29,10 @@ impl Plugin for NodeDeclaredFeatures {
             }
             _ => None,
         }
+    }
+
+    fn prepared_from(&self, _pod: &Pod) -> Option<Facts> {
+        Some(Facts::NONE)
     }
 
     fn prepare(&self, pod: &Pod, cx: &PrepareCx<'_>) -> PluginEval {

@@ -1,6 +1,6 @@
 //! NodeName: a pod that asks for a node by name gets that one or none.
 
-use crate::cluster::View;
+use crate::cluster::{Facts, View};
 use crate::framework::{
     Action, Code, Eval, ExtensionPoint, Interest, Parts, Plugin, PluginEval, PluginInfo, PrepareCx,
     Resource, Verdict,
@@ -21,6 +21,10 @@ const REASON: &str = "node(s) didn't match the requested node name";
 struct NodeName;
 
 impl Plugin for NodeName {
+    fn prepared_from(&self, _pod: &Pod) -> Option<Facts> {
+        Some(Facts::NONE)
+    }
+
     fn prepare(&self, pod: &Pod, cx: &PrepareCx<'_>) -> PluginEval {
         let Some(name) = &pod.node_name else { return PluginEval::Skip };
         let eval = NodeNameEval { position: cx.position, name: name.clone() };

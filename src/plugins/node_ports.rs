@@ -1,6 +1,6 @@
 //! NodePorts: a node whose ports the pod asks for are free.
 
-use crate::cluster::{Cluster, View};
+use crate::cluster::{Cluster, Facts, View};
 use crate::framework::{
     Action, Candidate, Change, Code, Eval, ExtensionPoint, Hint, Interest, Parts, Plugin,
     PluginEval, PluginInfo, PrepareCx, Resource, Verdict,
@@ -31,6 +31,10 @@ impl Plugin for NodePorts {
             }
             _ => None,
         }
+    }
+
+    fn prepared_from(&self, _pod: &Pod) -> Option<Facts> {
+        Some(Facts::NONE)
     }
 
     fn prepare(&self, pod: &Pod, cx: &PrepareCx<'_>) -> PluginEval {

@@ -1,6 +1,6 @@
 //! NodeResourcesBalancedAllocation: prefers nodes on which the pod evens out the use of CPU and memory.
 
-use crate::cluster::View;
+use crate::cluster::{Fact, Facts, View};
 use crate::framework::{
     Eval, ExtensionPoint, MAX_NODE_SCORE, Parts, Plugin, PluginEval, PluginInfo, PrepareCx,
 };
@@ -24,6 +24,10 @@ struct BalancedAllocation {
 
 impl Plugin for BalancedAllocation {
     /// A pod that asks for none of the resources is skipped.
+    fn prepared_from(&self, _pod: &Pod) -> Option<Facts> {
+        Some(Facts::of(&[Fact::ResourceNames]))
+    }
+
     fn prepare(&self, pod: &Pod, cx: &PrepareCx<'_>) -> PluginEval {
         let asks = &pod.requests.usage;
         let named = self.resources.iter();

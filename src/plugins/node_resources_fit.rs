@@ -1,7 +1,7 @@
 //! NodeResourcesFit: the pod's requests fit what is left of the node; nodes are scored by how full they
 //! would be, by one of three strategies.
 
-use crate::cluster::{Cluster, Row, View};
+use crate::cluster::{Cluster, Fact, Facts, Row, View};
 use crate::framework::{
     Action, Candidate, Change, Code, Eval, ExtensionPoint, Hint, Interest, Parts, Plugin,
     PluginEval, PluginInfo, PrepareCx, Resource, Verdict,
@@ -102,6 +102,10 @@ impl Plugin for NodeResourcesFit {
             }
             _ => None,
         }
+    }
+
+    fn prepared_from(&self, _pod: &Pod) -> Option<Facts> {
+        Some(Facts::of(&[Fact::ResourceNames]))
     }
 
     fn prepare(&self, pod: &Pod, cx: &PrepareCx<'_>) -> PluginEval {

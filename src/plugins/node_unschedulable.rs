@@ -1,6 +1,6 @@
 //! NodeUnschedulable: cordoned nodes take only pods that tolerate it.
 
-use crate::cluster::{Cluster, Row, View};
+use crate::cluster::{Cluster, Facts, Row, View};
 use crate::framework::{
     Action, Candidate, Change, Code, Eval, ExtensionPoint, Hint, Interest, Parts, Plugin,
     PluginEval, PluginInfo, PrepareCx, Resource, Verdict,
@@ -21,6 +21,10 @@ const REASON: &str = "node(s) were unschedulable";
 struct NodeUnschedulable;
 
 impl Plugin for NodeUnschedulable {
+    fn prepared_from(&self, _pod: &Pod) -> Option<Facts> {
+        Some(Facts::NONE)
+    }
+
     fn prepare(&self, pod: &Pod, cx: &PrepareCx<'_>) -> PluginEval {
         if tolerates(pod) {
             return PluginEval::Skip;

@@ -1,5 +1,6 @@
 //! PrioritySort: waiting pods of higher priority are taken first; `queue` sorts by it.
 
+use crate::cluster::Facts;
 use crate::framework::{Candidate, ExtensionPoint, Plugin, PluginEval, PluginInfo, PrepareCx};
 use crate::model::Pod;
 
@@ -14,6 +15,10 @@ pub(super) const INFO: PluginInfo = PluginInfo {
 struct PrioritySort;
 
 impl Plugin for PrioritySort {
+    fn prepared_from(&self, _pod: &Pod) -> Option<Facts> {
+        Some(Facts::NONE)
+    }
+
     fn prepare(&self, _pod: &Pod, _cx: &PrepareCx<'_>) -> PluginEval {
         PluginEval::Skip
     }

@@ -1,6 +1,6 @@
 //! SchedulingGates: a pod with gates does not even wait its turn.
 
-use crate::cluster::Cluster;
+use crate::cluster::{Cluster, Facts};
 use crate::framework::{
     Action, Candidate, Code, ExtensionPoint, Interest, Plugin, PluginEval, PluginInfo,
     PodRejection, PrepareCx, Resource,
@@ -29,6 +29,10 @@ impl Plugin for SchedulingGates {
             code: Code::UnschedulableAndUnresolvable,
             reasons: vec![format!("waiting for scheduling gates: [{gates}]")],
         })
+    }
+
+    fn prepared_from(&self, _pod: &Pod) -> Option<Facts> {
+        Some(Facts::NONE)
     }
 
     fn prepare(&self, _pod: &Pod, _cx: &PrepareCx<'_>) -> PluginEval {

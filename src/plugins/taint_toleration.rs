@@ -1,6 +1,6 @@
 //! TaintToleration: untolerated taints keep pods away, or make other nodes better.
 
-use crate::cluster::{Cluster, View};
+use crate::cluster::{Cluster, Fact, Facts, View};
 use crate::framework::{
     Action, Candidate, Cells, Change, Code, Eval, ExtensionPoint, Hint, Interest, KeyOut, Parts,
     Plugin, PluginEval, PluginInfo, PrepareCx, Resource, Verdict, default_normalise,
@@ -40,6 +40,10 @@ impl Plugin for TaintToleration {
             }
             _ => None,
         }
+    }
+
+    fn prepared_from(&self, _pod: &Pod) -> Option<Facts> {
+        Some(Facts::of(&[Fact::TaintSets]))
     }
 
     fn prepare(&self, pod: &Pod, cx: &PrepareCx<'_>) -> PluginEval {

@@ -1,7 +1,7 @@
 //! VolumeRestrictions: no disk is used by two pods of a node that cannot share it, and no claim with the
 //! access mode `ReadWriteOncePod` by two pods at all.
 
-use crate::cluster::{Cluster, View};
+use crate::cluster::{Cluster, Facts, View};
 use crate::framework::{
     Action, Candidate, Change, Code, Eval, ExtensionPoint, Hint, Interest, Parts, Plugin,
     PluginEval, PluginInfo, PrepareCx, Resource, Verdict,
@@ -31,6 +31,10 @@ const UNREAD: u32 = 2;
 struct VolumeRestrictions;
 
 impl Plugin for VolumeRestrictions {
+    fn prepared_from(&self, pod: &Pod) -> Option<Facts> {
+        pod.volumes.is_empty().then_some(Facts::NONE)
+    }
+
     fn prepare(&self, pod: &Pod, cx: &PrepareCx<'_>) -> PluginEval {
         if pod.volumes.is_empty() {
             return PluginEval::Skip;

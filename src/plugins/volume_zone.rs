@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use crate::cluster::{Cluster, LabelColumn, View};
+use crate::cluster::{Cluster, Facts, LabelColumn, View};
 use crate::framework::{
     Action, Candidate, Change, Code, Eval, ExtensionPoint, Hint, Interest, Parts, Plugin,
     PluginEval, PluginInfo, PrepareCx, Resource, SaysOfAll, Verdict,
@@ -40,6 +40,10 @@ const LABELS: [(&str, &str); 4] = [
 struct VolumeZone;
 
 impl Plugin for VolumeZone {
+    fn prepared_from(&self, pod: &Pod) -> Option<Facts> {
+        pod.volumes.is_empty().then_some(Facts::NONE)
+    }
+
     fn prepare(&self, pod: &Pod, cx: &PrepareCx<'_>) -> PluginEval {
         let mut places = Vec::new();
         for volume in &pod.volumes {

@@ -5,7 +5,7 @@ use super::Quantity;
 /// Amounts of the resources that nodes offer and pods ask for.
 ///
 /// Upstream: framework.Resource, v1.37.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
 pub struct Resources {
     /// CPU in thousandths of a core.
     pub milli_cpu: i64,

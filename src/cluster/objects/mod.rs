@@ -100,6 +100,20 @@ stores! {
 }
 
 impl Objects {
+    /// How often a controller of pods came, changed or went.
+    pub(super) fn controllers_epoch(&self) -> u64 {
+        let sets = self.replica_sets.epoch() + self.stateful_sets.epoch();
+        self.replication_controllers.epoch() + sets
+    }
+
+    /// How often something that is said of storage came, changed or went. What is only assumed of claims and
+    /// volumes is not in it.
+    pub(super) fn storage_epoch(&self) -> u64 {
+        let said = self.claims.epoch() + self.volumes.epoch() + self.classes.epoch();
+        let drivers = self.csi_nodes.epoch() + self.csi_drivers.epoch() + self.capacities.epoch();
+        said + drivers + self.attachments.epoch()
+    }
+
     /// What is said of the storage that is left of the class `class`, by namespace and name.
     pub fn capacities_of_class(&self, class: &str) -> impl Iterator<Item = &CsiStorageCapacity> {
         self.capacities.in_group(class)

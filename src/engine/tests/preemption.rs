@@ -81,7 +81,8 @@ fn ask(cluster: &Cluster, pod: &Pod, args: DefaultPreemptionArgs, start: u32) ->
     let Prepared::Ready { evals, .. } = prepare(&profile, pod, view) else {
         panic!("it was turned away as a whole")
     };
-    let table = Table::build(&evals, &view, None);
+    let mut table = Table::build(&evals, &view, None);
+    table.count_failed(&evals, &view);
     assert_eq!(table.feasible(), 0, "it fits");
     let nominated = pod.nominated_node.as_deref().and_then(|name| cluster.find_node(name));
     let judged = Some((&evals, table.failed()));

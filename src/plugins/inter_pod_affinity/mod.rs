@@ -12,7 +12,7 @@ mod tally;
 #[cfg(test)]
 mod tests;
 
-use crate::cluster::{Cluster, View};
+use crate::cluster::{Cluster, Fact, Facts, View};
 use crate::framework::{
     Action, Candidate, Cells, Change, Code, Eval, ExtensionPoint, Hint, Interest, KeyOut, Parts,
     Plugin, PluginEval, PluginInfo, PrepareCx, Resource, Verdict,
@@ -57,6 +57,10 @@ impl Plugin for InterPodAffinity {
             }
             _ => None,
         }
+    }
+
+    fn prepared_from(&self, _pod: &Pod) -> Option<Facts> {
+        Some(Facts::of(&[Fact::NodeLabels, Fact::Namespaces, Fact::AffinityClasses]))
     }
 
     fn prepare(&self, pod: &Pod, cx: &PrepareCx<'_>) -> PluginEval {

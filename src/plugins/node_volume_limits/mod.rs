@@ -4,7 +4,7 @@
 mod attached;
 mod eval;
 
-use crate::cluster::Cluster;
+use crate::cluster::{Cluster, Facts};
 use crate::framework::{
     Action, Candidate, Change, ExtensionPoint, Hint, Interest, Plugin, PluginEval, PluginInfo,
     PrepareCx, Resource,
@@ -34,6 +34,10 @@ struct NodeVolumeLimits {
 }
 
 impl Plugin for NodeVolumeLimits {
+    fn prepared_from(&self, pod: &Pod) -> Option<Facts> {
+        pod.volumes.is_empty().then_some(Facts::NONE)
+    }
+
     fn prepare(&self, pod: &Pod, cx: &PrepareCx<'_>) -> PluginEval {
         let of_nodes = |has_csi_node| new_volumes(cx.view.cluster, pod, has_csi_node);
         let none = |volumes: &Result<Vec<_>, _>| volumes.as_ref().is_ok_and(Vec::is_empty);

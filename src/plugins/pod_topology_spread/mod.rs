@@ -14,7 +14,7 @@ mod score;
 #[cfg(test)]
 mod tests;
 
-use crate::cluster::{Cluster, View};
+use crate::cluster::{Cluster, Fact, Facts, View};
 use crate::framework::{
     Action, Candidate, Cells, Change, Eval, ExtensionPoint, Hint, Interest, KeyOut, Parts, Plugin,
     PluginEval, PluginInfo, PrepareCx, Resource, Verdict,
@@ -106,6 +106,21 @@ impl Plugin for PodTopologySpread {
         }
     }
 
+    /// With constraints of its own a pod asks nobody which pods belong to it.
+    fn prepared_from(&self, pod: &Pod) -> Option<Facts> {
+        let nodes = Facts::of(&[Fact::NodeLabels, Fact::TaintSets]);
+        if !pod.topology_spread.is_empty() {
+            return Some(nodes);
+        }
+        if self.defaults.is_empty() {
+            return Some(Facts::NONE);
+        }
+        // The pod's own controller only.
+        let belongs =
+            if pod.owner.is_some() { Facts::of(&[Fact::Controllers]) } else { Facts::NONE };
+        Some(nodes.and(Facts::of(&[Fact::Services])).and(belongs))
+    }
+
     fn prepare(&self, pod: &Pod, cx: &PrepareCx<'_>) -> PluginEval {
         use WhenUnsatisfiable::{DoNotSchedule, ScheduleAnyway};
         let view = &cx.view;
@@ -184,6 +199,7 @@ impl Eval for SpreadEval {
     fn parts(&self) -> Parts {
         Parts {
             filter: self.hard.is_some(),
+            gate: false,
             pre_score: matches!(self.soft, Some(Err(_))),
             score: false,
             key_words: self.scoring().map_or(0, Soft::key_words),

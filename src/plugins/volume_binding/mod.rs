@@ -15,7 +15,7 @@ mod tests;
 use std::collections::BTreeMap;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
-use crate::cluster::Cluster;
+use crate::cluster::{Cluster, Facts};
 use crate::framework::{
     Action, Candidate, Change, Code, ExtensionPoint, Hint, Interest, Placement, Plugin, PluginEval,
     PluginInfo, PreBind, PreBound, PrepareCx, Refusal, Resource,
@@ -88,6 +88,10 @@ impl Plugin for VolumeBinding {
 
     fn follows_filter(&self) -> bool {
         true
+    }
+
+    fn prepared_from(&self, pod: &Pod) -> Option<Facts> {
+        pod.volumes.is_empty().then_some(Facts::NONE)
     }
 
     fn prepare(&self, pod: &Pod, cx: &PrepareCx<'_>) -> PluginEval {
