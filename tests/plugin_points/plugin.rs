@@ -304,7 +304,14 @@ impl OnePod {
 impl Eval for OnePod {
     fn parts(&self) -> Parts {
         let cells = self.script.normalises;
-        Parts { filter: true, pre_score: true, score: !cells, key_words: 0, cell_score: cells }
+        Parts {
+            filter: true,
+            gate: false,
+            pre_score: true,
+            score: !cells,
+            key_words: 0,
+            cell_score: cells,
+        }
     }
 
     fn filter(&self, view: &View<'_>, nodes: &[NodeId], out: &mut [Verdict]) {
