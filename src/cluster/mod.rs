@@ -86,9 +86,15 @@ pub struct Cluster {
     reports: Interner<Arc<ResourceReport>>,
     /// How many pods of each class are on a node.
     class_pods: Vec<u32>,
+    /// By class: which one it is of all there have been.
+    class_stamps: Vec<u32>,
+    /// How many classes there have been.
+    classes_born: u32,
     objects: Objects,
     /// The classes with affinity of which a pod is on a node, in order.
     affinity_classes: Vec<u32>,
+    /// How often there was a first one of those.
+    affinity_epoch: u64,
     /// Which nodes have changed.
     changes: ChangeLog,
 }
@@ -129,8 +135,11 @@ impl Cluster {
             classes: Interner::default(),
             reports: Interner::default(),
             class_pods: Vec::new(),
+            class_stamps: Vec::new(),
+            classes_born: 0,
             objects: Objects::default(),
             affinity_classes: Vec::new(),
+            affinity_epoch: 0,
             changes: ChangeLog::default(),
         }
     }

@@ -179,7 +179,7 @@ fn prepare_counted(
             *ran |= 1 << position;
         }
         let eval = match said {
-            PluginEval::Skip => continue,
+            PluginEval::Skip | PluginEval::SkipWhile(_) => continue,
             PluginEval::Reject(code, reasons) => {
                 let resolvable = code == Code::Unschedulable;
                 rejected = Some((position, PodRejection { code, reasons }));
@@ -413,7 +413,9 @@ impl Evals {
     /// What tells evals apart whose words on single nodes cannot be compared; `None` for one whose word does
     /// not last.
     pub(super) fn layout(&self) -> impl Iterator<Item = Option<(u16, Parts, u64)>> + '_ {
-        self.items.iter().map(|item| Some((item.position, item.parts, item.eval.lasting()?)))
+        // One that counts over many nodes would have to follow, and nobody lets it.
+        let lasting = |item: &PreparedEval| item.eval.lasting().filter(|_| item.eval.bytes() == 0);
+        self.items.iter().map(move |item| Some((item.position, item.parts, lasting(item)?)))
     }
 
     /// Key words a node.

@@ -158,6 +158,9 @@ pub enum PluginEval {
     Reject(Code, Vec<String>),
     /// Nothing can be decided about the pod, and why.
     Fail(String),
+    /// Nothing as things are: it is skipped as with [`PluginEval::Skip`], while this eval, which has no part
+    /// to be called, follows the cluster and its [`Eval::catch_up`] is true.
+    SkipWhile(Box<dyn Eval>),
     /// It judges nodes.
     Run(Box<dyn Eval>),
     /// It judges nodes, and only those with these names come into question.
@@ -168,7 +171,7 @@ impl PluginEval {
     /// As a status.
     pub(super) fn code(&self) -> Code {
         match self {
-            Self::Skip => Code::Skip,
+            Self::Skip | Self::SkipWhile(_) => Code::Skip,
             Self::Reject(code, _) => *code,
             Self::Fail(_) => Code::Error,
             Self::Run(_) | Self::Narrow(..) => Code::Success,
@@ -204,6 +207,8 @@ pub enum PostFilter {
 pub struct Parts {
     /// [`Eval::filter`].
     pub filter: bool,
+    /// [`Eval::gate`], by the key words.
+    pub gate: bool,
     /// [`Eval::score_error`].
     pub pre_score: bool,
     /// [`Eval::score`].
@@ -248,6 +253,25 @@ pub trait Eval: Send {
     /// The words that make nodes alike to the cell part.
     fn key(&self, _view: &View<'_>, _nodes: &[NodeId], _out: &mut KeyOut<'_>) {}
 
+    /// Cell part of Filter: judges the cells whose verdict still is a pass; holds for every node of a cell.
+    /// An eval with this part has `filter` too, which says the same of single nodes (views with an overlay,
+    /// explain, nominated pods) but is not called when a table is built.
+    fn gate(&self, _view: &View<'_>, _cells: Cells<'_>, _out: &mut [Verdict]) {}
+
+    /// It is about to be kept for later pods of its template: from now on `catch_up` tells it what changes.
+    fn follow(&mut self, _view: &View<'_>) {}
+
+    /// Takes in that these nodes have changed since (each once; one may be gone:
+    /// `!view.row(n).is_present()`). False: it has to be prepared anew.
+    fn catch_up(&mut self, _view: &View<'_>, _nodes: &[NodeId]) -> bool {
+        true
+    }
+
+    /// What it keeps in order to follow, in bytes.
+    fn bytes(&self) -> usize {
+        0
+    }
+
     /// Cell part: the raw score of each cell.
     fn raw(&self, _view: &View<'_>, _cells: Cells<'_>, _out: &mut [i64]) {}
 
@@ -265,7 +289,7 @@ pub struct KeyOut<'a> {
 
 impl<'a> KeyOut<'a> {
     /// Words of `stride` a node, of which an eval's begin at `offset`.
-    pub(super) fn new(words: &'a mut [u32], stride: usize, offset: usize) -> Self {
+    pub(crate) fn new(words: &'a mut [u32], stride: usize, offset: usize) -> Self {
         Self { words, stride, offset }
     }
 
@@ -285,7 +309,7 @@ pub struct Cells<'a> {
 }
 
 impl<'a> Cells<'a> {
-    pub(super) fn new(words: &'a [u32], stride: usize, offset: usize, feasible: &'a [u32]) -> Self {
+    pub(crate) fn new(words: &'a [u32], stride: usize, offset: usize, feasible: &'a [u32]) -> Self {
         Self { words, stride, offset, feasible }
     }
 

@@ -160,6 +160,7 @@ impl Eval for NodeAffinityEval {
         let scores = !self.preferred.is_empty() || self.error.is_some();
         Parts {
             filter: self.added.is_some() || !self.own.is_empty(),
+            gate: false,
             pre_score: self.error.is_some(),
             score: false,
             key_words: usize::from(scores),
