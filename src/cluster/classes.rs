@@ -51,6 +51,13 @@ impl Cluster {
         self.classes.get(number)
     }
 
+    /// Tells the class of this number from those that had the number before; never 0 while a pod has it.
+    #[must_use]
+    #[inline]
+    pub fn class_stamp(&self, number: u32) -> u32 {
+        self.class_stamps.get(number as usize).copied().unwrap_or_default()
+    }
+
     /// The classes of the pods on `node`, and how many pods each has there, in no particular order.
     #[must_use]
     pub fn classes_on(&self, node: NodeId) -> &[(u32, u32)] {
@@ -61,6 +68,21 @@ impl Cluster {
     #[must_use]
     pub fn classes_with_affinity(&self) -> &[u32] {
         &self.affinity_classes
+    }
+
+    /// The number of `class`, which has one pod more from now on.
+    pub(super) fn acquire_class(&mut self, class: &PodClass) -> u32 {
+        let number = self.classes.acquire(class);
+        if self.classes.owners(number) == 1 {
+            let at = number as usize;
+            if self.class_stamps.len() <= at {
+                self.class_stamps.resize(at + 1, 0);
+            }
+            // Comes round after billions of classes, long after a stamp was last compared.
+            self.classes_born = self.classes_born.wrapping_add(1).max(1);
+            self.class_stamps[at] = self.classes_born;
+        }
+        number
     }
 
     /// Counts a pod of `class` on `node` (`sign` 1), or no more (-1).
@@ -90,10 +112,13 @@ impl Cluster {
         if self.class(class).is_none_or(|class| class.affinity.is_none()) {
             return;
         }
-        self.affinity_epoch += 1;
+        self.affinity_changes += 1;
         match self.affinity_classes.binary_search(&class) {
             Ok(at) => drop(self.affinity_classes.remove(at)),
-            Err(at) => self.affinity_classes.insert(at, class),
+            Err(at) => {
+                self.affinity_epoch += u64::from(self.affinity_classes.is_empty());
+                self.affinity_classes.insert(at, class);
+            }
         }
     }
 }

@@ -4,7 +4,7 @@
 use super::Cluster;
 
 /// Number of [`Fact`]s.
-const FACTS: usize = 9;
+const FACTS: usize = 10;
 
 /// A kind of fact that plugins read when they prepare a pod.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -23,8 +23,10 @@ pub enum Fact {
     Services,
     /// The controllers that pods belong to.
     Controllers,
-    /// Classes of pods with affinity: the first pod came to a node, or the last one left.
+    /// Which classes of pods with affinity are on nodes.
     AffinityClasses,
+    /// That there is such a class at all: a first one came.
+    Affinity,
     /// Claims, volumes, and what is said of storage.
     Storage,
 }
@@ -85,6 +87,7 @@ impl Cluster {
             self.namespaces.epoch(),
             objects.services.epoch(),
             objects.controllers_epoch(),
+            self.affinity_changes,
             self.affinity_epoch,
             objects.storage_epoch(),
         ])

@@ -55,6 +55,11 @@ impl<T: Eq + Hash + Clone> Interner<T> {
         }
     }
 
+    /// How many owners `id` has.
+    pub(crate) fn owners(&self, id: u32) -> u32 {
+        self.slots.get(id as usize).and_then(Option::as_ref).map_or(0, |(_, owners)| *owners)
+    }
+
     /// The number of a value that somebody owns.
     pub(crate) fn find<Q>(&self, value: &Q) -> Option<u32>
     where
@@ -107,6 +112,7 @@ mod tests {
         assert_eq!(interner.acquire_str("a"), a);
         let b = interner.acquire(&"b".into());
         assert_ne!(a, b);
+        assert_eq!((interner.owners(a), interner.owners(b), interner.owners(7)), (2, 1, 0));
         interner.release(a);
         assert_eq!(interner.find("a"), Some(a));
         interner.release(a);

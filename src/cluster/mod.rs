@@ -88,11 +88,17 @@ pub struct Cluster {
     reports: Interner<Arc<ResourceReport>>,
     /// How many pods of each class are on a node.
     class_pods: Vec<u32>,
+    /// By class: which one it is of all there have been.
+    class_stamps: Vec<u32>,
+    /// How many classes there have been.
+    classes_born: u32,
     objects: Objects,
     /// The classes with affinity of which a pod is on a node, in order.
     affinity_classes: Vec<u32>,
-    /// How often a class was put on that list or taken off it.
+    /// How often there was a first one of those.
     affinity_epoch: u64,
+    /// How often a class came to those or left them.
+    affinity_changes: u64,
     /// Which nodes have changed.
     changes: ChangeLog,
 }
@@ -133,9 +139,12 @@ impl Cluster {
             classes: Interner::default(),
             reports: Interner::default(),
             class_pods: Vec::new(),
+            class_stamps: Vec::new(),
+            classes_born: 0,
             objects: Objects::default(),
             affinity_classes: Vec::new(),
             affinity_epoch: 0,
+            affinity_changes: 0,
             changes: ChangeLog::default(),
         }
     }

@@ -55,7 +55,9 @@ impl Cluster {
         let entry = &mut self.entries[id];
         entry.seen = list;
         if !self.labels.equal(&entry.labels, &node.labels) {
-            entry.labels = self.labels.replace(id, &entry.labels, &node.labels);
+            let replaced = self.labels.replace(id, &entry.labels, &node.labels);
+            entry.labels = replaced.pairs;
+            replaced.others.into_iter().for_each(|other| self.changes.push(other));
             change.labels = true;
         }
         if entry.declared_features != node.declared_features {
@@ -81,7 +83,8 @@ impl Cluster {
         self.set_images(id, &gone);
         self.rows[id].flags = 0;
         let labels = std::mem::take(&mut self.entries[id].labels);
-        self.labels.replace(id, &labels, &gone.labels);
+        let replaced = self.labels.replace(id, &labels, &gone.labels);
+        replaced.others.into_iter().for_each(|other| self.changes.push(other));
         self.entries[id].declared_features.clear();
         self.present_nodes -= 1;
         self.changes.push(id);

@@ -216,7 +216,7 @@ impl Cluster {
                 .map(|(n, amount)| (names.acquire_str(n), *amount))
                 .collect(),
         };
-        entry.class = self.classes.acquire(&PodClass::of(pod));
+        entry.class = self.acquire_class(&PodClass::of(pod));
         entry.report = self.reports.acquire(&pod.report);
         entry.volumes = pod.volumes.as_slice().into();
         entry.said_nominated = pod.nominated_node.is_some();

@@ -247,7 +247,7 @@ impl Tables {
             return;
         };
         if kept_for.uses % USES_A_COUNT == 0 {
-            kept_for.bytes = sorted.table.bytes();
+            kept_for.bytes = sorted.table.bytes() + sorted.evals.bytes();
         }
         kept_for.uses = kept_for.uses.wrapping_add(1);
         kept_for.used = self.asked;

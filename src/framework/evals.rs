@@ -54,6 +54,8 @@ pub enum Prepared {
 /// The evals of one pod, or of all pods of a template.
 pub struct Evals {
     items: Vec<PreparedEval>,
+    /// Of plugins that are skipped while these agree.
+    skipped: Vec<Box<dyn Eval>>,
     stride: usize,
     points_max: i64,
     prepared_by: PluginMask,
@@ -174,7 +176,7 @@ fn prepare_counted(
 ) -> Prepared {
     let mut items = Vec::with_capacity(profile.plugins.len());
     let mut narrowing = Narrowing::default();
-    let mut rejected = None;
+    let (mut rejected, mut skipped) = (None, Vec::new());
     for (position, entry) in profile.at(ExtensionPoint::PreFilter) {
         let run = || entry.plugin.prepare(pod, &PrepareCx { view, position });
         let said = watch.run(entry.name, ExtensionPoint::PreFilter, run, PluginEval::code);
@@ -183,6 +185,10 @@ fn prepare_counted(
         }
         let eval = match said {
             PluginEval::Skip => continue,
+            PluginEval::SkipWhile(eval) => {
+                skipped.push(eval);
+                continue;
+            }
             PluginEval::Reject(code, reasons) => {
                 let resolvable = code == Code::Unschedulable;
                 rejected = Some((position, PodRejection { code, reasons }));
@@ -223,7 +229,7 @@ fn prepare_counted(
         let eval = without_pre_filter(entry, pod, &PrepareCx { view, position });
         items.extend(eval.and_then(|eval| prepared(position, entry, eval)));
     }
-    let evals = Evals::new(items, *ran, Nominated::before(pod, view.cluster));
+    let evals = Evals::new((items, skipped), *ran, Nominated::before(pod, view.cluster));
     if let Some((plugin, rejection)) = rejected {
         let (plugin, rejectors, evals) = (Some(plugin), 1 << plugin, Some(evals));
         return Prepared::Rejected { plugin, rejection, rejectors, evals };
@@ -262,7 +268,11 @@ impl std::fmt::Debug for Evals {
 
 impl Evals {
     /// Puts the evals into the order of the profile, and gives each its key words.
-    fn new(mut items: Vec<PreparedEval>, prepared_by: PluginMask, nominated: Nominated) -> Self {
+    fn new(
+        (mut items, skipped): (Vec<PreparedEval>, Vec<Box<dyn Eval>>),
+        prepared_by: PluginMask,
+        nominated: Nominated,
+    ) -> Self {
         items.sort_by_key(|item| item.position);
         let mut stride = 0;
         for item in &mut items {
@@ -272,7 +282,7 @@ impl Evals {
         let scoring = items.iter().filter(|item| item.parts.score);
         let points_max = scoring.map(|item| item.weight * super::MAX_NODE_SCORE).sum();
         let first_gate = items.iter().find(|item| item.parts.gate).map(|item| item.position);
-        Self { items, stride, points_max, prepared_by, first_gate, nominated }
+        Self { items, skipped, stride, points_max, prepared_by, first_gate, nominated }
     }
 
     /// Judges `nodes`, in the order of the profile; the first rejection of a node stands. A node to which
@@ -370,12 +380,22 @@ impl Evals {
 
     /// They are about to be kept: from now on [`Evals::catch_up`] tells them what changes.
     pub(super) fn follow(&mut self, view: &View<'_>) {
-        self.items.iter_mut().for_each(|item| item.eval.follow(view));
+        self.all_mut().for_each(|eval| eval.follow(view));
     }
 
     /// Takes in that `nodes` have changed; false where the pod has to be prepared anew.
     pub(super) fn catch_up(&mut self, view: &View<'_>, nodes: &[NodeId]) -> bool {
-        self.items.iter_mut().all(|item| item.eval.catch_up(view, nodes))
+        self.all_mut().all(|eval| eval.catch_up(view, nodes))
+    }
+
+    /// What they keep in order to follow, in bytes.
+    pub(crate) fn bytes(&self) -> usize {
+        let items = self.items.iter().map(|item| item.eval.bytes()).sum::<usize>();
+        items + self.skipped.iter().map(|eval| eval.bytes()).sum::<usize>()
+    }
+
+    fn all_mut(&mut self) -> impl Iterator<Item = &mut Box<dyn Eval>> {
+        self.items.iter_mut().map(|item| &mut item.eval).chain(&mut self.skipped)
     }
 
     /// The plugins that filter, or score.

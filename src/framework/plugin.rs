@@ -167,6 +167,9 @@ pub enum PluginEval {
     Reject(Code, Vec<String>),
     /// Nothing can be decided about the pod, and why.
     Fail(String),
+    /// Nothing as things are: it is skipped as with [`PluginEval::Skip`], while this eval, which has no part
+    /// to be called, follows the cluster and its [`Eval::catch_up`] is true.
+    SkipWhile(Box<dyn Eval>),
     /// It judges nodes.
     Run(Box<dyn Eval>),
     /// It judges nodes, and only those with these names come into question.
@@ -177,7 +180,7 @@ impl PluginEval {
     /// As a status.
     pub(super) fn code(&self) -> Code {
         match self {
-            Self::Skip => Code::Skip,
+            Self::Skip | Self::SkipWhile(_) => Code::Skip,
             Self::Reject(code, _) => *code,
             Self::Fail(_) => Code::Error,
             Self::Run(_) | Self::Narrow(..) => Code::Success,
@@ -249,6 +252,11 @@ pub trait Eval: Send {
         true
     }
 
+    /// What it keeps in order to follow, in bytes.
+    fn bytes(&self) -> usize {
+        0
+    }
+
     /// Judges the nodes whose verdict still is a pass. Node-local, if there is no [`Eval::gate`].
     fn filter(&self, _view: &View<'_>, _nodes: &[NodeId], _out: &mut [Verdict]) {}
 
@@ -291,7 +299,7 @@ pub struct KeyOut<'a> {
 
 impl<'a> KeyOut<'a> {
     /// Words of `stride` a node, of which an eval's begin at `offset`.
-    pub(super) fn new(words: &'a mut [u32], stride: usize, offset: usize) -> Self {
+    pub(crate) fn new(words: &'a mut [u32], stride: usize, offset: usize) -> Self {
         Self { words, stride, offset }
     }
 
@@ -311,7 +319,7 @@ pub struct Cells<'a> {
 }
 
 impl<'a> Cells<'a> {
-    pub(super) fn new(words: &'a [u32], stride: usize, offset: usize, feasible: &'a [u32]) -> Self {
+    pub(crate) fn new(words: &'a [u32], stride: usize, offset: usize, feasible: &'a [u32]) -> Self {
         Self { words, stride, offset, feasible }
     }
 

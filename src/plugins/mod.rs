@@ -6,6 +6,8 @@ mod default_binder;
 mod default_preemption;
 mod dynamic_resources;
 #[cfg(test)]
+mod follow_tests;
+#[cfg(test)]
 mod hint_tests;
 mod hints;
 mod image_locality;

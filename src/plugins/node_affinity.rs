@@ -163,8 +163,8 @@ impl Eval for NodeAffinityEval {
     fn parts(&self) -> Parts {
         let scores = !self.preferred.is_empty() || self.error.is_some();
         Parts {
-            gate: false,
             filter: self.added.is_some() || !self.own.is_empty(),
+            gate: false,
             pre_score: self.error.is_some(),
             score: false,
             key_words: usize::from(scores),

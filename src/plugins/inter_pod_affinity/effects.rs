@@ -46,6 +46,16 @@ impl Incoming {
         self.affinity.as_ref().map_or(&[], |own| &own.required)
     }
 
+    /// Tells `add` the sums that its own terms add to, each with its topology key.
+    pub(super) fn own_sums(&self, mut add: impl FnMut(Sum, &str)) {
+        let Some(own) = self.affinity.as_deref() else { return };
+        own.required.iter().for_each(|term| add(Sum::Affinity, &term.topology_key));
+        own.anti_required.iter().for_each(|term| add(Sum::AntiAffinity, &term.topology_key));
+        if self.hard_weight.is_some() {
+            weighted(own).for_each(|(term, _)| add(Sum::Score, &term.topology_key));
+        }
+    }
+
     /// Whether it has required terms of either kind.
     pub(super) fn has_required(&self) -> bool {
         let anti = self.affinity.as_ref().is_some_and(|own| !own.anti_required.is_empty());

@@ -9,11 +9,11 @@ use super::effects::Sum;
 use super::tally::Tally;
 
 /// Detail of a rejection by the pod's affinity.
-const AFFINITY: u32 = 0;
+pub(super) const AFFINITY: u32 = 0;
 /// Detail of a rejection by the pod's anti-affinity.
-const ANTI_AFFINITY: u32 = 1;
+pub(super) const ANTI_AFFINITY: u32 = 1;
 /// Detail of a rejection by other pods' anti-affinity.
-const EXISTING_ANTI_AFFINITY: u32 = 2;
+pub(super) const EXISTING_ANTI_AFFINITY: u32 = 2;
 
 /// The words behind a detail.
 pub(super) fn reason(detail: u32) -> &'static str {
@@ -29,7 +29,7 @@ struct Lane<'a> {
     sum: Sum,
     key: &'a str,
     column: Option<LabelColumn<'a>>,
-    by_value: &'a [i64],
+    tally: Option<&'a Tally>,
     /// The value on the node that is changed in thought.
     changed: Option<u32>,
     /// What is added for that value.
@@ -37,14 +37,14 @@ struct Lane<'a> {
 }
 
 impl<'a> Lane<'a> {
-    fn new(view: &View<'a>, sum: Sum, key: &'a str, by_value: &'a [i64]) -> Self {
+    fn new(view: &View<'a>, sum: Sum, key: &'a str, tally: Option<&'a Tally>) -> Self {
         let column = view.cluster.label_column(key);
         let changed = view.overlay().and_then(|overlay| column?.number(overlay.node()));
-        Self { sum, key, column, by_value, changed, delta: 0 }
+        Self { sum, key, column, tally, changed, delta: 0 }
     }
 
     fn of(view: &View<'a>, tally: &'a Tally) -> Self {
-        Self::new(view, tally.sum, &tally.key, &tally.by_value)
+        Self::new(view, tally.sum, &tally.key, Some(tally))
     }
 
     /// The number of the value on `node`.
@@ -54,7 +54,7 @@ impl<'a> Lane<'a> {
 
     /// What counts for this value.
     fn count(&self, value: u32) -> i64 {
-        let counted = self.by_value.get(value as usize).copied().unwrap_or_default();
+        let counted = self.tally.map_or(0, |tally| tally.at(value));
         if self.changed == Some(value) { counted + self.delta } else { counted }
     }
 
@@ -115,7 +115,7 @@ impl InterPodAffinityEval {
     /// Upstream: AddPod and RemovePod, v1.37.
     fn change<'a>(&'a self, view: &View<'a>, lanes: &mut Vec<Lane<'a>>) {
         for (number, sign) in view.class_changes() {
-            if let Some(effects) = self.tallies.effects_of(number) {
+            if let Some(effects) = self.tallies.effects_of(view.cluster, number) {
                 for &(lane, amount) in effects {
                     lanes[lane as usize].delta += amount.wrapping_mul(sign);
                 }
@@ -123,7 +123,7 @@ impl InterPodAffinityEval {
                 self.incoming.effects(view.cluster, class, |sum, key, amount| {
                     let found = lanes.iter().position(|lane| lane.sum == sum && lane.key == key);
                     let at = found.unwrap_or_else(|| {
-                        lanes.push(Lane::new(view, sum, key, &[]));
+                        lanes.push(Lane::new(view, sum, key, None));
                         lanes.len() - 1
                     });
                     lanes[at].delta += amount.wrapping_mul(sign);

@@ -2,15 +2,17 @@
 //! the pods that are there.
 //!
 //! `effects` says what a pod that is there means to the pod in question; `tally` sums that over the cluster,
-//! by the values of each topology key; `filter` and `score` read the sums.
+//! by the values of each topology key, and `follow` keeps the sums up; `words`, `filter` and `score` read them.
 
 mod effects;
 mod filter;
+mod follow;
 mod hint;
 mod score;
 mod tally;
 #[cfg(test)]
 mod tests;
+mod words;
 
 use crate::cluster::{Cluster, Fact, Facts, View};
 use crate::framework::{
@@ -22,6 +24,7 @@ use crate::units::NodeId;
 
 use effects::{Incoming, Sum};
 use tally::Tallies;
+use words::Places;
 
 use super::hints::has_place;
 
@@ -37,9 +40,6 @@ pub(super) const INFO: PluginInfo = PluginInfo {
     summary: "honours affinity and anti-affinity between pods",
     make: |args| Ok(Box::new(InterPodAffinity { args: args.inter_pod_affinity })),
 };
-
-/// Number of key words: a raw score.
-const KEY_WORDS: usize = 2;
 
 struct InterPodAffinity {
     args: InterPodAffinityArgs,
@@ -60,7 +60,7 @@ impl Plugin for InterPodAffinity {
     }
 
     fn prepared_from(&self, _pod: &Pod) -> Option<Facts> {
-        Some(Facts::of(&[Fact::NodeLabels, Fact::Namespaces, Fact::AffinityClasses]))
+        Some(Facts::of(&[Fact::NodeLabels, Fact::Namespaces, Fact::Affinity]))
     }
 
     fn prepare(&self, pod: &Pod, cx: &PrepareCx<'_>) -> PluginEval {
@@ -74,17 +74,18 @@ impl Plugin for InterPodAffinity {
         }
         let incoming = Incoming::new(pod, cluster, self.args);
         let tallies = Tallies::of(&incoming, cluster);
-        // Without a count upstream skips the filter for this pod, also when pods are added in thought.
-        let eval = InterPodAffinityEval {
+        let (filters, scores) = has_a_say(&incoming, &tallies);
+        let eval = Box::new(InterPodAffinityEval {
             position: cx.position,
-            filters: incoming.has_required() || tallies.counts_in(Sum::ExistingAntiAffinity),
-            scores: tallies.counts_in(Sum::Score),
+            filters,
+            scores,
             matches_itself: incoming.matches_itself(cluster),
             affinity_total: tallies.total(Sum::Affinity),
+            places: Places::new(&tallies, filters, scores),
             incoming,
             tallies,
-        };
-        if eval.filters || eval.scores { PluginEval::Run(Box::new(eval)) } else { PluginEval::Skip }
+        });
+        if filters || scores { PluginEval::Run(eval) } else { PluginEval::SkipWhile(eval) }
     }
 
     fn events(&self) -> &'static [Interest] {
@@ -113,6 +114,13 @@ impl Plugin for InterPodAffinity {
     }
 }
 
+/// Whether it filters, and whether it scores. Without a count upstream skips the filter for this pod, also when
+/// pods are added in thought.
+fn has_a_say(incoming: &Incoming, tallies: &Tallies) -> (bool, bool) {
+    let filters = incoming.has_required() || tallies.counts_in(Sum::ExistingAntiAffinity);
+    (filters, tallies.counts_in(Sum::Score))
+}
+
 struct InterPodAffinityEval {
     position: u16,
     filters: bool,
@@ -123,12 +131,38 @@ struct InterPodAffinityEval {
     affinity_total: i64,
     incoming: Incoming,
     tallies: Tallies,
+    places: Places,
 }
 
 impl Eval for InterPodAffinityEval {
     fn parts(&self) -> Parts {
-        let key_words = if self.scores { KEY_WORDS } else { 0 };
-        Parts { filter: self.filters, key_words, cell_score: self.scores, ..Parts::default() }
+        Parts {
+            filter: self.filters,
+            gate: self.filters,
+            key_words: self.places.words(),
+            cell_score: self.scores,
+            ..Parts::default()
+        }
+    }
+
+    fn lasting(&self) -> Option<u64> {
+        Some(self.places.meaning())
+    }
+
+    fn follow(&mut self, view: &View<'_>) {
+        self.tallies.follow(&self.incoming, view);
+    }
+
+    fn catch_up(&mut self, view: &View<'_>, nodes: &[NodeId]) -> bool {
+        if !self.tallies.catch_up(&self.incoming, view, nodes) {
+            return false;
+        }
+        self.affinity_total = self.tallies.total(Sum::Affinity);
+        has_a_say(&self.incoming, &self.tallies) == (self.filters, self.scores)
+    }
+
+    fn bytes(&self) -> usize {
+        size_of::<Self>() + self.tallies.bytes()
     }
 
     fn filter(&self, view: &View<'_>, nodes: &[NodeId], out: &mut [Verdict]) {
@@ -139,19 +173,16 @@ impl Eval for InterPodAffinityEval {
         vec![filter::reason(verdict.detail).into()]
     }
 
-    /// The raw score.
     fn key(&self, view: &View<'_>, nodes: &[NodeId], out: &mut KeyOut<'_>) {
-        for (index, raw) in score::raw_scores(&self.tallies, view, nodes).into_iter().enumerate() {
-            let [low, high] = score::to_words(raw);
-            out.set(index, 0, low);
-            out.set(index, 1, high);
-        }
+        self.places.key(&self.tallies, view, nodes, out);
+    }
+
+    fn gate(&self, _view: &View<'_>, cells: Cells<'_>, out: &mut [Verdict]) {
+        self.judge_cells(cells, out);
     }
 
     fn raw(&self, _view: &View<'_>, cells: Cells<'_>, out: &mut [i64]) {
-        for (cell, score) in out.iter_mut().enumerate() {
-            *score = score::of_words([cells.word(cell, 0), cells.word(cell, 1)]);
-        }
+        self.places.raw(&self.tallies, cells, out);
     }
 
     fn normalise(&self, _cells: Cells<'_>, raw: &mut [i64]) {

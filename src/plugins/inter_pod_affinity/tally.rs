@@ -1,47 +1,85 @@
 //! Sums over the pods of the cluster, by topology key and value of it: each class is matched once, then
-//! one loop goes over the nodes and their few classes.
+//! one loop goes over the nodes and their few classes. `follow` keeps them up from pod to pod.
 
 use crate::cluster::{Cluster, LabelColumn, PodClass};
 use crate::units::NodeId;
 
 use super::effects::{Incoming, Sum};
+use super::follow::{Share, Shares};
 
 /// One sum for one topology key.
 pub(super) struct Tally {
     pub(super) sum: Sum,
     pub(super) key: Box<str>,
     /// By the number of the label's value; shorter where the rest has nothing.
-    pub(super) by_value: Vec<i64>,
+    by_value: Vec<i64>,
+    /// Of all values.
+    total: i64,
+    /// How many effects were added.
+    counted: u64,
 }
 
 impl Tally {
-    fn add(&mut self, value: u32, amount: i64) {
+    fn new(sum: Sum, key: &str) -> Self {
+        Self { sum, key: key.into(), by_value: Vec::new(), total: 0, counted: 0 }
+    }
+
+    /// What was added for the value of this number.
+    pub(super) fn at(&self, value: u32) -> i64 {
+        self.by_value.get(value as usize).copied().unwrap_or_default()
+    }
+
+    /// Adds (`sign` 1) or takes out (-1) what a node adds.
+    pub(super) fn change(&mut self, share: Share, sign: i64) {
+        let Some(value) = share.value() else { return };
         let at = value as usize;
         if self.by_value.len() <= at {
             self.by_value.resize(at + 1, 0);
         }
+        let amount = share.amount.wrapping_mul(sign);
         self.by_value[at] = self.by_value[at].wrapping_add(amount);
+        self.total = self.total.wrapping_add(amount);
+        let counted = u64::from(share.counted);
+        self.counted = if sign < 0 { self.counted - counted } else { self.counted + counted };
     }
+
+    /// Nothing was added.
+    fn clear(&mut self) {
+        self.by_value.clear();
+        (self.total, self.counted) = (0, 0);
+    }
+}
+
+/// What is known of the class of a number.
+#[derive(Clone, Copy, Debug, Default)]
+struct Known {
+    /// The stamp of the class that it is known of; 0 where none is.
+    stamp: u32,
+    /// Where in the list of effects it has its own.
+    from: u32,
+    to: u32,
 }
 
 /// All sums for one pod.
 #[derive(Default)]
 pub(super) struct Tallies {
     pub(super) all: Vec<Tally>,
-    /// Where in `effects` a class has its own; `None` for one without a pod on a node.
-    classes: Vec<Option<(u32, u32)>>,
+    /// By the number of a class.
+    known: Vec<Known>,
     /// What one pod of a class adds: the index of a tally, and the amount.
     effects: Vec<(u32, i64)>,
+    /// While they are followed: what each node adds.
+    pub(super) shares: Option<Shares>,
 }
 
 impl Tallies {
     /// Counts the pods that are on nodes.
     pub(super) fn of(incoming: &Incoming, cluster: &Cluster) -> Self {
         let mut tallies = Self::default();
-        for term in incoming.required() {
-            tallies.index(Sum::Affinity, &term.topology_key);
-        }
-        tallies.classes.resize(cluster.classes_bound(), None);
+        incoming.own_sums(|sum, key| {
+            tallies.index(sum, key);
+        });
+        tallies.known.resize(cluster.classes_bound(), Known::default());
         if incoming.has_terms() {
             for (number, class, placed) in cluster.classes() {
                 if placed > 0 {
@@ -63,20 +101,65 @@ impl Tallies {
 
     /// What one pod of the class of this number adds, by the index of the tally; `None` where it has not
     /// been looked at.
-    pub(super) fn effects_of(&self, class: u32) -> Option<&[(u32, i64)]> {
-        let (from, to) = (*self.classes.get(class as usize)?)?;
-        Some(&self.effects[from as usize..to as usize])
+    pub(super) fn effects_of(&self, cluster: &Cluster, class: u32) -> Option<&[(u32, i64)]> {
+        let known = self.known.get(class as usize)?;
+        let is_known = known.stamp != 0 && known.stamp == cluster.class_stamp(class);
+        is_known.then(|| &self.effects[known.from as usize..known.to as usize])
     }
 
     /// Whether a pod counted for `sum` on a node that has the topology key.
     pub(super) fn counts_in(&self, sum: Sum) -> bool {
-        self.all.iter().any(|tally| tally.sum == sum && !tally.by_value.is_empty())
+        self.all.iter().any(|tally| tally.sum == sum && tally.counted > 0)
     }
 
     /// All that counted for `sum`.
     pub(super) fn total(&self, sum: Sum) -> i64 {
-        let tallies = self.all.iter().filter(|tally| tally.sum == sum);
-        tallies.flat_map(|tally| &tally.by_value).sum()
+        self.all.iter().filter(|tally| tally.sum == sum).map(|tally| tally.total).sum()
+    }
+
+    /// Looks at a class if that was not done. False where it adds to a sum that there is not.
+    pub(super) fn learn(&mut self, incoming: &Incoming, cluster: &Cluster, number: u32) -> bool {
+        let tallies = self.all.len();
+        if self.effects_of(cluster, number).is_none()
+            && let Some(class) = cluster.class(number)
+        {
+            if self.known.len() <= number as usize {
+                self.known.resize(cluster.classes_bound(), Known::default());
+            }
+            self.add_class(incoming, cluster, number, class);
+        }
+        self.all.len() == tallies
+    }
+
+    /// How many effects are kept.
+    pub(super) fn effects_kept(&self) -> usize {
+        self.effects.len()
+    }
+
+    /// Forgets what classes mean.
+    pub(super) fn forget_classes(&mut self) {
+        self.known.fill(Known::default());
+        self.effects.clear();
+    }
+
+    /// Forgets what was counted.
+    pub(super) fn clear(&mut self) {
+        self.all.iter_mut().for_each(Tally::clear);
+    }
+
+    /// The label columns of all tallies.
+    pub(super) fn columns<'a>(&self, cluster: &'a Cluster) -> Vec<Option<LabelColumn<'a>>> {
+        self.all.iter().map(|tally| cluster.label_column(&tally.key)).collect()
+    }
+
+    /// What it keeps, in bytes.
+    pub(super) fn bytes(&self) -> usize {
+        let by_value: usize = self.all.iter().map(|tally| tally.by_value.capacity()).sum();
+        let shares = self.shares.as_ref().map_or(0, Shares::bytes);
+        by_value * size_of::<i64>()
+            + self.known.capacity() * size_of::<Known>()
+            + self.effects.capacity() * size_of::<(u32, i64)>()
+            + shares
     }
 
     fn add_class(&mut self, incoming: &Incoming, cluster: &Cluster, number: u32, class: &PodClass) {
@@ -85,30 +168,30 @@ impl Tallies {
             let tally = self.index(sum, key);
             self.effects.push((tally, amount));
         });
-        self.classes[number as usize] = Some((from, index(self.effects.len())));
+        let (stamp, to) = (cluster.class_stamp(number), index(self.effects.len()));
+        self.known[number as usize] = Known { stamp, from, to };
     }
 
     /// The tally of `sum` and `key`, made if there is none.
     fn index(&mut self, sum: Sum, key: &str) -> u32 {
         let found = self.all.iter().position(|tally| tally.sum == sum && *tally.key == *key);
         index(found.unwrap_or_else(|| {
-            self.all.push(Tally { sum, key: key.into(), by_value: Vec::new() });
+            self.all.push(Tally::new(sum, key));
             self.all.len() - 1
         }))
     }
 
     fn count(&mut self, cluster: &Cluster) {
-        let Self { all, classes, effects } = self;
-        let columns: Vec<Option<LabelColumn<'_>>> =
-            all.iter().map(|tally| cluster.label_column(&tally.key)).collect();
+        let columns = self.columns(cluster);
+        let Self { all, known, effects, .. } = self;
         let value = |tally: u32, node: NodeId| columns[tally as usize]?.number(node);
         for node in cluster.nodes() {
             for &(class, pods) in cluster.classes_on(node) {
-                let Some((from, to)) = classes[class as usize] else { continue };
+                let Known { from, to, .. } = known[class as usize];
                 for &(tally, amount) in &effects[from as usize..to as usize] {
-                    if let Some(value) = value(tally, node) {
-                        all[tally as usize].add(value, amount.wrapping_mul(i64::from(pods)));
-                    }
+                    let mut share = Share::of(value(tally, node));
+                    share.add(amount, pods);
+                    all[tally as usize].change(share, 1);
                 }
             }
         }

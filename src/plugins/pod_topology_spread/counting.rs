@@ -1,6 +1,6 @@
-//! Which pods and which nodes a constraint counts, and how many pods there are in each domain.
+//! Which pods and which nodes a constraint counts. Used by `counter`.
 
-use crate::cluster::{Cluster, LabelColumn, View};
+use crate::cluster::{Cluster, PodClass, View};
 use crate::model::{Effect, Pod, Taint, Toleration};
 use crate::units::NodeId;
 
@@ -10,40 +10,87 @@ use super::constraint::Constraint;
 /// The classes of pods that a constraint means, by number.
 #[derive(Clone, Debug)]
 pub(super) struct Classes {
-    /// Their pods on nodes are counted.
-    counted: Vec<bool>,
-    /// Their pods make a difference when they come or go in thought.
+    known: Vec<Known>,
+}
+
+/// What is known of the class of a number.
+#[derive(Clone, Copy, Debug, Default)]
+struct Known {
+    /// The stamp of the class that it is known of.
+    stamp: u32,
+    /// Its pods on nodes are counted.
+    counted: bool,
+    /// Its pods make a difference when they come or go in thought.
     ///
     /// Upstream: updateWithPod, v1.37, which counts those that are being deleted as well, and all pods
     /// where the selector is empty.
-    moving: Vec<bool>,
+    moving: bool,
+}
+
+impl Known {
+    fn of(constraint: &Constraint, namespace: &str, class: &PodClass, stamp: u32) -> Self {
+        let moving = *class.namespace == *namespace && constraint.selects(&class.labels);
+        let counted = moving && !class.terminating && constraint.counts();
+        Self { stamp, counted, moving }
+    }
 }
 
 impl Classes {
-    /// Those in the namespace of `pod` that `constraint` selects.
-    pub(super) fn of(constraint: &Constraint, pod: &Pod, cluster: &Cluster) -> Self {
-        let bound = cluster.classes_bound();
-        let (mut counted, mut moving) = (vec![false; bound], vec![false; bound]);
-        let counts = constraint.counts();
+    /// Those in `namespace` that `constraint` selects.
+    pub(super) fn of(constraint: &Constraint, namespace: &str, cluster: &Cluster) -> Self {
+        let mut known = vec![Known::default(); cluster.classes_bound()];
         for (number, class, _) in cluster.classes() {
-            if class.namespace == pod.key.namespace && constraint.selects(&class.labels) {
-                moving[number as usize] = true;
-                counted[number as usize] = counts && !class.terminating;
-            }
+            let stamp = cluster.class_stamp(number);
+            known[number as usize] = Known::of(constraint, namespace, class, stamp);
         }
-        Self { counted, moving }
+        Self { known }
     }
 
-    /// How many pods are counted on `node`.
+    /// How many pods are counted on `node`, all of whose classes are known.
     pub(super) fn on(&self, cluster: &Cluster, node: NodeId) -> u32 {
         let on_node = cluster.classes_on(node).iter();
-        on_node.filter(|(class, _)| self.counted[*class as usize]).map(|(_, pods)| pods).sum()
+        on_node.filter(|(class, _)| self.known[*class as usize].counted).map(|(_, pods)| pods).sum()
+    }
+
+    /// Gets to know the classes on `node`; `constraint` and `namespace` are those that it was made with.
+    pub(super) fn learn(
+        &mut self,
+        constraint: &Constraint,
+        namespace: &str,
+        cluster: &Cluster,
+        node: NodeId,
+    ) {
+        for &(number, _) in cluster.classes_on(node) {
+            let (at, stamp) = (number as usize, cluster.class_stamp(number));
+            if self.known.get(at).is_some_and(|known| known.stamp == stamp) {
+                continue;
+            }
+            if self.known.len() <= at {
+                self.known.resize(at + 1, Known::default());
+            }
+            if let Some(class) = cluster.class(number) {
+                self.known[at] = Known::of(constraint, namespace, class, stamp);
+            }
+        }
     }
 
     /// How many pods more there are in thought on the node that `view` changes.
-    pub(super) fn change(&self, view: &View<'_>) -> i64 {
-        let means = |class: u32| self.moving.get(class as usize).copied().unwrap_or_default();
+    pub(super) fn change(&self, constraint: &Constraint, namespace: &str, view: &View<'_>) -> i64 {
+        let means = |number: u32| {
+            let stamp = view.cluster.class_stamp(number);
+            let known = self.known.get(number as usize).filter(|known| known.stamp == stamp);
+            match (known, view.cluster.class(number)) {
+                (Some(known), _) => known.moving,
+                (None, Some(class)) => Known::of(constraint, namespace, class, stamp).moving,
+                (None, None) => false,
+            }
+        };
         view.class_changes().filter(|(class, _)| means(*class)).map(|(_, change)| change).sum()
+    }
+
+    /// What it keeps, in bytes.
+    pub(super) fn bytes(&self) -> usize {
+        self.known.capacity() * size_of::<Known>()
     }
 }
 
@@ -89,7 +136,17 @@ impl Inclusion {
         allowed: bool,
     ) -> bool {
         (allowed || !constraint.honors_node_affinity)
-            && (!constraint.honors_taints || self.tolerated[view.row(node).taints as usize])
+            && (!constraint.honors_taints || self.tolerates(view, node) == Some(true))
+    }
+
+    /// Whether the pod tolerates the taints of `node`; `None` where nobody looked at such a set of them.
+    fn tolerates(&self, view: &View<'_>, node: NodeId) -> Option<bool> {
+        self.tolerated.get(view.row(node).taints as usize).copied()
+    }
+
+    /// Whether it can tell of `node`: its taints are not new.
+    pub(super) fn knows(&self, view: &View<'_>, node: NodeId) -> bool {
+        self.tolerated.is_empty() || self.tolerates(view, node).is_some()
     }
 
     /// As [`Inclusion::includes`] for a single node.
@@ -110,79 +167,4 @@ fn tolerates(tolerations: &[Toleration], taints: &[Taint], compares: bool) -> bo
         !matches!(taint.effect, Effect::NoSchedule | Effect::NoExecute)
             || tolerations.iter().any(|toleration| toleration.tolerates(taint, compares))
     })
-}
-
-/// The nodes that have all labels that `constraints` name.
-pub(super) fn nodes_with_all_keys(constraints: &[Constraint], view: &View<'_>) -> Vec<NodeId> {
-    let columns = constraints.iter().map(|c| view.cluster.label_column(&c.topology_key));
-    let Some(columns) = columns.collect::<Option<Vec<_>>>() else { return Vec::new() };
-    let has_all = |node: &NodeId| columns.iter().all(|column| column.number(*node).is_some());
-    view.cluster.nodes().filter(has_all).collect()
-}
-
-/// How many pods are counted in each domain.
-#[derive(Clone, Debug, Default)]
-pub(super) struct Domains {
-    /// By number of the domain's value; `None` is no domain.
-    counts: Vec<Option<u32>>,
-    /// Pods on nodes that have no such label.
-    without: u32,
-}
-
-impl Domains {
-    /// Empty, with room for the values of `column`.
-    pub(super) fn new(column: Option<LabelColumn<'_>>) -> Self {
-        let bound = column.map_or(0, |column| column.numbers_bound());
-        Self { counts: vec![None; bound], without: 0 }
-    }
-
-    /// Counts `pods` on a node with this value.
-    pub(super) fn add(&mut self, domain: Option<u32>, pods: u32) {
-        match domain {
-            None => self.without += pods,
-            Some(domain) => *self.counts[domain as usize].get_or_insert_default() += pods,
-        }
-    }
-
-    /// Counts the pods on nodes that have no such label in `domain` as well.
-    pub(super) fn merge_without(&mut self, domain: u32) {
-        if let Some(pods) = self.counts.get_mut(domain as usize).filter(|_| self.without > 0) {
-            *pods.get_or_insert_default() += self.without;
-        }
-    }
-
-    /// Number of pods in a domain, none where it is no domain.
-    pub(super) fn pods(&self, domain: u32) -> u32 {
-        self.counts.get(domain as usize).copied().flatten().unwrap_or_default()
-    }
-
-    /// One more than the largest number of a domain.
-    pub(super) fn bound(&self) -> usize {
-        self.counts.len()
-    }
-
-    /// The domains with their numbers of pods.
-    pub(super) fn iter(&self) -> impl Iterator<Item = (u32, u32)> {
-        (0u32..).zip(&self.counts).filter_map(|(domain, pods)| Some((domain, (*pods)?)))
-    }
-}
-
-/// Counts the pods of `classes` in the domains of `constraint`, on those of `nodes` that count.
-pub(super) fn count_domains(
-    constraint: &Constraint,
-    classes: &Classes,
-    inclusion: &Inclusion,
-    (nodes, allowed): (&[NodeId], Option<&[bool]>),
-    view: &View<'_>,
-) -> Domains {
-    let column = view.cluster.label_column(&constraint.topology_key);
-    let mut domains = Domains::new(column);
-    for (at, node) in nodes.iter().enumerate() {
-        let allowed = allowed.is_none_or(|allowed| allowed[at]);
-        if inclusion.includes(view, constraint, *node, allowed) {
-            let domain = column.and_then(|column| column.number(*node));
-            domains.add(domain, classes.on(view.cluster, *node));
-        }
-    }
-    domains
 }

@@ -1,21 +1,24 @@
 //! Hard constraints: how full each domain is, and which nodes that keeps a pod away from.
 
 use crate::cluster::View;
-use crate::framework::{Code, Verdict};
+use crate::framework::{Cells, Code, KeyOut, Verdict};
 use crate::model::Pod;
 use crate::units::NodeId;
 
 use super::constraint::Constraint;
-use super::counting::{Classes, Domains, Inclusion, count_domains, nodes_with_all_keys};
+use super::counter::{Counter, Scope};
+use super::domains::{Domains, Lows};
 
 /// Detail of a rejection because of a domain that is too full.
 const TOO_FULL: u32 = 0;
 /// Detail of a rejection because of a missing label.
 const NO_LABEL: u32 = 1;
-/// The lowest number of pods where there is no domain.
-///
-/// Upstream: newCriticalPaths, v1.37.
-const NO_DOMAIN: i64 = i32::MAX as i64;
+
+/// The key word of a node that has no such label. Other words are the domain's number plus one, or, where the
+/// domain is only this node, the number of pods with [`ALONE`].
+const WITHOUT: u32 = 0;
+/// Marks a word that is a number of pods.
+const ALONE: u32 = 1 << 31;
 
 /// The words of a rejection with this detail.
 pub(super) fn reason(detail: u32) -> &'static str {
@@ -27,23 +30,11 @@ pub(super) fn reason(detail: u32) -> &'static str {
 
 /// The hard constraints of a pod, counted.
 pub(super) struct Hard {
-    constraints: Vec<Constraint>,
-    counted: Vec<Counted>,
-    inclusion: Inclusion,
-}
-
-/// What was counted for one constraint.
-struct Counted {
-    classes: Classes,
-    domains: Domains,
-    /// Number of domains.
-    number: i64,
-    /// The domain with the fewest pods, and how many.
-    emptiest: (Option<u32>, i64),
-    /// The fewest pods of any other domain.
-    next: i64,
-    /// The pod itself is meant: 1.
-    own: i64,
+    counter: Counter,
+    /// By constraint: its emptiest domains.
+    lows: Vec<Lows>,
+    /// By constraint: 1 where the pod itself is meant.
+    own: Vec<i64>,
 }
 
 /// A domain with pods more or fewer in thought.
@@ -58,17 +49,32 @@ impl Hard {
     ///
     /// Upstream: calPreFilterState, v1.37.
     pub(super) fn new(constraints: Vec<Constraint>, pod: &Pod, view: &View<'_>) -> Self {
-        let inclusion = Inclusion::new(&constraints, pod, view);
-        let nodes = nodes_with_all_keys(&constraints, view);
-        let allowed = inclusion.allowed(view, &nodes);
-        let counted = constraints.iter().map(|constraint| {
-            let classes = Classes::of(constraint, pod, view.cluster);
-            let nodes = (&nodes[..], allowed.as_deref());
-            let domains = count_domains(constraint, &classes, &inclusion, nodes, view);
-            Counted::new(classes, domains, constraint.selects(&pod.labels))
-        });
-        let counted = counted.collect();
-        Self { constraints, counted, inclusion }
+        let selects_itself = |constraint: &Constraint| i64::from(constraint.selects(&pod.labels));
+        let own = constraints.iter().map(selects_itself).collect();
+        let scope = Scope { all_keys: true, by_domain: |_| true, asks_lows: true };
+        let counter = Counter::new(constraints, scope, pod, view);
+        let mut hard = Self { counter, lows: Vec::new(), own };
+        hard.find_lows();
+        hard
+    }
+
+    /// Keeps up with the cluster from now on.
+    pub(super) fn follow(&mut self, view: &View<'_>) {
+        self.counter.follow(view);
+        self.find_lows();
+    }
+
+    /// Takes in that `nodes` have changed; false where it cannot.
+    pub(super) fn catch_up(&mut self, view: &View<'_>, nodes: &[NodeId]) -> bool {
+        let caught_up = self.counter.catch_up(view, nodes);
+        self.find_lows();
+        caught_up
+    }
+
+    fn find_lows(&mut self) {
+        self.lows.clear();
+        let all = (0..self.counter.constraints().len()).filter_map(|at| self.counter.domains(at));
+        self.lows.extend(all.map(Domains::lows));
     }
 
     /// Rejects nodes whose domain would be fuller than the emptiest by more than the skew.
@@ -79,73 +85,108 @@ impl Hard {
         nodes: &[NodeId],
         out: &mut [Verdict],
     ) {
-        let no_label = Verdict::reject(position, Code::UnschedulableAndUnresolvable, NO_LABEL);
-        let too_full = Verdict::reject(position, Code::Unschedulable, TOO_FULL);
-        for (constraint, counted) in self.constraints.iter().zip(&self.counted) {
+        let (no_label, too_full) = rejections(position);
+        for (at, constraint) in self.counter.constraints().iter().enumerate() {
             let column = view.cluster.label_column(&constraint.topology_key);
-            let moved = self.moved(constraint, counted, view);
-            let most = counted.most(constraint, moved);
+            let moved = self.counter.moved(at, view).map(|(domain, pods)| Moved { domain, pods });
+            let most = self.most(at, moved);
             for (node, verdict) in nodes.iter().zip(&mut *out) {
                 if !verdict.is_pass() {
                     continue;
                 }
                 match column.and_then(|column| column.number(*node)) {
                     None => *verdict = no_label,
-                    Some(domain) if counted.pods(domain, moved) > most => *verdict = too_full,
+                    Some(domain) if self.pods(at, domain, moved) > most => *verdict = too_full,
                     Some(_) => {}
                 }
             }
         }
     }
 
-    /// What the node that is changed in thought does to its domain.
-    ///
-    /// Upstream: updateWithPod, v1.37.
-    fn moved(&self, constraint: &Constraint, counted: &Counted, view: &View<'_>) -> Option<Moved> {
-        let node = view.overlay()?.node();
-        let pods = counted.classes.change(view);
-        let domain = |key: &str| view.cluster.label_column(key)?.number(node);
-        let counts = pods != 0
-            && self.constraints.iter().all(|other| domain(&other.topology_key).is_some())
-            && self.inclusion.includes_one(view, constraint, node);
-        counts.then_some(Moved { domain: domain(&constraint.topology_key)?, pods })
+    /// A word a constraint.
+    pub(super) fn key_words(&self) -> usize {
+        self.own.len()
     }
-}
 
-impl Counted {
-    fn new(classes: Classes, domains: Domains, selects_itself: bool) -> Self {
-        let (mut emptiest, mut next, mut number) = ((None, NO_DOMAIN), NO_DOMAIN, 0);
-        for (domain, pods) in domains.iter() {
-            let pods = i64::from(pods);
-            number += 1;
-            if pods < emptiest.1 {
-                next = emptiest.1;
-                emptiest = (Some(domain), pods);
-            } else {
-                next = next.min(pods);
+    /// Writes the words of `nodes`, from the first word on.
+    pub(super) fn key(&self, view: &View<'_>, nodes: &[NodeId], out: &mut KeyOut<'_>) {
+        for (at, constraint) in self.counter.constraints().iter().enumerate() {
+            let column = view.cluster.label_column(&constraint.topology_key);
+            for (index, node) in nodes.iter().enumerate() {
+                let number = column.and_then(|column| Some((column, column.number(*node)?)));
+                let word = match number {
+                    None => WITHOUT,
+                    // The node is the domain: what counts there is all that counts.
+                    Some((column, number)) if column.is_alone(number) => {
+                        ALONE | self.pods_in(at, number)
+                    }
+                    Some((_, number)) => number + 1,
+                };
+                out.set(index, at, word);
             }
         }
-        Self { classes, domains, number, emptiest, next, own: i64::from(selects_itself) }
     }
 
-    fn pods(&self, domain: u32, moved: Option<Moved>) -> i64 {
+    /// As [`Hard::filter`], for nodes with the words of `cells`.
+    pub(super) fn gate(&self, position: u16, cells: Cells<'_>, out: &mut [Verdict]) {
+        let (no_label, too_full) = rejections(position);
+        for at in 0..self.key_words() {
+            let most = self.most(at, None);
+            for (cell, verdict) in out.iter_mut().enumerate() {
+                if !verdict.is_pass() {
+                    continue;
+                }
+                let pods = match cells.word(cell, at) {
+                    WITHOUT => {
+                        *verdict = no_label;
+                        continue;
+                    }
+                    word if word & ALONE != 0 => word & !ALONE,
+                    word => self.pods_in(at, word - 1),
+                };
+                if i64::from(pods) > most {
+                    *verdict = too_full;
+                }
+            }
+        }
+    }
+
+    /// What it keeps, in bytes.
+    pub(super) fn bytes(&self) -> usize {
+        self.counter.bytes()
+    }
+
+    fn pods_in(&self, at: usize, domain: u32) -> u32 {
+        self.counter.domains(at).map_or(0, |domains| domains.pods(domain))
+    }
+
+    fn pods(&self, at: usize, domain: u32, moved: Option<Moved>) -> i64 {
         let change = moved.filter(|moved| moved.domain == domain).map_or(0, |moved| moved.pods);
-        i64::from(self.domains.pods(domain)) + change
+        i64::from(self.pods_in(at, domain)) + change
     }
 
     /// The most pods that a domain may have before this one comes.
     ///
     /// Upstream: minMatchNum and Filter, v1.37.
-    fn most(&self, constraint: &Constraint, moved: Option<Moved>) -> i64 {
+    fn most(&self, at: usize, moved: Option<Moved>) -> i64 {
+        let (constraint, lows) = (&self.counter.constraints()[at], self.lows[at]);
         let fewest = match moved {
-            _ if self.number < i64::from(constraint.min_domains) => 0,
-            None => self.emptiest.1,
+            _ if lows.domains < i64::from(constraint.min_domains) => 0,
+            None => lows.fewest,
             Some(moved) => {
-                let is_emptiest = self.emptiest.0 == Some(moved.domain);
-                let others = if is_emptiest { self.next } else { self.emptiest.1 };
-                others.min(self.pods(moved.domain, Some(moved)))
+                let is_emptiest = self.pods(at, moved.domain, None) == lows.fewest
+                    && self.counter.domains(at).is_some_and(|all| all.is_domain(moved.domain));
+                // Where two are as empty as each other, either is the emptiest but one.
+                let others = if is_emptiest { lows.next } else { lows.fewest };
+                others.min(self.pods(at, moved.domain, Some(moved)))
             }
         };
-        i64::from(constraint.max_skew) + fewest - self.own
+        i64::from(constraint.max_skew) + fewest - self.own[at]
     }
+}
+
+/// What is said of a node without the label, and of one in a domain that is too full.
+fn rejections(position: u16) -> (Verdict, Verdict) {
+    let no_label = Verdict::reject(position, Code::UnschedulableAndUnresolvable, NO_LABEL);
+    (no_label, Verdict::reject(position, Code::Unschedulable, TOO_FULL))
 }

@@ -1,18 +1,22 @@
 //! PodTopologySpread: pods are spread over the domains of a topology, by constraints of their own or by
 //! those of the profile.
 //!
-//! `constraint` has what a constraint asks for, `defaults` what pods without one get; `counting` counts
-//! pods by domain; `filter` and `score` are the two halves of the plugin.
+//! `constraint` has what a constraint asks for, `defaults` what pods without one get; `counting` says which
+//! pods and nodes count, `counter` counts by `domains`; `filter` and `score` are the two halves of the plugin.
 
 mod constraint;
+mod counter;
 mod counting;
 mod defaults;
+mod domains;
 mod filter;
 mod hint;
 mod log;
 mod score;
 #[cfg(test)]
 mod tests;
+
+use std::hash::{BuildHasher, Hash};
 
 use crate::cluster::{Cluster, Fact, Facts, View};
 use crate::framework::{
@@ -22,7 +26,7 @@ use crate::framework::{
 use crate::model::{
     DefaultSpread, FeatureGates, PluginArgs, Pod, SpreadConstraint, WhenUnsatisfiable,
 };
-use crate::units::NodeId;
+use crate::units::{NodeId, Set};
 
 use constraint::Constraint;
 use filter::Hard;
@@ -135,10 +139,18 @@ impl Plugin for PodTopologySpread {
             return PluginEval::Skip;
         }
         let require_all = !pod.topology_spread.is_empty() || !self.system_defaulted;
+        let selected_by = match hard.iter().chain(soft.iter().flatten()).next() {
+            Some(constraint) if pod.topology_spread.is_empty() => hash(&constraint.selector),
+            _ => 0,
+        };
+        let hard = (!hard.is_empty()).then(|| Hard::new(hard, pod, view));
+        let first_word = hard.as_ref().map_or(0, Hard::key_words);
         PluginEval::Run(Box::new(SpreadEval {
             position: cx.position,
-            hard: (!hard.is_empty()).then(|| Hard::new(hard, pod, view)),
-            soft: (!none).then(|| soft.map(|soft| Soft::new(soft, require_all, pod, view))),
+            hard,
+            soft: (!none)
+                .then(|| soft.map(|soft| Soft::new(soft, require_all, first_word, pod, view))),
+            selected_by,
         }))
     }
 
@@ -181,12 +193,19 @@ impl Plugin for PodTopologySpread {
     }
 }
 
+fn hash(value: &impl Hash) -> u64 {
+    Set::<()>::default().hasher().hash_one(value)
+}
+
 struct SpreadEval {
     position: u16,
     /// The constraints that keep pods away from nodes.
     hard: Option<Hard>,
     /// The constraints that make nodes worse, or why they cannot be read.
     soft: Option<Result<Soft, String>>,
+    /// A hash of the selector that a pod without constraints gets, which follows from the services and
+    /// controllers that there are; else 0.
+    selected_by: u64,
 }
 
 impl SpreadEval {
@@ -199,12 +218,40 @@ impl Eval for SpreadEval {
     fn parts(&self) -> Parts {
         Parts {
             filter: self.hard.is_some(),
-            gate: false,
+            gate: self.hard.is_some(),
             pre_score: matches!(self.soft, Some(Err(_))),
             score: false,
-            key_words: self.scoring().map_or(0, Soft::key_words),
+            key_words: self.hard.as_ref().map_or(0, Hard::key_words)
+                + self.scoring().map_or(0, Soft::key_words),
             cell_score: self.soft.is_some(),
         }
+    }
+
+    fn lasting(&self) -> Option<u64> {
+        Some(self.selected_by)
+    }
+
+    fn follow(&mut self, view: &View<'_>) {
+        if let Some(hard) = &mut self.hard {
+            hard.follow(view);
+        }
+        if let Some(Ok(soft)) = &mut self.soft {
+            soft.follow(view);
+        }
+    }
+
+    fn catch_up(&mut self, view: &View<'_>, nodes: &[NodeId]) -> bool {
+        let hard = self.hard.as_mut().is_none_or(|hard| hard.catch_up(view, nodes));
+        let soft = match &mut self.soft {
+            Some(Ok(soft)) => soft.catch_up(view, nodes),
+            _ => true,
+        };
+        hard && soft
+    }
+
+    fn bytes(&self) -> usize {
+        let hard = self.hard.as_ref().map_or(0, Hard::bytes);
+        size_of::<Self>() + hard + self.scoring().map_or(0, Soft::bytes)
     }
 
     fn filter(&self, view: &View<'_>, nodes: &[NodeId], out: &mut [Verdict]) {
@@ -222,8 +269,17 @@ impl Eval for SpreadEval {
     }
 
     fn key(&self, view: &View<'_>, nodes: &[NodeId], out: &mut KeyOut<'_>) {
+        if let Some(hard) = &self.hard {
+            hard.key(view, nodes, out);
+        }
         if let Some(soft) = self.scoring() {
             soft.key(view, nodes, out);
+        }
+    }
+
+    fn gate(&self, _view: &View<'_>, cells: Cells<'_>, out: &mut [Verdict]) {
+        if let Some(hard) = &self.hard {
+            hard.gate(self.position, cells, out);
         }
     }
 

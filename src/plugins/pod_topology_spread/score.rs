@@ -4,10 +4,10 @@
 use crate::cluster::View;
 use crate::framework::{Cells, KeyOut, MAX_NODE_SCORE};
 use crate::model::{HOSTNAME, Pod};
-use crate::units::NodeId;
+use crate::units::{NodeId, Set};
 
 use super::constraint::Constraint;
-use super::counting::{Classes, Domains, Inclusion, count_domains, nodes_with_all_keys};
+use super::counter::{Counter, Scope};
 use super::log::ln;
 
 /// The key word of a node that has no such label. Other words are the domain's number plus one, or, where
@@ -16,87 +16,82 @@ const NO_LABEL: u32 = 0;
 /// Raw score that upstream gives nodes which it does not score.
 const INVALID: i64 = -1;
 
+/// Up to so many domains among the cells are told apart by looking at each.
+const FEW_DOMAINS: usize = 64;
+
 /// The soft constraints of a pod, counted.
 pub(super) struct Soft {
-    constraints: Vec<Counted>,
+    counter: Counter,
     /// Nodes without the labels of all constraints get no score. Not so with the system's defaults.
     require_all: bool,
-}
-
-/// One constraint and what was counted for it.
-struct Counted {
-    constraint: Constraint,
-    counts: Counts,
-}
-
-enum Counts {
-    /// Pods by domain; and the word of the domain whose value is empty, which is one with the nodes that
-    /// have no such label.
-    Domains(Domains, u32),
-    /// Each node is a domain.
-    Nodes(Classes),
+    /// The number of the empty value, if a node has a label of it.
+    empty: Option<u32>,
+    /// Its first key word.
+    first_word: usize,
 }
 
 impl Soft {
-    /// Counts for `pod`, on all nodes; `require_all`: on those with the labels of all constraints.
+    /// Counts for `pod`, on all nodes; `require_all`: on those with the labels of all constraints. Its key
+    /// words begin at `first_word`.
     ///
     /// Upstream: PreScore, v1.37.
     pub(super) fn new(
         constraints: Vec<Constraint>,
         require_all: bool,
+        first_word: usize,
         pod: &Pod,
         view: &View<'_>,
     ) -> Self {
-        let inclusion = Inclusion::new(&constraints, pod, view);
-        let nodes = if require_all {
-            nodes_with_all_keys(&constraints, view)
-        } else {
-            view.cluster.nodes().collect()
-        };
-        let allowed = inclusion.allowed(view, &nodes);
-        let counted = constraints.into_iter().map(|constraint| {
-            let classes = Classes::of(&constraint, pod, view.cluster);
-            let counts = if *constraint.topology_key == *HOSTNAME {
-                Counts::Nodes(classes)
-            } else {
-                let nodes = (&nodes[..], allowed.as_deref());
-                let mut domains = count_domains(&constraint, &classes, &inclusion, nodes, view);
-                let empty = view.cluster.label_value("");
-                if let Some(empty) = empty {
-                    domains.merge_without(empty);
-                }
-                Counts::Domains(domains, empty.map_or(NO_LABEL, |number| number + 1))
-            };
-            Counted { constraint, counts }
-        });
-        Self { constraints: counted.collect(), require_all }
+        let by_domain = |constraint: &Constraint| *constraint.topology_key != *HOSTNAME;
+        let scope = Scope { all_keys: require_all, by_domain, asks_lows: false };
+        let counter = Counter::new(constraints, scope, pod, view);
+        Self { counter, require_all, empty: view.cluster.label_value(""), first_word }
+    }
+
+    /// Keeps up with the cluster from now on.
+    pub(super) fn follow(&mut self, view: &View<'_>) {
+        self.counter.follow(view);
+    }
+
+    /// Takes in that `nodes` have changed; false where it cannot.
+    pub(super) fn catch_up(&mut self, view: &View<'_>, nodes: &[NodeId]) -> bool {
+        self.counter.catch_up(view, nodes)
+    }
+
+    /// What it keeps, in bytes.
+    pub(super) fn bytes(&self) -> usize {
+        self.counter.bytes()
     }
 
     /// A word a constraint.
     pub(super) fn key_words(&self) -> usize {
-        self.constraints.len()
+        self.counter.constraints().len()
     }
 
     pub(super) fn key(&self, view: &View<'_>, nodes: &[NodeId], out: &mut KeyOut<'_>) {
-        for (at, Counted { constraint, counts }) in self.constraints.iter().enumerate() {
-            let Some(column) = view.cluster.label_column(&constraint.topology_key) else {
-                (0..nodes.len()).for_each(|index| out.set(index, at, NO_LABEL));
-                continue;
-            };
+        for (at, constraint) in self.counter.constraints().iter().enumerate() {
+            let column = view.cluster.label_column(&constraint.topology_key);
+            let by_domain = self.counter.domains(at).is_some();
             for (index, node) in nodes.iter().enumerate() {
-                let word = column.number(*node).map_or(NO_LABEL, |number| match counts {
-                    Counts::Domains(..) => number + 1,
-                    Counts::Nodes(classes) => classes.on(view.cluster, *node) + 1,
-                });
-                out.set(index, at, word);
+                let number = column.and_then(|column| column.number(*node));
+                let word = match number {
+                    None => NO_LABEL,
+                    Some(number) if by_domain => number + 1,
+                    Some(_) => self.counter.pods_on(at, view, *node) + 1,
+                };
+                out.set(index, self.first_word + at, word);
             }
         }
     }
 
     /// Whether the nodes of `cell` get no score.
     fn ignores(&self, cells: Cells<'_>, cell: usize) -> bool {
-        self.require_all
-            && (0..self.constraints.len()).any(|word| cells.word(cell, word) == NO_LABEL)
+        self.require_all && (0..self.key_words()).any(|at| self.word(cells, cell, at) == NO_LABEL)
+    }
+
+    /// The word of constraint `at`.
+    fn word(&self, cells: Cells<'_>, cell: usize, at: usize) -> u32 {
+        cells.word(cell, self.first_word + at)
     }
 
     /// The sum over the constraints of pods times weight, and the skew that is tolerated; rounded. In
@@ -106,13 +101,13 @@ impl Soft {
     pub(super) fn raw(&self, cells: Cells<'_>, out: &mut [i64]) {
         let scored: Vec<bool> = (0..cells.len()).map(|cell| !self.ignores(cells, cell)).collect();
         let mut sums = vec![0f64; cells.len()];
-        for (at, counted) in self.constraints.iter().enumerate() {
-            let weight = ln(counted.size(cells, at, &scored).saturating_add(2));
-            let skew = f64::from(counted.constraint.max_skew.wrapping_sub(1));
+        for (at, constraint) in self.counter.constraints().iter().enumerate() {
+            let weight = ln(self.size(cells, at, &scored).saturating_add(2));
+            let skew = f64::from(constraint.max_skew.wrapping_sub(1));
             for (cell, sum) in sums.iter_mut().enumerate() {
-                let word = cells.word(cell, at);
+                let word = self.word(cells, cell, at);
                 if word != NO_LABEL {
-                    *sum += f64::from(counted.pods(word)) * weight + skew;
+                    *sum += f64::from(self.pods(at, word)) * weight + skew;
                 }
             }
         }
@@ -140,15 +135,14 @@ impl Soft {
             };
         }
     }
-}
 
-impl Counted {
-    /// Pods in the domain of this key word.
-    fn pods(&self, word: u32) -> u32 {
-        match &self.counts {
-            Counts::Domains(domains, _) => domains.pods(word - 1),
-            Counts::Nodes(_) => word - 1,
-        }
+    /// Pods in the domain of this key word of constraint `at`. The domain whose value is empty is one with
+    /// the nodes that have no such label.
+    fn pods(&self, at: usize, word: u32) -> u32 {
+        let Some(domains) = self.counter.domains(at) else { return word - 1 };
+        let number = word - 1;
+        let without = if self.empty == Some(number) { domains.without() } else { 0 };
+        domains.pods(number) + without
     }
 
     /// Number of domains among the cells that are scored.
@@ -156,20 +150,32 @@ impl Counted {
     /// Upstream: initPreScoreState, v1.37: nodes that have no such label are a domain too.
     fn size(&self, cells: Cells<'_>, at: usize, scored: &[bool]) -> u32 {
         let cells_scored = (0..cells.len()).filter(|cell| scored[*cell]);
-        let Counts::Domains(domains, empty) = &self.counts else {
+        if self.counter.domains(at).is_none() {
             return cells_scored.map(|cell| cells.feasible(cell)).sum();
-        };
-        let mut seen = vec![false; domains.bound() + 1];
-        let mut size = 0;
-        for cell in cells_scored {
-            let word = cells.word(cell, at);
-            let word = if word == *empty { NO_LABEL } else { word };
-            let seen = &mut seen[word as usize];
-            size += u32::from(!*seen);
-            *seen = true;
         }
-        size
+        let empty = self.empty.map(|number| number + 1);
+        let words = cells_scored.map(|cell| match self.word(cells, cell, at) {
+            word if Some(word) == empty => NO_LABEL,
+            word => word,
+        });
+        distinct(words)
     }
+}
+
+/// How many different ones there are.
+fn distinct(words: impl Iterator<Item = u32>) -> u32 {
+    let (mut few, mut many) = (Vec::new(), Set::default());
+    for word in words {
+        if few.contains(&word) {
+            continue;
+        }
+        if few.len() < FEW_DOMAINS {
+            few.push(word);
+        } else {
+            many.insert(word);
+        }
+    }
+    u32::try_from(few.len() + many.len()).unwrap_or(u32::MAX)
 }
 
 /// Half away from zero.

@@ -79,7 +79,7 @@ fn said_without(plugin: &str, cluster: &Cluster, pod: &Pod, removed: &[PodId]) -
     let view = View::new(cluster);
     let plugin = (info.make)(&PluginArgs::default()).expect("the defaults are right");
     let eval = match plugin.prepare(pod, &PrepareCx { view, position: 0 }) {
-        PluginEval::Skip => return Said::Skip,
+        PluginEval::Skip | PluginEval::SkipWhile(_) => return Said::Skip,
         PluginEval::Reject(code, reasons) => return Said::Rejected(code, reasons.join(", ")),
         PluginEval::Run(eval) => eval,
         PluginEval::Fail(_) | PluginEval::Narrow(..) => panic!("no volume plugin does that"),
