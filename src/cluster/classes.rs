@@ -58,6 +58,12 @@ impl Cluster {
         self.class_stamps.get(number as usize).copied().unwrap_or_default()
     }
 
+    /// The stamps of all classes, by number; of a number that no class has, the last one's.
+    #[must_use]
+    pub fn class_stamps(&self) -> &[u32] {
+        &self.class_stamps
+    }
+
     /// The classes of the pods on `node`, and how many pods each has there, in no particular order.
     #[must_use]
     pub fn classes_on(&self, node: NodeId) -> &[(u32, u32)] {

@@ -338,3 +338,18 @@ fn check(plugin: &dyn Plugin, pod: &Pod, mut world: World, steps: &[Step]) {
         );
     }
 }
+
+/// Whether an eval of `pod` can follow while one pod of each of `kinds` comes to a node.
+fn follows_pods(plugin: &dyn Plugin, pod: &Pod, kinds: &[Pod]) -> Vec<bool> {
+    let mut world = World::new(kinds.to_vec());
+    let mut kept = Kept::new(plugin, pod, &world.cluster);
+    let mut comes = |kind| {
+        world.apply(Step::Add(kind, Some(1)));
+        let caught_up = kept.catch_up(&world.cluster);
+        if !caught_up {
+            kept = Kept::new(plugin, pod, &world.cluster);
+        }
+        caught_up
+    };
+    (0..kinds.len()).map(&mut comes).collect()
+}

@@ -3,7 +3,7 @@
 use proptest::prelude::*;
 
 use super::super::pod_topology_spread::INFO;
-use super::{HOSTNAME, Pod, World, check, labels, pod_with, selector, steps};
+use super::{HOSTNAME, Pod, World, check, follows_pods, labels, pod_with, selector, steps};
 use crate::model::{
     DefaultSpread, PluginArgs, Service, SpreadConstraint, Toleration, TolerationOperator,
     WhenUnsatisfiable,
@@ -81,5 +81,13 @@ proptest! {
         let service = Service { namespace, name, selector: labels("app=a") };
         world.cluster.upsert_object(service.into());
         check(&*plugin, &pod, world, &steps);
+    }
+}
+
+#[test]
+fn is_not_prepared_anew_for_pods() {
+    let plugin = (INFO.make)(&PluginArgs::default()).expect("the args fit");
+    for pod in pods().iter().skip(1) {
+        assert_eq!(follows_pods(&*plugin, pod, &kinds()), [true; 6]);
     }
 }

@@ -1,11 +1,11 @@
 //! Sums that are kept from pod to pod: what a changed node has added is taken out, and what it adds now is
 //! put in.
 
-use crate::cluster::{LabelColumn, View};
+use crate::cluster::{Cluster, View};
 use crate::units::NodeId;
 
 use super::effects::Incoming;
-use super::tally::Tallies;
+use super::tally::{Tallies, Tally};
 
 /// Effects of classes that are kept, most of them of classes that are gone by then.
 const EFFECTS_MAX: usize = 1 << 14;
@@ -98,35 +98,41 @@ impl Tallies {
         if self.effects_kept() > EFFECTS_MAX {
             self.forget_classes();
         }
-        let cluster = view.cluster;
-        let (mut columns, mut new) = (None, Vec::new());
+        let mut new = Vec::new();
         for &node in nodes {
-            let mut adds = false;
-            if view.row(node).is_present() {
-                for &(class, pods) in cluster.classes_on(node) {
-                    if !self.learn(incoming, cluster, class) {
-                        return false;
-                    }
-                    let effects = self.effects_of(cluster, class).unwrap_or_default();
-                    if effects.is_empty() {
-                        continue;
-                    }
-                    let columns = columns.get_or_insert_with(|| self.columns(cluster));
-                    if !adds {
-                        new.clear();
-                        let value =
-                            |column: &Option<LabelColumn<'_>>| column.as_ref()?.number(node);
-                        new.extend(columns.iter().map(|column| Share::of(value(column))));
-                        adds = true;
-                    }
-                    for &(tally, amount) in effects {
-                        new[tally as usize].add(amount, pods);
-                    }
-                }
+            new.clear();
+            if view.row(node).is_present() && !self.add_up(incoming, view.cluster, node, &mut new) {
+                return false;
             }
-            self.replace(&mut shares, node, if adds { &new } else { &[] });
+            self.replace(&mut shares, node, &new);
         }
         self.shares = Some(shares);
+        true
+    }
+
+    /// Writes what `node` adds to each tally to `new`, nothing where it adds to none. False: it adds to a sum
+    /// that there is not.
+    fn add_up(
+        &mut self,
+        incoming: &Incoming,
+        cluster: &Cluster,
+        node: NodeId,
+        new: &mut Vec<Share>,
+    ) -> bool {
+        for &(class, pods) in cluster.classes_on(node) {
+            let Some(effects) = self.learn(incoming, cluster, class) else { return false };
+            if effects.is_empty() {
+                continue;
+            }
+            if new.is_empty() {
+                let value = |tally: &Tally| cluster.label_column(&tally.key)?.number(node);
+                new.extend(self.all.iter().map(|tally| Share::of(value(tally))));
+            }
+            // Looked up again, since all tallies were looked at.
+            for &(tally, amount) in self.effects_of(cluster, class).unwrap_or_default() {
+                new[tally as usize].add(amount, pods);
+            }
+        }
         true
     }
 

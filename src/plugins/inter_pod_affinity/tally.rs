@@ -107,6 +107,31 @@ impl Tallies {
         is_known.then(|| &self.effects[known.from as usize..known.to as usize])
     }
 
+    /// [`Tallies::effects_of`], which looks at a class if that was not done. `None` where it adds to a sum
+    /// that there is not.
+    pub(super) fn learn(
+        &mut self,
+        incoming: &Incoming,
+        cluster: &Cluster,
+        number: u32,
+    ) -> Option<&[(u32, i64)]> {
+        let at = number as usize;
+        let stamp = cluster.class_stamp(number);
+        let known = self.known.get(at).filter(|known| known.stamp == stamp && stamp != 0);
+        if known.is_none() {
+            let tallies = self.all.len();
+            if self.known.len() <= at {
+                self.known.resize(cluster.classes_bound(), Known::default());
+            }
+            self.add_class(incoming, cluster, number, cluster.class(number)?);
+            if self.all.len() > tallies {
+                return None;
+            }
+        }
+        let Known { from, to, .. } = self.known[at];
+        Some(&self.effects[from as usize..to as usize])
+    }
+
     /// Whether a pod counted for `sum` on a node that has the topology key.
     pub(super) fn counts_in(&self, sum: Sum) -> bool {
         self.all.iter().any(|tally| tally.sum == sum && tally.counted > 0)
@@ -115,20 +140,6 @@ impl Tallies {
     /// All that counted for `sum`.
     pub(super) fn total(&self, sum: Sum) -> i64 {
         self.all.iter().filter(|tally| tally.sum == sum).map(|tally| tally.total).sum()
-    }
-
-    /// Looks at a class if that was not done. False where it adds to a sum that there is not.
-    pub(super) fn learn(&mut self, incoming: &Incoming, cluster: &Cluster, number: u32) -> bool {
-        let tallies = self.all.len();
-        if self.effects_of(cluster, number).is_none()
-            && let Some(class) = cluster.class(number)
-        {
-            if self.known.len() <= number as usize {
-                self.known.resize(cluster.classes_bound(), Known::default());
-            }
-            self.add_class(incoming, cluster, number, class);
-        }
-        self.all.len() == tallies
     }
 
     /// How many effects are kept.

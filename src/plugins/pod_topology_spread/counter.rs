@@ -21,7 +21,7 @@ pub(super) struct Counter {
     scope: Scope,
     /// By constraint; `None` where nodes are looked at one by one.
     domains: Vec<Option<Domains>>,
-    /// While it follows: what each node adds, one entry a constraint.
+    /// While it follows: what each node adds, one entry for each of `domains` that there is.
     shares: Option<Vec<Share>>,
 }
 
@@ -80,7 +80,9 @@ impl Counter {
             let mut domains = Domains::new(false);
             for (index, node) in nodes.iter().enumerate() {
                 let allowed = allowed.as_ref().is_none_or(|allowed| allowed[index]);
-                domains.add(self.share(view, at, columns[at], *node, allowed));
+                if self.inclusion.includes(view, constraint, *node, allowed) {
+                    domains.add(share(columns[at], *node, self.pods_on(at, view, *node)));
+                }
             }
             self.domains[at] = Some(domains);
         }
@@ -92,8 +94,7 @@ impl Counter {
             let by_domain = (self.scope.by_domain)(constraint);
             *domains = by_domain.then(|| Domains::new(self.scope.asks_lows));
         }
-        let entries = view.cluster.nodes_bound() * self.constraints.len();
-        self.shares = Some(vec![Share::default(); entries]);
+        self.shares = Some(Vec::new());
         let nodes: Vec<NodeId> = view.cluster.nodes().collect();
         self.catch_up(view, &nodes);
     }
@@ -101,35 +102,37 @@ impl Counter {
     /// Counts what `nodes` add now in place of what they have added. False: it cannot.
     pub(super) fn catch_up(&mut self, view: &View<'_>, nodes: &[NodeId]) -> bool {
         let Some(mut shares) = self.shares.take() else { return false };
-        let stride = self.constraints.len();
+        let stride = self.domains.iter().flatten().count();
         let entries = view.cluster.nodes_bound() * stride;
         if shares.len() < entries {
+            shares.reserve_exact(entries - shares.len());
             shares.resize(entries, Share::default());
         }
+        let mut counted = vec![0; self.classes.len()];
         let columns = self.columns(view);
         let allowed = self.inclusion.allowed(view, nodes);
         for (index, node) in nodes.iter().enumerate() {
             if !self.inclusion.knows(view, *node) {
                 return false;
             }
-            for (of, classes) in &mut self.classes {
-                classes.learn(&self.constraints[*of], &self.namespace, view.cluster, *node);
+            for ((of, classes), counted) in self.classes.iter_mut().zip(&mut counted) {
+                let constraint = &self.constraints[*of];
+                *counted = classes.learn(constraint, &self.namespace, view.cluster, *node);
             }
             let counts = view.row(*node).is_present() && self.is_in_scope(&columns, *node);
             let allowed = allowed.as_ref().is_none_or(|allowed| allowed[index]);
-            for (at, column) in columns.iter().enumerate() {
-                if self.domains[at].is_none() {
-                    continue;
-                }
-                let new = if counts {
-                    self.share(view, at, *column, *node, allowed)
+            let mut entries = shares[node.0 as usize * stride..].iter_mut();
+            for (at, domains) in self.domains.iter_mut().enumerate() {
+                let Some(domains) = domains else { continue };
+                let Some(entry) = entries.next() else { continue };
+                let constraint = &self.constraints[at];
+                let new = if counts && self.inclusion.includes(view, constraint, *node, allowed) {
+                    share(columns[at], *node, counted[self.classes_of[at]])
                 } else {
                     Share::default()
                 };
-                let old = std::mem::replace(&mut shares[node.0 as usize * stride + at], new);
-                if let Some(domains) = &mut self.domains[at]
-                    && old != new
-                {
+                let old = std::mem::replace(entry, new);
+                if old != new {
                     domains.replace(old, new);
                 }
             }
@@ -149,25 +152,6 @@ impl Counter {
         let has =
             |column: &Option<LabelColumn<'_>>| column.is_some_and(|c| c.number(node).is_some());
         !self.scope.all_keys || columns.iter().all(has)
-    }
-
-    /// What `node`, which is in scope, adds for constraint `at`.
-    fn share(
-        &self,
-        view: &View<'_>,
-        at: usize,
-        column: Option<LabelColumn<'_>>,
-        node: NodeId,
-        allowed: bool,
-    ) -> Share {
-        if !self.inclusion.includes(view, &self.constraints[at], node, allowed) {
-            return Share::default();
-        }
-        let place = match column.and_then(|column| column.number(node)) {
-            Some(number) => At::Domain(number),
-            None => At::Without,
-        };
-        Share::new(place, self.pods_on(at, view, node))
     }
 
     /// The constraints.
@@ -207,4 +191,10 @@ impl Counter {
         let domains: usize = self.domains.iter().flatten().map(Domains::bytes).sum();
         shares + classes + domains
     }
+}
+
+/// What `node` adds, on which so many pods are counted.
+fn share(column: Option<LabelColumn<'_>>, node: NodeId, pods: u32) -> Share {
+    let number = column.and_then(|column| column.number(node));
+    Share::new(number.map_or(At::Without, At::Domain), pods)
 }

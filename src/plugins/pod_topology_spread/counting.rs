@@ -10,87 +10,101 @@ use super::constraint::Constraint;
 /// The classes of pods that a constraint means, by number.
 #[derive(Clone, Debug)]
 pub(super) struct Classes {
-    known: Vec<Known>,
+    meanings: Vec<Meaning>,
+    /// The stamp of the class that each meaning is about.
+    stamps: Vec<u32>,
 }
 
-/// What is known of the class of a number.
-#[derive(Clone, Copy, Debug, Default)]
-struct Known {
-    /// The stamp of the class that it is known of.
-    stamp: u32,
-    /// Its pods on nodes are counted.
-    counted: bool,
-    /// Its pods make a difference when they come or go in thought.
+/// What the pods of a class are to a constraint.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+enum Meaning {
+    /// Nothing.
+    #[default]
+    None,
+    /// They make a difference only when they come or go in thought.
     ///
     /// Upstream: updateWithPod, v1.37, which counts those that are being deleted as well, and all pods
     /// where the selector is empty.
-    moving: bool,
+    Moving,
+    /// Those on nodes are counted, too.
+    Counted,
 }
 
-impl Known {
-    fn of(constraint: &Constraint, namespace: &str, class: &PodClass, stamp: u32) -> Self {
-        let moving = *class.namespace == *namespace && constraint.selects(&class.labels);
-        let counted = moving && !class.terminating && constraint.counts();
-        Self { stamp, counted, moving }
+impl Meaning {
+    fn of(constraint: &Constraint, namespace: &str, class: &PodClass) -> Self {
+        if *class.namespace != *namespace || !constraint.selects(&class.labels) {
+            Self::None
+        } else if class.terminating || !constraint.counts() {
+            Self::Moving
+        } else {
+            Self::Counted
+        }
     }
 }
 
 impl Classes {
     /// Those in `namespace` that `constraint` selects.
     pub(super) fn of(constraint: &Constraint, namespace: &str, cluster: &Cluster) -> Self {
-        let mut known = vec![Known::default(); cluster.classes_bound()];
+        let mut meanings = vec![Meaning::None; cluster.classes_bound()];
         for (number, class, _) in cluster.classes() {
-            let stamp = cluster.class_stamp(number);
-            known[number as usize] = Known::of(constraint, namespace, class, stamp);
+            meanings[number as usize] = Meaning::of(constraint, namespace, class);
         }
-        Self { known }
+        Self { meanings, stamps: cluster.class_stamps().to_vec() }
     }
 
     /// How many pods are counted on `node`, all of whose classes are known.
     pub(super) fn on(&self, cluster: &Cluster, node: NodeId) -> u32 {
+        let counted = |class: u32| self.meanings[class as usize] == Meaning::Counted;
         let on_node = cluster.classes_on(node).iter();
-        on_node.filter(|(class, _)| self.known[*class as usize].counted).map(|(_, pods)| pods).sum()
+        on_node.filter(|(class, _)| counted(*class)).map(|(_, pods)| pods).sum()
     }
 
-    /// Gets to know the classes on `node`; `constraint` and `namespace` are those that it was made with.
+    /// How many pods are counted on `node`; gets to know its classes. `constraint` and `namespace` are those
+    /// that it was made with.
     pub(super) fn learn(
         &mut self,
         constraint: &Constraint,
         namespace: &str,
         cluster: &Cluster,
         node: NodeId,
-    ) {
-        for &(number, _) in cluster.classes_on(node) {
+    ) -> u32 {
+        let mut counted = 0;
+        for &(number, pods) in cluster.classes_on(node) {
             let (at, stamp) = (number as usize, cluster.class_stamp(number));
-            if self.known.get(at).is_some_and(|known| known.stamp == stamp) {
-                continue;
+            if self.stamps.get(at) != Some(&stamp)
+                && let Some(class) = cluster.class(number)
+            {
+                if self.stamps.len() <= at {
+                    self.stamps.resize(at + 1, 0);
+                    self.meanings.resize(at + 1, Meaning::None);
+                }
+                self.stamps[at] = stamp;
+                self.meanings[at] = Meaning::of(constraint, namespace, class);
             }
-            if self.known.len() <= at {
-                self.known.resize(at + 1, Known::default());
-            }
-            if let Some(class) = cluster.class(number) {
-                self.known[at] = Known::of(constraint, namespace, class, stamp);
+            if self.meanings[at] == Meaning::Counted {
+                counted += pods;
             }
         }
+        counted
     }
 
     /// How many pods more there are in thought on the node that `view` changes.
     pub(super) fn change(&self, constraint: &Constraint, namespace: &str, view: &View<'_>) -> i64 {
         let means = |number: u32| {
-            let stamp = view.cluster.class_stamp(number);
-            let known = self.known.get(number as usize).filter(|known| known.stamp == stamp);
-            match (known, view.cluster.class(number)) {
-                (Some(known), _) => known.moving,
-                (None, Some(class)) => Known::of(constraint, namespace, class, stamp).moving,
-                (None, None) => false,
-            }
+            let (at, stamp) = (number as usize, view.cluster.class_stamp(number));
+            let meaning = match view.cluster.class(number) {
+                _ if self.stamps.get(at) == Some(&stamp) => self.meanings[at],
+                Some(class) => Meaning::of(constraint, namespace, class),
+                None => Meaning::None,
+            };
+            meaning != Meaning::None
         };
         view.class_changes().filter(|(class, _)| means(*class)).map(|(_, change)| change).sum()
     }
 
     /// What it keeps, in bytes.
     pub(super) fn bytes(&self) -> usize {
-        self.known.capacity() * size_of::<Known>()
+        self.meanings.capacity() * (size_of::<Meaning>() + size_of::<u32>())
     }
 }
 
