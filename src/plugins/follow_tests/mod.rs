@@ -8,7 +8,7 @@ use std::collections::BTreeMap;
 
 use proptest::prelude::*;
 
-use crate::cluster::{Cluster, Overlay, View};
+use crate::cluster::{Cluster, Epochs, Fact, Facts, Overlay, View};
 use crate::framework::{Cells, Eval, KeyOut, Plugin, PluginEval, PrepareCx, Verdict};
 use crate::model::{
     AffinityTerm, Effect, HOSTNAME, LabelOperator, LabelRequirement, LabelSelector, Labels, Node,
