@@ -504,7 +504,7 @@ impl Evals {
 
     /// What tells evals apart whose words on single nodes cannot be compared; `None` for one whose word does
     /// not last.
-    pub(super) fn layout(&self) -> impl Iterator<Item = Option<(u16, Parts, u64)>> + '_ {
+    pub(crate) fn layout(&self) -> impl Iterator<Item = Option<(u16, Parts, u64)>> + '_ {
         self.items.iter().map(|item| Some((item.position, item.parts, item.eval.lasting()?)))
     }
 

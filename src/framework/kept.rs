@@ -234,16 +234,17 @@ impl Table {
         }
         let failed = self.failed.clone();
         self.gate(evals, view, &Stopwatch::off());
-        (cells, failed.iter().collect(), failed.unschedulable, feasible)
+        let nodes = (failed.iter().collect(), failed.unschedulable, feasible);
+        Contents { cells, nodes }
     }
 }
 
-/// Cells by their words, each with how many nodes it has and their positions by points; what was said of
-/// rejected nodes; those that preemption looks at; how many are feasible.
+/// All that is in a table, in an order of its own.
 #[cfg(test)]
-pub(crate) type Contents = (
-    std::collections::BTreeMap<Vec<u32>, (u32, std::collections::BTreeMap<i64, Vec<u32>>)>,
-    Vec<(Verdict, u32, NodeId)>,
-    Vec<NodeId>,
-    u32,
-);
+pub(crate) struct Contents {
+    /// Cells by their words, each with how many nodes it has and their positions by points.
+    pub(crate) cells:
+        std::collections::BTreeMap<Vec<u32>, (u32, std::collections::BTreeMap<i64, Vec<u32>>)>,
+    /// What was said of rejected nodes; those that preemption looks at; how many are feasible.
+    pub(crate) nodes: (Vec<(Verdict, u32, NodeId)>, Vec<NodeId>, u32),
+}

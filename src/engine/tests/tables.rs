@@ -6,14 +6,19 @@ use proptest::prelude::*;
 use crate::engine::tables::TABLE_BYTES_MAX;
 use crate::engine::{BindOutcome, Effect, Event};
 use crate::model::{
-    Effect as TaintEffect, HostPort, Image, Labels, NodeAffinity, NodeOperator, NodeRequirement,
-    NodeSelectorTerm, Pod, PreferredTerm, Toleration, TolerationOperator,
+    AffinityTerm, Effect as TaintEffect, HostPort, Image, LabelOperator, LabelRequirement,
+    LabelSelector, Labels, Namespace, NodeAffinity, NodeOperator, NodeRequirement,
+    NodeSelectorTerm, Object, ObjectKey, ObjectKind, Pod, PreferredTerm, Service, SpreadConstraint,
+    Toleration, TolerationOperator, WeightedTerm, WhenUnsatisfiable,
 };
 use crate::units::Nanos;
 
 use super::kit::{Kit, TestNode, TestPod, bind, node, pod};
 
 const MIB: i64 = 1 << 20;
+const ZONE: &str = "topology.kubernetes.io/zone";
+/// Number of templates.
+const TEMPLATES: u8 = 14;
 
 /// Something that happens to an engine.
 #[derive(Clone, Debug)]
@@ -44,25 +49,32 @@ enum Happening {
         priority: i8,
     },
     PodGoes(u8),
+    /// A service comes or goes that selects an app.
+    Service(u8),
+    /// A namespace gets other labels.
+    Namespace(u8),
     Attempts(u8),
     Wait(u16),
 }
 
 fn happening() -> impl Strategy<Value = Happening> {
-    use Happening::{Attempts, Foreign, Nominated, PodGoes, Wait};
+    use Happening::{Attempts, Foreign, Namespace, Nominated, PodGoes, Service, Wait};
     prop_oneof![
         4 => (0u8..12, 500u16..4000, any::<u8>(), 0u8..4).prop_map(
             |(which, cpu, traits, image)| Happening::Node { which, cpu, traits, image }
         ),
         1 => (0u8..12).prop_map(Happening::NodeGoes),
-        8 => (0u8..40, 0u8..6).prop_map(|(which, template)| Happening::Pod { which, template }),
-        2 => (0u8..10, 0u8..13, 0u8..6).prop_map(
+        8 => (0u8..40, 0..TEMPLATES)
+            .prop_map(|(which, template)| Happening::Pod { which, template }),
+        2 => (0u8..10, 0u8..13, 0..TEMPLATES).prop_map(
             |(which, node, template)| Foreign { which, node, template }
         ),
-        1 => (0u8..5, 0u8..13, 0u8..6, -1i8..3).prop_map(
+        1 => (0u8..5, 0u8..13, 0..TEMPLATES, -1i8..3).prop_map(
             |(which, node, template, priority)| Nominated { which, node, template, priority }
         ),
         2 => (0u8..55).prop_map(PodGoes),
+        1 => (0u8..4).prop_map(Service),
+        1 => (0u8..2).prop_map(Namespace),
         8 => (1u8..6).prop_map(Attempts),
         2 => (0u16..20_000).prop_map(Wait),
     ]
@@ -71,9 +83,12 @@ fn happening() -> impl Strategy<Value = Happening> {
 fn test_node(which: u8, cpu: u16, traits: u8, image: u8) -> TestNode {
     let has = |bit: u8| traits >> bit & 1 == 1;
     let mut test = node(&format!("n{which}")).cpu(i64::from(cpu)).gpus(i64::from(has(0)) * 2);
-    if has(1) {
-        test = test.label("disk", "ssd");
-    }
+    let name = format!("n{}", which - u8::from(has(7) && has(3) && which > 0));
+    let zone = format!("z{}", cpu % 3);
+    let labels = [("disk", "ssd"), ("kubernetes.io/hostname", &name), (ZONE, &zone)];
+    let has_label = [has(1), !(has(5) && has(4)), !(has(2) && has(5))];
+    let labels = labels.into_iter().zip(has_label).filter(|(_, has)| *has);
+    test.0.labels = labels.map(|(label, _)| label).collect();
     if has(2) && has(3) {
         test = test.taint("k", TaintEffect::NoSchedule);
     }
@@ -122,8 +137,69 @@ fn templated(name: &str, template: u8) -> TestPod {
                 effect: None,
             }];
         }
-        _ => test = test.gpus(1),
+        5 => test = test.gpus(1),
+        _ => test = related(test, template),
     }
+    test
+}
+
+/// A pod that is about other pods.
+fn related(test: TestPod, template: u8) -> TestPod {
+    let app = if template % 2 == 0 { "a" } else { "b" };
+    let mut test = test.label("app", app);
+    let selector = || {
+        let values = vec![app.into()];
+        let requirement =
+            LabelRequirement { key: "app".into(), operator: LabelOperator::In, values };
+        Some(LabelSelector { requirements: vec![requirement] })
+    };
+    let spread = |topology_key: &str, when_unsatisfiable| SpreadConstraint {
+        max_skew: 1,
+        topology_key: topology_key.into(),
+        when_unsatisfiable,
+        selector: selector(),
+        min_domains: (template == 9).then_some(3),
+        honors_taints: template == 7,
+        ..SpreadConstraint::default()
+    };
+    let term = |topology_key: &str| AffinityTerm {
+        selector: selector(),
+        namespaces: Vec::new(),
+        namespace_selector: (template == 12).then(|| LabelSelector {
+            requirements: vec![LabelRequirement {
+                key: "team".into(),
+                operator: LabelOperator::Exists,
+                values: Vec::new(),
+            }],
+        }),
+        topology_key: topology_key.into(),
+    };
+    let hostname = "kubernetes.io/hostname";
+    let affinity = test.0.pod_affinity.get_or_insert_default();
+    match template {
+        6 => {}
+        7 => test.0.topology_spread = vec![spread(ZONE, WhenUnsatisfiable::DoNotSchedule)],
+        8 => {
+            test.0.topology_spread = vec![
+                spread(ZONE, WhenUnsatisfiable::ScheduleAnyway),
+                spread(hostname, WhenUnsatisfiable::ScheduleAnyway),
+            ];
+        }
+        9 => {
+            test.0.topology_spread = vec![
+                spread(hostname, WhenUnsatisfiable::DoNotSchedule),
+                spread(ZONE, WhenUnsatisfiable::DoNotSchedule),
+            ];
+        }
+        10 => affinity.anti_required.push(term(hostname)),
+        11 => affinity.required.push(term(ZONE)),
+        12 => affinity.anti_required.push(term(ZONE)),
+        _ => {
+            affinity.preferred.push(WeightedTerm { weight: 5, term: term(ZONE) });
+            affinity.anti_preferred.push(WeightedTerm { weight: 3, term: term(hostname) });
+        }
+    }
+    test.0.pod_affinity = test.0.pod_affinity.filter(|affinity| affinity.terms().next().is_some());
     test
 }
 
@@ -175,6 +251,23 @@ impl World {
                 };
                 let gone = self.pods.remove(&name).is_some();
                 if gone { self.kit.delete(&name) } else { Vec::new() }
+            }
+            Happening::Service(which) => {
+                let name: Box<str> = format!("s{}", which % 2).into();
+                let app = if which % 2 == 0 { "a" } else { "b" };
+                let key = ObjectKey { namespace: "default".into(), name: name.clone() };
+                self.kit.step(if which < 2 {
+                    let selector = Labels::from_iter([("app", app)]);
+                    let service = Service { namespace: "default".into(), name, selector };
+                    Event::ObjectUpsert(Box::new(Object::Service(service)))
+                } else {
+                    Event::ObjectDelete(ObjectKind::Service, key)
+                })
+            }
+            Happening::Namespace(which) => {
+                let labels = [("team", "x")].into_iter().take(which.into()).collect();
+                let namespace = Namespace { name: "default".into(), labels };
+                self.kit.step(Event::NamespaceUpsert(Box::new(namespace)))
             }
             Happening::Attempts(count) => (0..count).flat_map(|_| self.attempt()).collect(),
             Happening::Wait(millis) => {
