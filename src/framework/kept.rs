@@ -239,12 +239,15 @@ impl Table {
     }
 }
 
+/// Positions by points.
+#[cfg(test)]
+type Levels = std::collections::BTreeMap<i64, Vec<u32>>;
+
 /// All that is in a table, in an order of its own.
 #[cfg(test)]
 pub(crate) struct Contents {
     /// Cells by their words, each with how many nodes it has and their positions by points.
-    pub(crate) cells:
-        std::collections::BTreeMap<Vec<u32>, (u32, std::collections::BTreeMap<i64, Vec<u32>>)>,
+    pub(crate) cells: std::collections::BTreeMap<Vec<u32>, (u32, Levels)>,
     /// What was said of rejected nodes; those that preemption looks at; how many are feasible.
     pub(crate) nodes: (Vec<(Verdict, u32, NodeId)>, Vec<NodeId>, u32),
 }

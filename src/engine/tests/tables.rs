@@ -145,7 +145,7 @@ fn templated(name: &str, template: u8) -> TestPod {
 
 /// A pod that is about other pods.
 fn related(test: TestPod, template: u8) -> TestPod {
-    let app = if template % 2 == 0 { "a" } else { "b" };
+    let app = if template.is_multiple_of(2) { "a" } else { "b" };
     let mut test = test.label("app", app);
     let selector = || {
         let values = vec![app.into()];
