@@ -304,7 +304,13 @@ impl OnePod {
 impl Eval for OnePod {
     fn parts(&self) -> Parts {
         let cells = self.script.normalises;
-        Parts { filter: true, pre_score: true, score: !cells, key_words: 0, cell_score: cells }
+        Parts {
+            filter: true,
+            pre_score: true,
+            score: !cells,
+            cell_score: cells,
+            ..Parts::default()
+        }
     }
 
     fn filter(&self, view: &View<'_>, nodes: &[NodeId], out: &mut [Verdict]) {
