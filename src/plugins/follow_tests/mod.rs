@@ -135,7 +135,7 @@ impl World {
                 pod.key.name = format!("o{}", self.made).into();
                 pod.uid = pod.key.name.clone();
                 // Every third pod is a class of its own.
-                if self.made % 3 == 0 {
+                if self.made.is_multiple_of(3) {
                     let own = ("index", format!("{}", self.made));
                     let all = pod.labels.iter().chain([(own.0, own.1.as_str())]);
                     pod.labels = all.collect();
@@ -196,7 +196,7 @@ impl Kept {
         let mut words = BTreeMap::new();
         if let Some(eval) = &mut eval {
             // Before it follows: the words of a build are those of a catch-up.
-            words = words_of(&**eval, &view, cluster.nodes().collect());
+            words = words_of(&**eval, &view, cluster.nodes());
             eval.follow(&view);
         }
         let epochs = cluster.epochs();
@@ -218,7 +218,7 @@ impl Kept {
         for node in &changed {
             self.words.remove(node);
         }
-        let there = changed.into_iter().filter(|node| view.row(*node).is_present()).collect();
+        let there = changed.into_iter().filter(|node| view.row(*node).is_present());
         self.words.extend(words_of(&**eval, &view, there));
         true
     }
@@ -234,7 +234,12 @@ fn prepared(plugin: &dyn Plugin, pod: &Pod, view: View<'_>) -> (Option<Box<dyn E
     }
 }
 
-fn words_of(eval: &dyn Eval, view: &View<'_>, nodes: Vec<NodeId>) -> BTreeMap<NodeId, Vec<u32>> {
+fn words_of(
+    eval: &dyn Eval,
+    view: &View<'_>,
+    nodes: impl Iterator<Item = NodeId>,
+) -> BTreeMap<NodeId, Vec<u32>> {
+    let nodes: Vec<NodeId> = nodes.collect();
     let stride = eval.parts().key_words;
     let mut words = vec![0; nodes.len() * stride];
     eval.key(view, &nodes, &mut KeyOut::new(&mut words, stride, 0));
@@ -320,7 +325,7 @@ fn check(plugin: &dyn Plugin, pod: &Pod, mut world: World, steps: &[Step]) {
         let (Some(kept_eval), Some(anew)) = (&kept.eval, &anew) else { continue };
         let speaks = |eval: &dyn Eval| (eval.parts().filter, eval.parts().cell_score);
         assert_eq!(speaks(&**kept_eval), speaks(&**anew));
-        let all = || world.cluster.nodes().collect();
+        let all = || world.cluster.nodes();
         assert_eq!(kept.words, words_of(&**kept_eval, &view, all()), "the others kept theirs");
         if skips {
             continue;
