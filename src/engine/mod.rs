@@ -163,6 +163,12 @@ impl Engine {
         self.tables.size()
     }
 
+    /// How many tables were built to be kept, so far.
+    #[must_use]
+    pub fn tables_built(&self) -> u64 {
+        self.tables.built()
+    }
+
     /// The same engine, which judges all nodes for every pod: for comparing. It decides no differently.
     #[must_use]
     pub fn without_tables(mut self) -> Self {

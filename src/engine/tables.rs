@@ -30,6 +30,8 @@ pub(super) struct Tables {
     seen: Map<u64, u64>,
     /// How many pods have asked for a table.
     asked: u64,
+    /// How many were built.
+    built: u64,
     /// All nodes are judged for every pod.
     off: bool,
     /// How often a kept table was of use.
@@ -95,6 +97,7 @@ impl Tables {
         if let Some(signature) = signature
             && let Some((table, times)) = Table::build_kept(evals, view, watch)
         {
+            self.built += 1;
             return (table, times, Some(signature));
         }
         let (table, times) = without();
@@ -117,6 +120,11 @@ impl Tables {
     /// How many there are, and the bytes that they take.
     pub(super) fn size(&self) -> (usize, usize) {
         (self.count, self.bytes)
+    }
+
+    /// How many were built to be kept, so far.
+    pub(super) fn built(&self) -> u64 {
+        self.built
     }
 
     /// What was caught up is what would be built.
