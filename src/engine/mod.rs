@@ -86,7 +86,7 @@ pub struct Engine {
     cluster: Cluster,
     queue: Queue,
     /// Placements that the watch has not confirmed yet.
-    attempts: BTreeMap<AttemptId, Attempt>,
+    attempts: BTreeMap<AttemptId, Box<Attempt>>,
     attempt_of: Map<PodId, AttemptId>,
     /// Preemptions that are under way.
     preemptions: Preemptions,

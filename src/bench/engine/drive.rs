@@ -23,8 +23,9 @@ pub(super) const ROUND_PODS: usize = 16;
 /// Bindings under way, at most, as in `berth run`.
 const BINDINGS_IN_FLIGHT_MAX: usize = 64;
 
-/// What passes between two steps by the clock that the engine is told.
-const STEP: Nanos = Nanos(1000);
+/// What passes between two steps by the clock that the engine is told: some 200 pods a second, so that pods
+/// have been there for minutes when they go.
+const STEP: Nanos = Nanos::MILLISECOND;
 
 /// The time at which it all begins.
 const START: Nanos = Nanos::from_secs(1_000_000);
