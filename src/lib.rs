@@ -18,8 +18,8 @@
 //! The edges: [`telemetry`] (log), [`wire`] (what Kubernetes objects look like to us), [`config`]
 //! (KubeSchedulerConfiguration), [`client`] (watch, write, call extenders), [`server`] (health and metrics
 //! over HTTP), [`apiserver`] (a Kubernetes API in memory), [`actors`] (pretend kubelets and small
-//! controllers for any API server), [`playground`] (all of it in one process), [`runtime`] (the wiring),
-//! [`cli`].
+//! controllers for any API server), [`playground`] (all of it in one process), [`bench`] (how fast it is),
+//! [`runtime`] (the wiring), [`cli`].
 //!
 //! # Invariants
 //! - The core does no IO, reads no clock and cannot fail: outcomes are data, time comes in as `now`.
@@ -45,6 +45,7 @@ pub mod queue;
 
 pub mod actors;
 pub mod apiserver;
+pub mod bench;
 pub mod cli;
 pub mod client;
 pub mod config;

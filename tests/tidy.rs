@@ -9,7 +9,7 @@ const CORE: [&str; 8] =
     ["units", "model", "cluster", "framework", "preemption", "plugins", "queue", "engine"];
 
 /// The edges, and which other edges each may use besides the core, `telemetry`, `wire` and `config`.
-const EDGES: [(&str, &[&str]); 10] = [
+const EDGES: [(&str, &[&str]); 11] = [
     ("telemetry", &[]),
     ("wire", &[]),
     ("config", &[]),
@@ -19,7 +19,8 @@ const EDGES: [(&str, &[&str]); 10] = [
     ("actors", &["client"]),
     ("runtime", &["client", "server"]),
     ("playground", &["client", "server", "apiserver", "actors", "runtime"]),
-    ("cli", &["client", "server", "apiserver", "actors", "runtime", "playground"]),
+    ("bench", &["client", "server", "apiserver", "actors", "runtime"]),
+    ("cli", &["client", "server", "apiserver", "actors", "runtime", "playground", "bench"]),
 ];
 
 /// Edges that every edge may use.

@@ -10,6 +10,7 @@ use clap::builder::{OsStringValueParser, TypedValueParser as _};
 use clap::{Args, CommandFactory as _, FromArgMatches as _, Parser, Subcommand, ValueEnum};
 
 use super::actors::{ControllersArgs, KubeletsArgs};
+use super::bench::BenchArgs;
 use super::component_args::ComponentArgs;
 use super::go_flags::{normalize, parse_bool, parse_duration, parse_finite, parse_integer};
 use super::leader_flags::LeaderElectionArgs;
@@ -58,6 +59,8 @@ pub enum Command {
     Config(ConfigArgs),
     /// Pretend kubelets: keep nodes ready and make the pods on them run, in any cluster.
     Kubelets(KubeletsArgs),
+    /// Measure how fast berth is.
+    Bench(BenchArgs),
     /// Small controllers for an API server that has none.
     #[command(hide = true)]
     Controllers(ControllersArgs),

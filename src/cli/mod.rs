@@ -6,6 +6,7 @@
 pub mod actors;
 pub mod apiserver;
 pub mod args;
+pub mod bench;
 pub mod component_args;
 pub mod config;
 pub mod decision_log;
@@ -77,6 +78,7 @@ fn dispatch(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
             Command::Config(args) => config::execute(&args),
             Command::Kubelets(args) => actors::kubelets(&args),
             Command::Controllers(args) => actors::controllers(&args),
+            Command::Bench(args) => bench::execute(&args),
         },
         Err(error) => {
             // Help and version go to standard output, errors to standard error; either may be closed.

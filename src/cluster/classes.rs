@@ -1,13 +1,16 @@
 //! Classes of pods: pods that spreading, affinity and disruption budgets cannot tell apart. Kept once, with
 //! how many pods of each are on every node, so that nobody walks all pods.
 
+use std::borrow::Borrow;
+use std::hash::{Hash, Hasher};
+
 use crate::model::{Labels, Pod, PodAffinity};
 use crate::units::NodeId;
 
 use super::Cluster;
 
 /// What pods of one class have in common.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct PodClass {
     /// The namespace.
     pub namespace: Box<str>,
@@ -29,6 +32,55 @@ impl PodClass {
             terminating: pod.terminating,
             affinity: pod.pod_affinity.clone(),
         }
+    }
+
+    /// Whether it is that of `pod`.
+    #[must_use]
+    pub fn is_of(&self, pod: &Pod) -> bool {
+        self.facts() == pod.facts()
+    }
+}
+
+/// What tells classes apart, of a class or of a pod: a class is found without making one.
+trait ClassFacts {
+    fn facts(&self) -> (&str, &Labels, bool, Option<&PodAffinity>);
+}
+
+impl ClassFacts for PodClass {
+    fn facts(&self) -> (&str, &Labels, bool, Option<&PodAffinity>) {
+        (&self.namespace, &self.labels, self.terminating, self.affinity.as_deref())
+    }
+}
+
+impl ClassFacts for Pod {
+    fn facts(&self) -> (&str, &Labels, bool, Option<&PodAffinity>) {
+        (&self.key.namespace, &self.labels, self.terminating, self.pod_affinity.as_deref())
+    }
+}
+
+impl Hash for dyn ClassFacts + '_ {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        self.facts().hash(state);
+    }
+}
+
+impl PartialEq for dyn ClassFacts + '_ {
+    fn eq(&self, other: &Self) -> bool {
+        self.facts() == other.facts()
+    }
+}
+
+impl Eq for dyn ClassFacts + '_ {}
+
+impl Hash for PodClass {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        self.facts().hash(state);
+    }
+}
+
+impl<'a> Borrow<dyn ClassFacts + 'a> for PodClass {
+    fn borrow(&self) -> &(dyn ClassFacts + 'a) {
+        self
     }
 }
 
@@ -76,9 +128,10 @@ impl Cluster {
         &self.affinity_classes
     }
 
-    /// The number of `class`, which has one pod more from now on.
-    pub(super) fn acquire_class(&mut self, class: &PodClass) -> u32 {
-        let number = self.classes.acquire(class);
+    /// The number of the class of `pod`, which has one owner more.
+    pub(super) fn acquire_class(&mut self, pod: &Pod) -> u32 {
+        let facts: &dyn ClassFacts = pod;
+        let number = self.classes.acquire_by(facts, || PodClass::of(pod));
         if self.classes.owners(number) == 1 {
             let at = number as usize;
             if self.class_stamps.len() <= at {

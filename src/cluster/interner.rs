@@ -42,6 +42,19 @@ impl<T: Eq + Hash + Clone> Interner<T> {
         id
     }
 
+    /// As [`Interner::acquire`], without making a value that is there already.
+    pub(crate) fn acquire_by<Q>(&mut self, value: &Q, make: impl FnOnce() -> T) -> u32
+    where
+        T: std::borrow::Borrow<Q>,
+        Q: Hash + Eq + ?Sized,
+    {
+        let Some(id) = self.find(value) else { return self.acquire(&make()) };
+        if let Some((_, owners)) = &mut self.slots[id as usize] {
+            *owners += 1;
+        }
+        id
+    }
+
     /// Takes one owner away from `id`.
     pub(crate) fn release(&mut self, id: u32) {
         let slot = &mut self.slots[id as usize];
@@ -93,11 +106,7 @@ impl<T: Eq + Hash + Clone> Interner<T> {
 impl Interner<Box<str>> {
     /// As [`Interner::acquire`], without making a text that is there already.
     pub(crate) fn acquire_str(&mut self, text: &str) -> u32 {
-        let Some(id) = self.find(text) else { return self.acquire(&text.into()) };
-        if let Some((_, owners)) = &mut self.slots[id as usize] {
-            *owners += 1;
-        }
-        id
+        self.acquire_by(text, || text.into())
     }
 }
 

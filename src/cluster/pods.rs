@@ -3,8 +3,8 @@
 use crate::model::{HostPort, Pod, PodKey, PodVolume};
 use crate::units::{NodeId, PodId};
 
+use super::Cluster;
 use super::row::{Usage, count_ports, count_usage};
-use super::{Cluster, PodClass};
 
 /// Where a pod counts.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -101,10 +101,16 @@ impl Cluster {
 
     /// Records what changed of a pod: what it uses, its priority, its node if it has one now.
     pub fn update_pod(&mut self, id: PodId, pod: &Pod, list: u32) {
-        let place = match &pod.node_name {
-            Some(name) => Place::Bound(self.node_id(name)),
-            None => self.pod(id).map_or(Place::Pending, |entry| entry.place),
+        let known = self.pod(id).map_or(Place::Pending, |entry| entry.place);
+        let place = match (&pod.node_name, known.node()) {
+            (None, _) => known,
+            (Some(name), Some(node)) if self.entries[node].name == *name => Place::Bound(node),
+            (Some(name), _) => Place::Bound(self.node_id(name)),
         };
+        if known.node().is_some() && known.node() == place.node() && self.counts_alike(id, pod) {
+            self.confirm(id, place, pod, list);
+            return;
+        }
         let before = self.put(id, Place::Pending);
         let mut said = false;
         if let Some(mut entry) = self.pods[id].take() {
@@ -121,16 +127,57 @@ impl Cluster {
         self.free_if_vacant(before);
     }
 
-    /// Forgets a pod and frees what it used.
-    pub fn remove_pod(&mut self, id: PodId) {
+    /// Whether `pod` would count on its node just as what is known of it does.
+    fn counts_alike(&self, id: PodId, pod: &Pod) -> bool {
+        let Some(entry) = self.pod(id) else { return false };
+        let (old, new) = (&entry.usage, &pod.requests.usage);
+        let scalar = |((number, amount), (name, new)): (&(u32, i64), &(Box<str>, i64))| {
+            self.resource_names.get(*number) == Some(name) && amount == new
+        };
+        entry.uid == pod.uid
+            && entry.priority == pod.priority
+            && (old.milli_cpu, old.memory) == (new.milli_cpu, new.memory)
+            && old.ephemeral_storage == new.ephemeral_storage
+            && old.non_zero_milli_cpu == pod.requests.non_zero_milli_cpu
+            && old.non_zero_memory == pod.requests.non_zero_memory
+            && old.scalars.len() == new.scalars.len()
+            && old.scalars.iter().zip(&new.scalars).all(scalar)
+            && *entry.ports == *pod.host_ports
+            && *entry.volumes == *pod.volumes
+            && self.class(entry.class).is_some_and(|class| class.is_of(pod))
+            && self.reports.get(entry.report) == Some(&pod.report)
+    }
+
+    /// Records what changed of a pod that counts on its node as before: no node has changed.
+    fn confirm(&mut self, id: PodId, place: Place, pod: &Pod, list: u32) {
+        let Some(entry) = self.pods[id].as_mut() else { return };
+        entry.seen = list;
+        entry.said_nominated = pod.nominated_node.is_some();
+        entry.start_time = pod.start_time;
+        entry.generation = pod.generation;
+        entry.preempted = pod.preempted;
+        let before = std::mem::replace(&mut entry.place, place);
+        self.recount(before, place);
+        // As upstream, where an update takes the pod away and adds it again: the last one in the list.
+        if let Some(node) = place.node() {
+            let pods = &mut self.node_pods[node];
+            if let Some(at) = pods.iter().position(|other| *other == id) {
+                pods.swap_remove(at);
+                pods.push(id);
+            }
+        }
+    }
+
+    /// Forgets a pod and frees what it used; gives its UID.
+    pub fn remove_pod(&mut self, id: PodId) -> Option<Box<str>> {
         let before = self.put(id, Place::Pending);
         self.free_if_vacant(before);
         self.withdraw(id);
-        if let Some(mut entry) = self.pods[id].take() {
-            self.drain(&mut entry);
-            self.pod_by_key.remove(&entry.key);
-            self.free_pods.push(id);
-        }
+        let mut entry = self.pods[id].take()?;
+        self.drain(&mut entry);
+        self.pod_by_key.remove(&entry.key);
+        self.free_pods.push(id);
+        Some(entry.uid)
     }
 
     /// Counts a pending pod on `node` before the API server has agreed. Its nomination has done its work.
@@ -216,7 +263,7 @@ impl Cluster {
                 .map(|(n, amount)| (names.acquire_str(n), *amount))
                 .collect(),
         };
-        entry.class = self.acquire_class(&PodClass::of(pod));
+        entry.class = self.acquire_class(pod);
         entry.report = self.reports.acquire(&pod.report);
         entry.volumes = pod.volumes.as_slice().into();
         entry.said_nominated = pod.nominated_node.is_some();
@@ -246,6 +293,7 @@ impl Cluster {
     fn recount_at(&mut self, id: PodId, place: Place) -> Place {
         let Some(entry) = self.pods[id].as_mut() else { return Place::Pending };
         let before = std::mem::replace(&mut entry.place, place);
+        let priority = entry.priority;
         self.recount(before, place);
         if before.node() == place.node() {
             return before;
@@ -259,12 +307,15 @@ impl Cluster {
             if let Some(at) = pods.iter().position(|other| *other == id) {
                 pods.swap_remove(at);
             }
-            self.rows[node].lowest_priority = self.lowest_priority(node);
+            if self.rows[node].lowest_priority == priority && !self.has_pod_of(node, priority) {
+                self.rows[node].lowest_priority = self.lowest_priority(node);
+            }
         }
         if let Some(node) = place.node() {
             self.count(id, node, 1);
             self.node_pods[node].push(id);
-            self.rows[node].lowest_priority = self.lowest_priority(node);
+            let row = &mut self.rows[node];
+            row.lowest_priority = row.lowest_priority.min(priority);
         }
         before
     }
@@ -294,6 +345,10 @@ impl Cluster {
         if let Some(node) = place.node() {
             self.free_node_if_vacant(node);
         }
+    }
+
+    fn has_pod_of(&self, node: NodeId, priority: i32) -> bool {
+        self.node_pods[node].iter().any(|id| self.pod(*id).is_some_and(|p| p.priority == priority))
     }
 
     fn lowest_priority(&self, node: NodeId) -> i32 {

@@ -116,7 +116,7 @@ impl Engine {
         let node = self.cluster.node_name(node_id).into();
         let must_wait = !waits.is_empty();
         let stage = Stage::Permitting(waits);
-        let attempt = Attempt {
+        let attempt = Box::new(Attempt {
             pod,
             queued,
             node,
@@ -127,7 +127,7 @@ impl Engine {
             stage,
             binder: "",
             announced: false,
-        };
+        });
         self.set_deadline(id, None, attempt.stage_deadline());
         self.attempts.insert(id, attempt);
         self.attempt_of.insert(pod, id);
@@ -302,7 +302,7 @@ impl Engine {
         why: &str,
         now: Nanos,
         out: &mut Vec<Effect>,
-    ) -> Option<Attempt> {
+    ) -> Option<Box<Attempt>> {
         let (attempt, left) = self.take_back_unsaid(id, why, now, out)?;
         self.pod_left(left, Reach::All, now);
         Some(attempt)
@@ -315,7 +315,7 @@ impl Engine {
         why: &str,
         now: Nanos,
         out: &mut Vec<Effect>,
-    ) -> Option<(Attempt, Option<Arc<Pod>>)> {
+    ) -> Option<(Box<Attempt>, Option<Arc<Pod>>)> {
         let (attempt, left) = self.take_back_unmeasured(id, why, out)?;
         self.measure(&attempt, AttemptResult::Error, now);
         Some((attempt, left))
@@ -327,7 +327,7 @@ impl Engine {
         id: AttemptId,
         why: &str,
         out: &mut Vec<Effect>,
-    ) -> Option<(Attempt, Option<Arc<Pod>>)> {
+    ) -> Option<(Box<Attempt>, Option<Arc<Pod>>)> {
         let attempt = self.take_attempt(id)?;
         let left = self.pod_before(attempt.pod);
         self.unreserve(&attempt.queued, attempt.pod, attempt.node_id);
@@ -459,7 +459,7 @@ impl Engine {
         }
     }
 
-    fn take_attempt(&mut self, id: AttemptId) -> Option<Attempt> {
+    fn take_attempt(&mut self, id: AttemptId) -> Option<Box<Attempt>> {
         let attempt = self.attempts.remove(&id)?;
         self.attempt_of.remove(&attempt.pod);
         self.set_deadline(id, attempt.stage_deadline(), None);

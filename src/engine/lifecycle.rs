@@ -133,7 +133,7 @@ impl Engine {
             let Stage::Permitting(waits) = &attempt.stage else { return false };
             attempt.queued.profile == profile && waits.iter().any(|(other, _)| *other == plugin)
         };
-        let pods = self.attempts.values().filter(waits);
+        let pods = self.attempts.values().map(Box::as_ref).filter(waits);
         let pods = pods.map(|attempt| (attempt.queued.pod.key.clone(), attempt.pod)).collect();
         WaitingPods { pods, ..WaitingPods::default() }
     }
@@ -328,10 +328,11 @@ impl Engine {
         if self.attempts.is_empty() {
             return;
         }
-        let pre_binding = |(id, attempt): (&AttemptId, &Attempt)| {
-            matches!(attempt.stage, Stage::PreBinding { answered: true, .. }).then_some(*id)
-        };
-        for id in self.attempts.iter().filter_map(pre_binding).collect::<Vec<_>>() {
+        let is_pre_binding =
+            |attempt: &Attempt| matches!(attempt.stage, Stage::PreBinding { answered: true, .. });
+        let all = self.attempts.iter();
+        let some = all.filter_map(|(id, attempt)| is_pre_binding(attempt).then_some(*id));
+        for id in some.collect::<Vec<_>>() {
             self.look_at(id, false, now, out);
         }
     }

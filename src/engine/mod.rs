@@ -87,7 +87,7 @@ pub struct Engine {
     cluster: Cluster,
     queue: Queue,
     /// Placements that the watch has not confirmed yet.
-    attempts: BTreeMap<AttemptId, Attempt>,
+    attempts: BTreeMap<AttemptId, Box<Attempt>>,
     attempt_of: Map<PodId, AttemptId>,
     /// Preemptions that are under way.
     preemptions: Preemptions,
@@ -162,6 +162,12 @@ impl Engine {
     #[must_use]
     pub fn tables_size(&self) -> (usize, usize) {
         self.tables.size()
+    }
+
+    /// How many tables were built to be kept, so far.
+    #[must_use]
+    pub fn tables_built(&self) -> u64 {
+        self.tables.built()
     }
 
     /// The same engine, which judges all nodes for every pod: for comparing. It decides no differently.

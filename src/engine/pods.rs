@@ -16,7 +16,9 @@ impl Engine {
             self.pod_delete(&pod.key, &pod.uid, now, out);
             return;
         }
-        self.cluster.share_report(&mut pod.report);
+        if pod.node_name.is_none() {
+            self.cluster.share_report(&mut pod.report);
+        }
         let known = self.cluster.find_pod(&pod.key);
         let same = |id: &PodId| self.cluster.pod(*id).is_some_and(|entry| entry.uid == pod.uid);
         match known {
@@ -48,7 +50,8 @@ impl Engine {
         let entry = self.cluster.pod(id);
         let placed = entry.is_some_and(|entry| entry.place != Place::Pending);
         let before = if placed { self.pod_before(id) } else { None };
-        let queued = self.queue.remove(id).or_else(|| self.forget_parked(id));
+        let queued =
+            if placed { None } else { self.queue.remove(id).or_else(|| self.forget_parked(id)) };
         self.ask_what_became(id, now, out);
         // One that is going does not wait any more, but has room kept for it until it is gone.
         let facts = || self.cluster.pod_facts(id).map(Box::new).filter(|_| !placed);
@@ -56,8 +59,7 @@ impl Engine {
         let nominated = nominated.filter(|pod| pod.nominated_node.is_some());
         self.drop_attempt(id, "the pod is gone", out);
         self.forget_dry(id);
-        let uid = self.cluster.pod(id).map(|entry| entry.uid.clone()).unwrap_or_default();
-        self.cluster.remove_pod(id);
+        let uid = self.cluster.remove_pod(id).unwrap_or_default();
         if !placed {
             self.handled_waiting(Action::DELETE);
         }
@@ -119,8 +121,11 @@ impl Engine {
         let list = self.lists[Kind::Pod.index()].number;
         let assumed = self.cluster.pod(id).and_then(|entry| entry.place.node());
         let before = assumed.and_then(|_| self.pod_before(id));
-        let parked = self.forget_parked(id).is_some();
-        let waited = self.queue.remove(id).is_some_and(|queued| queued.attempts > 0) || parked;
+        // One that is assumed is in no queue.
+        let waited = assumed.is_none() && {
+            let parked = self.forget_parked(id).is_some();
+            self.queue.remove(id).is_some_and(|queued| queued.attempts > 0) || parked
+        };
         self.cluster.update_pod(id, pod, list);
         if pod.terminating {
             self.victim_goes(&pod.uid);

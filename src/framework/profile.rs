@@ -1,6 +1,5 @@
 //! A profile: the plugins of one scheduler name, and who speaks at which extension point in which order.
 
-use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use crate::cluster::Facts;
@@ -19,8 +18,8 @@ pub struct Profile {
     pub percentage_of_nodes_to_score: Option<u8>,
     /// Its plugins: those that filter first, in the order in which they do.
     pub plugins: Vec<ProfilePlugin>,
-    /// Positions of the plugins at each extension point, in its own order.
-    order: BTreeMap<ExtensionPoint, Vec<u16>>,
+    /// Positions of the plugins at each extension point, in its own order; by the number of the point.
+    order: [Vec<u16>; ExtensionPoint::ALL.len()],
     /// Position of the plugin that sorts waiting pods.
     sorter: Option<u16>,
     /// Why no pod can be scored.
@@ -115,16 +114,14 @@ impl Profile {
             return Err(ProfileError::TooMany);
         }
         unprepared::leave_out(&mut plugins);
-        let order = ExtensionPoint::ALL.iter().map(|(point, _)| {
+        let order = ExtensionPoint::ALL.map(|(point, _)| {
             let speaks = |name: &str| {
                 let mut all = (0u16..).zip(&plugins);
-                all.find(|(_, entry)| entry.name == name && entry.points.contains(point))
+                all.find(|(_, entry)| entry.name == name && entry.points.contains(&point))
             };
-            let named = spec.points.get(point).into_iter().flatten();
-            let order = named.filter_map(|enabled| Some(speaks(&enabled.name)?.0));
-            (*point, order.collect())
+            let named = spec.points.get(&point).into_iter().flatten();
+            named.filter_map(|enabled| Some(speaks(&enabled.name)?.0)).collect()
         });
-        let order = order.collect();
         let interests = (0u16..).zip(&plugins).flat_map(|(at, entry)| {
             entry.plugin.events().iter().map(move |interest| (at, *interest))
         });
@@ -156,7 +153,7 @@ impl Profile {
     }
 
     fn order_at(&self, point: ExtensionPoint) -> &[u16] {
-        self.order.get(&point).map_or(&[], Vec::as_slice)
+        &self.order[point as usize]
     }
 
     /// What [`Plugin::sort`] says of a waiting pod.

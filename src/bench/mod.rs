@@ -1,0 +1,3 @@
+//! Measurements of berth, made by itself. Called by `cli`.
+
+pub mod engine;
