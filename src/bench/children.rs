@@ -54,7 +54,11 @@ impl Child {
         let log = fs::read(&self.log).unwrap_or_default();
         let end = &log[log.len().saturating_sub(LOG_END_BYTES)..];
         let end = String::from_utf8_lossy(end);
-        anyhow::anyhow!("{} has ended early ({how}); its log ends so:\n{}", self.what, end.trim_end())
+        anyhow::anyhow!(
+            "{} has ended early ({how}); its log ends so:\n{}",
+            self.what,
+            end.trim_end()
+        )
     }
 
     /// Ends it.

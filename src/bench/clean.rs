@@ -94,7 +94,8 @@ pub async fn clean(plain: &Plain) -> anyhow::Result<()> {
         }
         remove(plain, kind, "", LABEL).await?;
     }
-    let kind = KINDS.iter().find(|kind| kind.name() == "Namespace").context("namespaces are a kind")?;
+    let kind =
+        KINDS.iter().find(|kind| kind.name() == "Namespace").context("namespaces are a kind")?;
     for namespace in names(plain, kind, "", LABEL).await? {
         for kind in KINDS.iter().filter(|kind| kind.namespaced) {
             remove(plain, kind, &namespace.name, "").await?;
@@ -183,6 +184,7 @@ async fn page(
 ) -> anyhow::Result<List> {
     let escaped = |text: &str| text.replace('/', "%2F").replace('!', "%21").replace('=', "%3D");
     let path = kind.path(namespace);
-    let query = format!("limit={limit}&labelSelector={}&continue={}", escaped(selector), escaped(next));
+    let query =
+        format!("limit={limit}&labelSelector={}&continue={}", escaped(selector), escaped(next));
     plain.read(&format!("{path}?{query}")).await.with_context(|| format!("GET {path}"))
 }

@@ -76,9 +76,8 @@ impl Contender {
         match self {
             Self::Berth => "berth-bench",
             Self::Command(words) => {
-                let takes = |word: &String| {
-                    word.contains("{scheduler-name}") || word.contains("{config}")
-                };
+                let takes =
+                    |word: &String| word.contains("{scheduler-name}") || word.contains("{config}");
                 if words.iter().any(takes) { "berth-bench-vs" } else { "default-scheduler" }
             }
             Self::Running { name, .. } => name,
@@ -87,7 +86,11 @@ impl Contender {
     }
 
     /// Starts it; what it needs of files goes into `folder`.
-    pub(super) async fn start(&self, kubeconfig: &Path, folder: &Path) -> anyhow::Result<Scheduler> {
+    pub(super) async fn start(
+        &self,
+        kubeconfig: &Path,
+        folder: &Path,
+    ) -> anyhow::Result<Scheduler> {
         let name = self.scheduler_name();
         let mut metrics = None;
         let command = match self {
@@ -98,7 +101,8 @@ impl Contender {
                 command.args(["--http-address", &address, "--scheduler-name", name]);
                 command.args(["--kube-api-qps", &qps, "--kube-api-burst", &qps]);
                 command.arg("--kubeconfig").arg(kubeconfig);
-                let source = Source::Address { address: format!("http://{address}"), kubeconfig: None };
+                let source =
+                    Source::Address { address: format!("http://{address}"), kubeconfig: None };
                 metrics = Some(Plain::new(connect(&source).await?.0));
                 command
             }

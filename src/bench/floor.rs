@@ -25,8 +25,8 @@ const WAITING_MAX: usize = 4_096;
 /// The wait after a watch or a list that failed.
 const PAUSE: Duration = Duration::from_millis(200);
 
-/// Nodes of a page.
-const PAGE_NODES: usize = 500;
+/// Objects of a page of a list.
+const PAGE: usize = 500;
 
 /// Which pods it binds.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -88,6 +88,14 @@ struct ListMetadata {
     next: String,
 }
 
+/// A list of pods.
+#[derive(Deserialize)]
+struct Pods<'a> {
+    metadata: ListMetadata,
+    #[serde(borrow)]
+    items: Vec<Object<'a>>,
+}
+
 #[derive(Deserialize)]
 struct Named {
     metadata: Name,
@@ -103,6 +111,18 @@ struct Pending {
     namespace: String,
     name: String,
     uid: String,
+}
+
+impl Pending {
+    /// A pod that is to be bound here.
+    fn of(pod: Object<'_>, options: &FloorOptions) -> Option<Self> {
+        let ours = pod.spec.scheduler_name == options.scheduler_name;
+        (ours && pod.spec.node_name.is_empty()).then(|| Self {
+            namespace: pod.metadata.namespace.into_owned(),
+            name: pod.metadata.name.into_owned(),
+            uid: pod.metadata.uid.into_owned(),
+        })
+    }
 }
 
 /// Binds pods until it is told to stop.
@@ -122,9 +142,12 @@ async fn bind_all(plain: &Plain, options: &FloorOptions) -> anyhow::Result<()> {
     let nodes = nodes(plain).await?;
     anyhow::ensure!(!nodes.is_empty(), "the cluster has no nodes");
     let (mut waiting, mut writes) = (VecDeque::new(), FuturesUnordered::new());
-    let (mut turn, mut stamp) = (0usize, 0u64);
-    // Pods that were there before have nobody who waits for them.
-    let list: List = plain.read("/api/v1/pods?limit=1").await?;
+    let (mut turn, mut stamp) = (0, 0);
+    let path = format!("/api/v1/pods?fieldSelector=spec.nodeName%3D&limit={PAGE}");
+    let text = plain.text(&path).await.context("GET /api/v1/pods")?;
+    let list: Pods<'_> = serde_json::from_str(&text).context("a list of pods")?;
+    // The first ones are enough: those that are there before this is are few.
+    waiting.extend(list.items.into_iter().filter_map(|pod| Pending::of(pod, options)));
     let mut version = list.metadata.resource_version;
     loop {
         let path = format!("/api/v1/pods?fieldSelector=spec.nodeName%3D&resourceVersion={version}");
@@ -152,15 +175,10 @@ async fn bind_all(plain: &Plain, options: &FloorOptions) -> anyhow::Result<()> {
                     let Ok(Some((line, _))) = line else { break };
                     let line: Line<'_> = serde_json::from_slice(line).context("a line of a watch")?;
                     anyhow::ensure!(line.kind != "ERROR", "the watch of pods ended with an error");
-                    let Object { metadata, spec } = line.object;
-                    version = metadata.resource_version.into_owned();
-                    let ours = spec.scheduler_name == options.scheduler_name;
-                    if line.kind == "ADDED" && ours && spec.node_name.is_empty() {
-                        waiting.push_back(Pending {
-                            namespace: metadata.namespace.into_owned(),
-                            name: metadata.name.into_owned(),
-                            uid: metadata.uid.into_owned(),
-                        });
+                    version.clear();
+                    version.push_str(&line.object.metadata.resource_version);
+                    if line.kind == "ADDED" {
+                        waiting.extend(Pending::of(line.object, options));
                     }
                 }
             }
@@ -174,7 +192,7 @@ async fn bind(
     options: &FloorOptions,
     pod: Pending,
     node: &str,
-    stamp: u64,
+    stamp: usize,
 ) -> Result<(), PlainError> {
     let Pending { namespace, name, uid } = pod;
     let scheduler = &options.scheduler_name;
@@ -200,7 +218,7 @@ async fn bind(
 async fn nodes(plain: &Plain) -> anyhow::Result<Vec<String>> {
     let (mut all, mut next) = (Vec::new(), String::new());
     loop {
-        let path = format!("/api/v1/nodes?limit={PAGE_NODES}&continue={next}");
+        let path = format!("/api/v1/nodes?limit={PAGE}&continue={next}");
         let page: List = plain.read(&path).await.context("GET /api/v1/nodes")?;
         all.extend(page.items.into_iter().map(|node| node.metadata.name));
         next = page.metadata.next;

@@ -43,7 +43,8 @@ impl Kind {
     /// The kind of an object, by its `apiVersion` and `kind`.
     pub(super) fn of(object: &Value) -> Option<&'static Self> {
         let field = |name: &str| object.get(name).and_then(Value::as_str).unwrap_or_default();
-        let is_it = |kind: &&Kind| kind.api_version == field("apiVersion") && kind.kind == field("kind");
+        let is_it =
+            |kind: &&Kind| kind.api_version == field("apiVersion") && kind.kind == field("kind");
         KINDS.iter().find(is_it)
     }
 

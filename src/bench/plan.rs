@@ -88,7 +88,8 @@ impl Plan {
         let nodes = workload.nodes.iter().map(|group| size.number(&group.count)).sum();
         let patched = workload.measured.patch.is_some();
         let maker = Maker { templates: workloads, size, scheduler, nodes, patched, own_nodes };
-        let first = json!({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": NAMESPACE}});
+        let first =
+            json!({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": NAMESPACE}});
         let mut namespaces = vec![maker.batch_of("namespace", 1, &[first])?];
         for group in &workload.namespaces {
             namespaces.push(maker.group("namespace", group, 0)?);
@@ -157,9 +158,7 @@ impl Maker<'_> {
     fn batch_of(&self, role: &str, count: usize, objects: &[Value]) -> anyhow::Result<Batch> {
         let forms: anyhow::Result<Vec<_>> =
             objects.iter().map(|object| self.form(role, object.clone())).collect();
-        let pending = |object: &Value| {
-            is_pod(object) && object.pointer("/spec/nodeName").is_none()
-        };
+        let pending = |object: &Value| is_pod(object) && object.pointer("/spec/nodeName").is_none();
         let pending = objects.iter().any(pending);
         Ok(Batch { role: role.to_owned(), count, until: Until::Bound, pending, forms: forms? })
     }
@@ -292,7 +291,10 @@ mod tests {
         assert_eq!(node["metadata"]["labels"]["kubernetes.io/hostname"], "node-4");
         assert_eq!(node["metadata"]["labels"]["topology.kubernetes.io/zone"], "zone-1");
         let before: Value = serde_json::from_str(&plan.before[0].body(4)).unwrap();
-        assert_eq!((&before["spec"]["nodeName"], plan.before[0].pending), (&json!("node-1"), false));
+        assert_eq!(
+            (&before["spec"]["nodeName"], plan.before[0].pending),
+            (&json!("node-1"), false)
+        );
         let pod: Value = serde_json::from_str(&plan.measured.body(7)).unwrap();
         assert_eq!(pod["metadata"]["name"], "m-7");
         assert_eq!(pod["metadata"]["labels"][LABEL], "measured");

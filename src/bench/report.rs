@@ -100,13 +100,13 @@ impl Figures {
         ends.sort_unstable();
         let bound = ends.len();
         let seconds = millis(ends.last().copied().unwrap_or_default()) / 1_000.0;
-        let per_pod = |cpu: Option<Duration>| {
-            Some(1_000.0 * cpu?.as_secs_f64() / (bound.max(1) as f64))
-        };
+        let per_pod =
+            |cpu: Option<Duration>| Some(1_000.0 * cpu?.as_secs_f64() / (bound.max(1) as f64));
         let megabytes = |bytes: Option<u64>| Some(bytes? as f64 / MEGABYTE);
         let step = bound.div_ceil(CURVE_POINTS_MAX).max(1);
         let point = |(at, end): (usize, &u64)| (millis(*end) / 1_000.0, at + 1);
-        let curve = ends.iter().enumerate().map(point).filter(|(_, n)| n % step == 0 || *n == bound);
+        let curve =
+            ends.iter().enumerate().map(point).filter(|(_, n)| n % step == 0 || *n == bound);
         let rows = Rows {
             pods_per_second: (seconds > 0.0).then(|| bound as f64 / seconds),
             created_to_bound_ms: Percentiles::of_nanos(waits),
@@ -241,7 +241,10 @@ impl Report {
         let unknown = self.schedulers.iter().filter(blank);
         unknown
             .map(|contest| {
-                format!("{}: its process is not known, so no CPU time and memory; --pid names it", contest.name)
+                format!(
+                    "{}: its process is not known, so no CPU time and memory; --pid names it",
+                    contest.name
+                )
             })
             .collect()
     }
@@ -289,7 +292,10 @@ mod tests {
             schedulers: vec![first],
         };
         let table = report.table();
-        assert!(table.starts_with("basic (2 pods) on embedded, 5 pods created a second\n"), "{table}");
+        assert!(
+            table.starts_with("basic (2 pods) on embedded, 5 pods created a second\n"),
+            "{table}"
+        );
         assert!(table.contains("pods per second") && !table.contains("CPU ms"), "{table}");
         assert!(table.contains("a: its process is not known"), "{table}");
         assert!(report.json().unwrap().contains("\"podsPerSecond\": 2.0"));

@@ -60,7 +60,12 @@ impl Cluster {
     }
 
     /// Starts what makes nodes and controllers' pods look alive.
-    fn start_actors(&mut self, options: &Options, plan: &Plan, folder: &Path) -> anyhow::Result<()> {
+    fn start_actors(
+        &mut self,
+        options: &Options,
+        plan: &Plan,
+        folder: &Path,
+    ) -> anyhow::Result<()> {
         let bare = self.server.is_some();
         if options.controllers || bare && plan.controllers {
             self.start_actor("controllers", &[], folder)?;
@@ -172,7 +177,8 @@ impl Work<'_> {
     async fn batch(&self, scheduler: &mut Scheduler, batch: &Batch) -> anyhow::Result<()> {
         let seen = Seen::new(batch.count, false, batch.until, &batch.prefix());
         let version = version(self.plain).await?;
-        let create = load::create(self.plain, batch, batch.count, self.pace, |number| seen.created(number));
+        let create =
+            load::create(self.plain, batch, batch.count, self.pace, |number| seen.created(number));
         self.until_all(scheduler, &seen, &batch.role, version, create, batch.until).await
     }
 
@@ -271,7 +277,8 @@ impl Work<'_> {
     /// Does what is to happen meanwhile, for ever; gives the error that ended it.
     async fn meanwhile(&self) -> anyhow::Error {
         let all = self.plan.meanwhile.iter();
-        let all: Vec<_> = all.map(|(what, batch)| self.one_meanwhile(what, batch).boxed_local()).collect();
+        let all: Vec<_> =
+            all.map(|(what, batch)| self.one_meanwhile(what, batch).boxed_local()).collect();
         if all.is_empty() {
             return future::pending().await;
         }

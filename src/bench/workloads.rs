@@ -252,8 +252,9 @@ impl Workloads {
             field: field.to_owned(),
             reason,
         };
-        let value: Value = serde_saphyr::from_str(text)
-            .map_err(|e| error("YAML", e.to_string().lines().next().unwrap_or_default().to_owned()))?;
+        let value: Value = serde_saphyr::from_str(text).map_err(|e| {
+            error("YAML", e.to_string().lines().next().unwrap_or_default().to_owned())
+        })?;
         let mut workloads: Self = serde_path_to_error::deserialize(value)
             .map_err(|e| error(&e.path().to_string(), e.inner().to_string()))?;
         for (name, template) in templates {
@@ -359,7 +360,8 @@ impl Workloads {
             if templates.names().is_empty() {
                 return wrong(&format!("{field}.template"), "must name one".to_owned());
             }
-            if let Some(name) = templates.names().iter().find(|n| !self.templates.contains_key(*n)) {
+            if let Some(name) = templates.names().iter().find(|n| !self.templates.contains_key(*n))
+            {
                 return wrong(&format!("{field}.template"), format!("{name:?} is no template"));
             }
             let Count::Named(name) = &count else { continue };
@@ -411,7 +413,11 @@ workloads:
     #[test]
     fn what_is_wrong_is_named_by_its_field() {
         let rows = [
-            ("count: pods", "count: many", "f: workloads[0] (small).measured.count: \"many\" is no"),
+            (
+                "count: pods",
+                "count: many",
+                "f: workloads[0] (small).measured.count: \"many\" is no",
+            ),
             ("template: other", "template: none", "measured.template: \"none\" is no template"),
             ("extends: pod", "extends: pot", "templates.other.extends: \"pot\" is no template"),
             ("extends: pod", "extends: other", "templates.other.extends: \"other\" is one of more"),

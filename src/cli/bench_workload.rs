@@ -10,8 +10,8 @@ use std::time::Duration;
 use clap::Args;
 
 use crate::bench::{
-    self, BenchError, COUNT_MAX, Contender, FILE_BYTES_MAX, FloorOptions, Options, OwnNodes, Report,
-    Workloads,
+    self, BenchError, COUNT_MAX, Contender, FILE_BYTES_MAX, FloorOptions, Options, OwnNodes,
+    Report, Workloads,
 };
 use crate::client::{ConnectError, Plain, Source, connect};
 use crate::runtime::StopSignals;
@@ -319,7 +319,8 @@ fn list(workloads: &Workloads) -> io::Result<()> {
     for workload in &workloads.workloads {
         writeln!(out, "{}: {}", workload.name, workload.about)?;
         for size in &workload.sizes {
-            let numbers: Vec<_> = size.numbers.iter().map(|(name, n)| format!("{n} {name}")).collect();
+            let numbers: Vec<_> =
+                size.numbers.iter().map(|(name, n)| format!("{n} {name}")).collect();
             writeln!(out, "    {}/{}: {}", workload.name, size.name, numbers.join(", "))?;
         }
     }

@@ -70,9 +70,8 @@ impl Plain {
     /// Opens a watch: `path` has a query, to which what every watch asks for is added. It ends in order after
     /// some time; its bookmarks and objects say from where the next one goes on.
     pub async fn watch(&self, path: &str) -> Result<PlainLines, PlainError> {
-        let url = format!(
-            "{path}&watch=true&allowWatchBookmarks=true&timeoutSeconds={WATCH_SECONDS}"
-        );
+        let url =
+            format!("{path}&watch=true&allowWatchBookmarks=true&timeoutSeconds={WATCH_SECONDS}");
         Ok(PlainLines(Lines::new(self.0.open(&url, SILENCE_MAX).await?)))
     }
 }
