@@ -8,6 +8,7 @@ use clap::{Args, Subcommand};
 use crate::bench::engine::{self, Options, Report, Workload};
 
 use super::args::OutputFormat;
+use super::bench_workload::{self, BlindArgs, WorkloadArgs};
 use super::{failed, refuse, written};
 
 /// Most nodes, pods and templates that a measurement is made with.
@@ -15,12 +16,17 @@ const NODES_MAX: u64 = 10_000_000;
 const PODS_MAX: u64 = 1_000_000_000;
 const TEMPLATES_MAX: u64 = 100_000;
 
-/// The subcommands of `berth bench`.
-#[derive(Clone, Debug, PartialEq, Eq, Args)]
+/// The flags of `berth bench` and its subcommands.
+#[derive(Clone, Debug, PartialEq, Args)]
+#[command(args_conflicts_with_subcommands = true)]
 pub struct BenchArgs {
-    /// What is measured.
+    /// What is measured, where it is not a workload.
     #[command(subcommand)]
-    pub command: BenchCommand,
+    pub command: Option<BenchCommand>,
+
+    /// The workload, and how it is measured.
+    #[command(flatten)]
+    pub workload: WorkloadArgs,
 }
 
 /// What `berth bench` measures.
@@ -28,6 +34,9 @@ pub struct BenchArgs {
 pub enum BenchCommand {
     /// The engine alone, in one thread: each pod is taken in, decided, bound, confirmed and deleted.
     Engine(EngineBenchArgs),
+    /// The floor: bind each pod to the next node and write the Event. What `--blind` starts.
+    #[command(hide = true)]
+    Blind(BlindArgs),
 }
 
 /// The flags of `berth bench engine`.
@@ -80,7 +89,9 @@ fn count(max: u64) -> clap::builder::RangedU64ValueParser<u64> {
 #[must_use]
 pub fn execute(args: &BenchArgs) -> ExitCode {
     match &args.command {
-        BenchCommand::Engine(args) => engine(args),
+        Some(BenchCommand::Engine(args)) => engine(args),
+        Some(BenchCommand::Blind(args)) => bench_workload::blind(args),
+        None => bench_workload::execute(&args.workload),
     }
 }
 

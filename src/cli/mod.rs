@@ -7,6 +7,7 @@ pub mod actors;
 pub mod apiserver;
 pub mod args;
 pub mod bench;
+pub mod bench_workload;
 pub mod component_args;
 pub mod config;
 pub mod decision_log;

@@ -7,7 +7,7 @@ use std::time::Duration;
 use bytes::{Buf, Bytes, BytesMut};
 use http_body_util::BodyExt;
 use hyper::body::Body;
-use tokio::time::timeout;
+use tokio::time::{Instant, timeout};
 
 use super::api::chain;
 
@@ -44,6 +44,8 @@ pub(super) struct Lines<B> {
     scanned: usize,
     /// Bytes of the line that was given last, with its end.
     given: usize,
+    /// When bytes came last.
+    arrived: Instant,
 }
 
 impl<B> Lines<B>
@@ -51,11 +53,16 @@ where
     B: Body<Data = Bytes, Error: Error + 'static> + Unpin,
 {
     pub(super) fn new(body: B) -> Self {
-        Self { body, buffer: BytesMut::new(), scanned: 0, given: 0 }
+        Self { body, buffer: BytesMut::new(), scanned: 0, given: 0, arrived: Instant::now() }
     }
 
     /// The next line that is complete, without its end; `None` at the end of the body.
     pub(super) async fn next(&mut self) -> Result<Option<&[u8]>, Cut> {
+        Ok(self.next_with_time().await?.map(|(line, _)| line))
+    }
+
+    /// The same, and when the bytes of its end came.
+    pub(super) async fn next_with_time(&mut self) -> Result<Option<(&[u8], Instant)>, Cut> {
         self.buffer.advance(self.given);
         self.given = 0;
         self.scanned = 0;
@@ -64,14 +71,17 @@ where
             if let Some(at) = fresh.iter().position(|&byte| byte == b'\n') {
                 let end = self.scanned + at;
                 self.given = end + 1;
-                return Ok(Some(&self.buffer[..end]));
+                return Ok(Some((&self.buffer[..end], self.arrived)));
             }
             self.scanned = self.buffer.len();
             if self.scanned > LINE_BYTES_MAX {
                 return Err(Cut::TooLong);
             }
             match piece(&mut self.body).await? {
-                Some(bytes) => self.buffer.extend_from_slice(&bytes),
+                Some(bytes) => {
+                    self.arrived = Instant::now();
+                    self.buffer.extend_from_slice(&bytes);
+                }
                 None => return Ok(None),
             }
         }
