@@ -58,7 +58,7 @@ pub use limit::RateLimit;
 pub use outbox::Outbox;
 pub use raw::RawObjects;
 pub use requests::{Histogram, HostRequests, OfMethod, Requests, Shown};
-pub use watch::watch;
+pub use watch::{Reading, watch};
 pub use watch_log::Said;
 pub use writer::{Left, WRITE_TIME_MAX, Writer, WriterOptions};
 
