@@ -334,6 +334,7 @@ impl fmt::Display for Problem {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::wire::protobuf::made::{envelope, field, number};
 
     #[test]
     fn what_is_worth_another_try() {
@@ -377,6 +378,11 @@ mod tests {
         assert_eq!(with_details.retry_after, Some(Nanos::from_secs(3)));
         let with_header = refusal(StatusCode::TOO_MANY_REQUESTS, Some(7_200), body);
         assert_eq!(with_header.retry_after, Some(RETRY_AFTER_MAX));
+        let made = [field(3, b"slow down"), field(5, &number(5, 4)), number(6, 429)].concat();
+        let protobuf = envelope("Status", &made);
+        let in_protobuf = refusal(StatusCode::TOO_MANY_REQUESTS, None, &protobuf);
+        assert!(in_protobuf.from_api && in_protobuf.message == "slow down", "{in_protobuf:?}");
+        assert_eq!(in_protobuf.retry_after, Some(Nanos::from_secs(4)));
         let foreign = refusal(StatusCode::BAD_GATEWAY, None, &[b'x'; 10_000]);
         assert!(foreign.message.starts_with("502 Bad Gateway xxx") && foreign.message.len() < 300);
         assert!(!foreign.from_api);

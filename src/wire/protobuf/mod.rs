@@ -6,6 +6,8 @@
 //! Upstream: apimachinery runtime/serializer/protobuf and meta/v1 WatchEvent, v1.37.
 
 mod fields;
+#[cfg(test)]
+pub(crate) mod made;
 mod messages;
 mod value;
 

@@ -1,43 +1,9 @@
 //! What protobuf decodes to, in messages made by hand; those of a real API server are compared with its JSON in
-//! `tests/protobuf_real.rs`.
+//! `tests/objects_real`.
 
+use super::made::{envelope, field, frame, number};
 use super::*;
 use crate::wire::{Node, PersistentVolume, Pod, PodDisruptionBudget};
-
-/// A field with a length.
-fn field(number: u8, bytes: &[u8]) -> Vec<u8> {
-    let mut out = varint(u64::from(number) << 3 | 2);
-    out.extend(varint(bytes.len() as u64));
-    out.extend_from_slice(bytes);
-    out
-}
-
-/// A field with a number.
-fn number(number: u8, value: u64) -> Vec<u8> {
-    [varint(u64::from(number) << 3), varint(value)].concat()
-}
-
-fn varint(mut value: u64) -> Vec<u8> {
-    let mut out = Vec::new();
-    loop {
-        let byte = u8::try_from(value & 0x7f).unwrap();
-        value >>= 7;
-        if value == 0 {
-            out.push(byte);
-            return out;
-        }
-        out.push(byte | 0x80);
-    }
-}
-
-fn envelope(kind: &str, raw: &[u8]) -> Vec<u8> {
-    let type_meta = [field(1, b"v1"), field(2, kind.as_bytes())].concat();
-    [MAGIC, &field(1, &type_meta), &field(2, raw), &field(3, b""), &field(4, b"")].concat()
-}
-
-fn frame(kind: &str, object: &[u8]) -> Vec<u8> {
-    [field(1, kind.as_bytes()), field(2, &field(1, object))].concat()
-}
 
 fn metadata(name: &str) -> Vec<u8> {
     let label = [field(1, b"app"), field(2, b"")].concat();
