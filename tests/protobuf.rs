@@ -57,7 +57,7 @@ where
 {
     let json = wire::page::<K>(&recorded(kind, "json")).expect("a list in JSON");
     let models = |objects: &[K]| objects.iter().map(&to_model).collect::<Vec<_>>();
-    assert!(json.objects.len() >= 2 && json.unreadable.is_empty(), "{kind}");
+    assert!(!json.objects.is_empty() && json.unreadable.is_empty(), "{kind}");
     assert_eq!(models(objects), models(&json.objects), "{kind}");
 }
 
