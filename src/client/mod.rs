@@ -60,7 +60,7 @@ pub use outbox::Outbox;
 pub use plain::{Plain, PlainError, PlainLines};
 pub use raw::RawObjects;
 pub use requests::{Histogram, HostRequests, OfMethod, Requests, Shown};
-pub use watch::watch;
+pub use watch::{Reading, watch};
 pub use watch_log::Said;
 pub use writer::{Left, WRITE_TIME_MAX, Writer, WriterOptions};
 

@@ -11,7 +11,7 @@ use serde::Deserialize;
 use tokio::time::Instant;
 
 use super::api::{Api, JSON, MERGE, Problem};
-use super::lines::{Cut, Lines, SILENCE_MAX, WATCH_SECONDS};
+use super::lines::{Cut, Format, Lines, SILENCE_MAX, WATCH_SECONDS};
 
 /// How long a request may take: an API server that is loaded on purpose is slow.
 const WITHIN: Duration = Duration::from_secs(60);
@@ -62,7 +62,7 @@ impl Plain {
 
     /// Reads an answer that is text.
     pub async fn text(&self, path: &str) -> Result<String, PlainError> {
-        let body = self.0.open(path, WITHIN).await?;
+        let (_, body) = self.0.open(path, Format::Json, WITHIN).await?;
         let bytes = super::lines::whole(body).await.map_err(broken)?;
         Ok(String::from_utf8_lossy(&bytes).into_owned())
     }
@@ -72,7 +72,8 @@ impl Plain {
     pub async fn watch(&self, path: &str) -> Result<PlainLines, PlainError> {
         let url =
             format!("{path}&watch=true&allowWatchBookmarks=true&timeoutSeconds={WATCH_SECONDS}");
-        Ok(PlainLines(Lines::new(self.0.open(&url, SILENCE_MAX).await?)))
+        let (format, body) = self.0.open(&url, Format::Json, SILENCE_MAX).await?;
+        Ok(PlainLines(Lines::new(format, body)))
     }
 }
 

@@ -38,12 +38,9 @@ pub(super) struct Tables {
     seen: Map<u64, u64>,
     /// How many pods have asked for a table.
     asked: u64,
-<<<<<<< HEAD
     selecting: Selecting,
-=======
     /// How many were built.
     built: u64,
->>>>>>> wt-engb
     /// All nodes are judged for every pod.
     off: bool,
     /// How often something was found.
@@ -192,7 +189,6 @@ impl Tables {
             return None;
         }
         self.asked += 1;
-<<<<<<< HEAD
         self.selecting.refresh(cluster);
         let selecting = &self.selecting;
         let selects = |key: &str| selecting.selects(pod, cluster, key);
@@ -207,29 +203,6 @@ impl Tables {
             self.count -= 1;
             self.bytes -= kept_for.bytes;
             self.found += 1;
-=======
-        let hash = Template::hash_of(pod, profile);
-        let signature = match self.take(hash, profile, pod) {
-            Some(Kept { signature, mut table, .. }) => {
-                if let Some(times) = table.catch_up(evals, view, watch) {
-                    #[cfg(test)]
-                    self.check(&table, evals, view);
-                    return (table, times, Some(signature));
-                }
-                Some(signature)
-            }
-            None => self.is_worth_it(hash, view.cluster.nodes_bound()).then(|| Signature {
-                hash,
-                profile,
-                template: Template::of(pod),
-            }),
-        };
-        if let Some(signature) = signature
-            && let Some((table, times)) = Table::build_kept(evals, view, watch)
-        {
-            self.built += 1;
-            return (table, times, Some(signature));
->>>>>>> wt-engb
         }
         let keeps = kept.is_some() || self.is_worth_it(hash, cluster.nodes_bound());
         Some(Sought { hash, profile, kept, keeps })
@@ -247,6 +220,7 @@ impl Tables {
         let epochs = view.cluster.epochs();
         let prepared = || Some((epochs, profile.prepared_from(pod)?));
         if let Some(mut sorted) = sought.kept.take()
+            && !sorted.evals.follow_others()
             && let Some(times) = sorted.table.catch_up((&mut evals, true), view, watch)
         {
             sorted.evals = evals;
@@ -258,6 +232,7 @@ impl Tables {
         if sought.keeps
             && let Some((table, times)) = Table::build_kept(&mut evals, view, watch)
         {
+            self.built += 1;
             let selects = |key: &str| self.selecting.selects(pod, view.cluster, key);
             let kept_for = KeptFor {
                 hash: sought.hash,
@@ -302,35 +277,11 @@ impl Tables {
         (self.count, self.bytes)
     }
 
-<<<<<<< HEAD
-=======
     /// How many were built to be kept, so far.
     pub(super) fn built(&self) -> u64 {
         self.built
     }
 
-    /// What was caught up is what would be built.
-    #[cfg(test)]
-    fn check(&mut self, table: &Table, evals: &Evals, view: &View<'_>) {
-        self.caught_up += 1;
-        let built = Table::build(evals, view, None);
-        assert_eq!(table.contents(evals.stride()), built.contents(evals.stride()));
-    }
-
-    fn take(&mut self, hash: u64, profile: usize, pod: &Pod) -> Option<Kept> {
-        let same = self.kept.get_mut(&hash)?;
-        let is_it =
-            |kept: &Kept| kept.signature.profile == profile && kept.signature.template.is_of(pod);
-        let kept = same.swap_remove(same.iter().position(is_it)?);
-        if same.is_empty() {
-            self.kept.remove(&hash);
-        }
-        self.count -= 1;
-        self.bytes -= kept.bytes;
-        Some(kept)
-    }
-
->>>>>>> wt-engb
     /// Whether this template comes back before its table would have to go again.
     fn is_worth_it(&mut self, hash: u64, nodes: usize) -> bool {
         if self.seen.len() >= TEMPLATES_SEEN_MAX {

@@ -388,6 +388,11 @@ impl Evals {
         self.all_mut().all(|eval| eval.catch_up(view, nodes))
     }
 
+    /// Whether one of them has followed more than the nodes one by one: what it said of nodes goes with it.
+    pub(crate) fn follow_others(&self) -> bool {
+        self.items.iter().any(|item| item.eval.bytes() > 0)
+    }
+
     /// What they keep in order to follow, in bytes.
     pub(crate) fn bytes(&self) -> usize {
         let items = self.items.iter().map(|item| item.eval.bytes()).sum::<usize>();

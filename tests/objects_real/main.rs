@@ -1,12 +1,13 @@
 //! The same manifests sent to the real kube-apiserver and to `apiserver::objects`: what is stored is the
 //! same but for UIDs, resource versions, times and managed fields, and what is refused is refused for the
-//! same reasons.
+//! same reasons. What the real one then has is read alike in JSON and in protobuf.
 
 #[path = "../support/mod.rs"]
 mod support;
 
 mod both;
 mod changes;
+mod formats;
 mod kinds;
 mod memory;
 mod mutations;
@@ -110,6 +111,8 @@ async fn pods_are_stored_and_refused_alike() {
         both.create(&format!("limited {at} {pod}"), namespace_of(&pod), &pod).await;
     }
     generated(&mut both).await;
+    let read = formats::compare(&both.rest).await;
+    assert!(read >= 100, "only {read} objects were read");
     conclude(&both, 200);
 }
 
@@ -137,6 +140,7 @@ async fn pods_changed_at_random_are_stored_and_refused_alike() {
         both.create(&format!("random {at} {spec}"), "default", &pod).await;
     }
     both.differences.retain(|text| !text.contains("cannot be handled as a Pod"));
+    formats::compare(&both.rest).await;
     conclude(&both, MUTATIONS);
 }
 
@@ -163,6 +167,7 @@ async fn other_kinds_changed_at_random_are_stored_and_refused_alike() {
         both.create(&format!("random {at} {kind} {object}"), "default", &object).await;
     }
     both.differences.retain(|text| !text.contains("cannot be handled as a"));
+    formats::compare(&both.rest).await;
     conclude(&both, OTHER_MUTATIONS);
 }
 
@@ -209,6 +214,8 @@ async fn other_kinds_are_stored_and_refused_alike() {
     for (at, object) in kinds::refused().into_iter().enumerate() {
         both.create(&format!("refused {at} {object}"), namespace_of(&object), &object).await;
     }
+    let read = formats::compare(&both.rest).await;
+    assert!(read >= 50, "only {read} objects were read");
     conclude(&both, 80);
 }
 

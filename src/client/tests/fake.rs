@@ -10,6 +10,7 @@ use futures::{FutureExt, StreamExt, stream};
 use http::{Request, Response};
 use http_body_util::combinators::UnsyncBoxBody;
 use http_body_util::{BodyExt, Full, StreamBody};
+use hyper::body::Frame;
 use kube::Client;
 use kube::client::Body;
 use serde_json::Value;
@@ -28,6 +29,7 @@ pub(super) struct Seen {
     /// Path and query.
     pub(super) path: String,
     pub(super) content_type: String,
+    pub(super) accept: String,
     /// `null` where there was none.
     pub(super) body: Value,
     /// Milliseconds since the fake was made.
@@ -42,6 +44,8 @@ pub(super) enum Reply {
     Lines(Vec<Value>),
     /// The same, each line made when it is wanted.
     Recorded(Box<dyn Iterator<Item = Value> + Send>),
+    /// Pieces of a body of this media type, after which it stays open, or ends.
+    Pieces(&'static str, Vec<Vec<u8>>, bool),
     /// Nothing, ever.
     Never,
     /// The connection breaks.
@@ -121,14 +125,15 @@ impl tower::Service<Request<Body>> for Fake {
         async move {
             let (parts, body) = request.into_parts();
             let body = body.collect_bytes().await?;
+            let header = |name: &str| match parts.headers.get(name) {
+                Some(value) => value.to_str().unwrap().to_owned(),
+                None => String::new(),
+            };
             let seen = Seen {
                 method: parts.method.to_string(),
                 path: parts.uri.to_string(),
-                content_type: parts
-                    .headers
-                    .get("content-type")
-                    .map(|value| value.to_str().unwrap().to_owned())
-                    .unwrap_or_default(),
+                content_type: header("content-type"),
+                accept: header("accept"),
                 body: serde_json::from_slice(&body).unwrap_or_default(),
                 at_ms: shared.start.elapsed().as_millis(),
             };
@@ -159,6 +164,15 @@ async fn answer(
             });
             let endless = lines.chain(stream::pending());
             Ok(Response::new(BodyExt::boxed_unsync(StreamBody::new(endless))))
+        }
+        Reply::Pieces(media, pieces, open) => {
+            let frames = stream::iter(pieces).map(|piece| Ok(Frame::data(Bytes::from(piece))));
+            let body = if open {
+                StreamBody::new(frames.chain(stream::pending())).boxed_unsync()
+            } else {
+                StreamBody::new(frames).boxed_unsync()
+            };
+            Ok(Response::builder().header("content-type", media).body(body)?)
         }
         Reply::Never => std::future::pending().await,
         Reply::Broken => Err("connection reset by peer".into()),

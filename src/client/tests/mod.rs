@@ -11,6 +11,7 @@ mod late;
 mod leading;
 mod pre_binds;
 mod pressure;
+mod protobuf_watches;
 mod stop;
 mod watch_troubles;
 mod watches;

@@ -1,6 +1,6 @@
 //! Watches: what they ask for, what they make of it, and that nothing ends them.
 
-use super::super::{Said, watch};
+use super::super::{Reading, Said, watch};
 use super::*;
 
 use crate::engine::Kind;
@@ -26,6 +26,16 @@ impl Watch {
         kind: Kind,
         script: impl FnMut(&Seen) -> Reply + Send + 'static,
     ) -> Self {
+        Self::reading(Reading::default(), places, kind, script)
+    }
+
+    /// The same, read in one way or another.
+    pub(super) fn reading(
+        how: Reading,
+        places: usize,
+        kind: Kind,
+        script: impl FnMut(&Seen) -> Reply + Send + 'static,
+    ) -> Self {
         let fake = Fake::new(script);
         let (sender, events) = mpsc::channel(places);
         let counters = Arc::new(Counters::default());
@@ -35,7 +45,7 @@ impl Watch {
             sender,
             Arc::clone(&counters),
             Said::default(),
-            None,
+            how,
         ));
         Self { fake, events, counters, task }
     }
