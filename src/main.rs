@@ -2,10 +2,6 @@
 
 use std::process::ExitCode;
 
-/// Some 7 % less CPU per pod than with the C library's allocator, in as much memory.
-#[global_allocator]
-static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
-
 fn main() -> ExitCode {
     berth::cli::main()
 }

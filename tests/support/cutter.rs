@@ -10,7 +10,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use bytes::Bytes;
 use futures::stream;
-use http::{Method, Request, Response, StatusCode, Uri, header};
+use http::{HeaderValue, Method, Request, Response, StatusCode, Uri, header};
 use http_body_util::{BodyExt, StreamBody};
 use hyper::body::{Frame, Incoming};
 use kube::Client;
@@ -216,6 +216,10 @@ impl Answers for Shared {
         }
         if let Some(objects) = self.page_objects {
             shorten_pages(&mut parts.uri, objects);
+        }
+        if matches!(fate, Fate::Inject(_)) {
+            // What is put in is JSON.
+            parts.headers.insert(header::ACCEPT, HeaderValue::from_static("application/json"));
         }
         let answer = self.client.send(Request::from_parts(parts, Body::from(body))).await?;
         if asked.verb == Verb::Bind && answer.status().is_success() {

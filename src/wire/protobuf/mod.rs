@@ -77,8 +77,8 @@ pub fn page<K: Resource<DynamicType = ()> + DeserializeOwned>(
         match number {
             1 => {
                 let text = |number| last(wire.bytes()?, number)?.map_or(Ok(""), Wire::text);
-                page.resource_version = text(2)?.to_owned();
-                page.next = text(3)?.to_owned();
+                text(2)?.clone_into(&mut page.resource_version);
+                text(3)?.clone_into(&mut page.next);
             }
             2 => match one(wire.bytes()?) {
                 Ok(object) => page.objects.push(object),
