@@ -120,6 +120,11 @@ pub struct RunArgs {
     #[arg(long, value_name = "N", allow_hyphen_values = true, value_parser = parse_integer::<i32>)]
     pub kube_api_burst: Option<i32>,
 
+    /// What lists and watches are asked for in: application/vnd.kubernetes.protobuf, or application/json.
+    /// Ignored with --config [default: application/vnd.kubernetes.protobuf].
+    #[arg(long, value_name = "TYPE")]
+    pub kube_api_content_type: Option<String>,
+
     /// How long a pod may be unschedulable before it is tried again although nothing has happened that can
     /// help it [default: 5m].
     #[arg(long, value_name = "DURATION", allow_hyphen_values = true, value_parser = parse_duration)]

@@ -82,12 +82,7 @@ pub(super) const FLAGS: &[Flag] = &[
     flag("feature-gates", Pairs, ""),
     flag("http2-max-streams-per-connection", Integer, "0"),
     flag("kube-api-burst", Integer, "100"),
-    idle(
-        "kube-api-content-type",
-        Text,
-        "application/vnd.kubernetes.protobuf",
-        "berth speaks JSON with the API server",
-    ),
+    flag("kube-api-content-type", Text, "application/vnd.kubernetes.protobuf"),
     flag("kube-api-qps", Float, "50"),
     flag("kubeconfig", Text, ""),
     flag("leader-elect", Bool, "true"),

@@ -55,7 +55,7 @@ const VALUES: &[(&str, &str, Outcome)] = &[
     ("http2-max-streams-per-connection", "100", Taken),
     ("http2-max-streams-per-connection", "-1", Refused("must be from 0 to 4294967295")),
     ("kube-api-burst", "7", Taken),
-    ("kube-api-content-type", "application/json", Warned("berth speaks JSON with the API server")),
+    ("kube-api-content-type", "application/json", Taken),
     ("kube-api-qps", "7.5", Taken),
     ("kubeconfig", "f", Taken),
     ("leader-elect", "false", Taken),

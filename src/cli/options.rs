@@ -182,7 +182,7 @@ impl RunArgs {
         let [profile, ..] = found.profiles.as_slice() else { return common };
         Overrides {
             scheduler_name: Some(profile.scheduler_name.as_ref().to_owned()),
-            content_type: self.upstream.given("kube-api-content-type").map(str::to_owned),
+            content_type: self.content_type(),
             qps: self.kube_api_qps,
             burst: self.kube_api_burst,
             profiling: self.profiling,
@@ -192,6 +192,10 @@ impl RunArgs {
                 .and_then(|text| parse_bool(text).ok()),
             ..common
         }
+    }
+
+    fn content_type(&self) -> Option<String> {
+        self.kube_api_content_type.clone().filter(|text| !text.is_empty())
     }
 
     /// Refuses values of the right type that mean nothing.
@@ -216,6 +220,7 @@ impl RunArgs {
         let burst = self.kube_api_burst.and_then(|burst| u32::try_from(burst).ok());
         let mut configuration = Configuration::default_berth(registry(), gates);
         configuration.client.rate = RateLimit::new(self.kube_api_qps, burst);
+        configuration.client.content_type = self.content_type();
         configuration
     }
 
@@ -223,6 +228,7 @@ impl RunArgs {
         let flags = [
             ("--kube-api-qps", self.kube_api_qps.is_some()),
             ("--kube-api-burst", self.kube_api_burst.is_some()),
+            ("--kube-api-content-type", self.kube_api_content_type.is_some()),
             ("--profiling", self.profiling.is_some()),
         ];
         for (flag, _) in flags.into_iter().filter(|(_, given)| *given) {

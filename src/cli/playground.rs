@@ -245,6 +245,8 @@ fn scheduler(
         seed,
         // It has the server to itself.
         rate: RateLimit { qps: None, burst: configuration.client.rate.burst },
+        // That has JSON alone.
+        protobuf: false,
         backoff: Backoff {
             initial: configuration.pod_initial_backoff,
             max: configuration.pod_max_backoff,

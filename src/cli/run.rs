@@ -87,6 +87,7 @@ fn runtime_options(options: RunOptions, log: Option<DecisionLog>, addresses: Tak
     let first = configuration.profiles.first();
     let reporter = first.map(|profile| profile.scheduler_name.to_string()).unwrap_or_default();
     let rate = configuration.client.rate;
+    let protobuf = configuration.client.wants_protobuf();
     Options {
         source: match (configuration.client.kubeconfig, options.master) {
             (kubeconfig, Some(address)) => Source::Address { address, kubeconfig },
@@ -100,6 +101,7 @@ fn runtime_options(options: RunOptions, log: Option<DecisionLog>, addresses: Tak
         features: options.features,
         seed: options.seed,
         rate: RateLimit { qps: rate.qps, burst: rate.burst },
+        protobuf,
         backoff: Backoff {
             initial: configuration.pod_initial_backoff,
             max: configuration.pod_max_backoff,

@@ -62,6 +62,7 @@ fn every_flag_is_read() {
         pod_max_in_unschedulable_pods_duration: Some(Duration::from_mins(10)),
         kube_api_qps: Some(1.5),
         kube_api_burst: Some(3),
+        kube_api_content_type: None,
         secure: SecureServingArgs {
             secure_port: Some(0),
             bind_address: Some(Ipv6Addr::LOCALHOST.into()),

@@ -15,6 +15,9 @@ use serde_json::Value;
 use tokio::time::timeout;
 
 use crate::units::Nanos;
+use crate::wire::protobuf;
+
+use super::lines::Format;
 
 /// How long a request may take where nothing asks for less.
 pub(crate) const REQUEST_TIMEOUT: Duration = Duration::from_secs(5);
@@ -36,6 +39,12 @@ const UNAUTHORIZED: &str = "Unauthorized";
 
 /// Content type of a body.
 pub(super) const JSON: HeaderValue = HeaderValue::from_static("application/json");
+
+/// What is asked for where protobuf is wanted: JSON will do, too, since not every server has it.
+///
+/// Upstream: client-go/rest, v0.37.
+const PROTOBUF_OR_JSON: HeaderValue =
+    HeaderValue::from_static("application/vnd.kubernetes.protobuf,application/json");
 
 /// Content type of a patch that merges objects.
 pub(super) const MERGE: HeaderValue = HeaderValue::from_static("application/merge-patch+json");
@@ -86,6 +95,13 @@ struct Status {
 #[serde(default, rename_all = "camelCase")]
 struct Details {
     retry_after_seconds: u64,
+}
+
+impl From<protobuf::Status> for Status {
+    fn from(status: protobuf::Status) -> Self {
+        let details = Details { retry_after_seconds: status.retry_after_seconds };
+        Self { kind: "Status".to_owned(), message: status.message, details: Some(details) }
+    }
 }
 
 impl Api {
@@ -158,12 +174,26 @@ impl Api {
             .unwrap_or_else(|_| Err(Problem::no_answer(self.within)))
     }
 
-    /// Asks for what may be long, a list or a watch: the body of the answer, which is there once the
-    /// server begins to answer `within` this time.
-    pub(super) async fn open(&self, path: &str, within: Duration) -> Result<Body, Problem> {
-        let request = request(Method::GET, path, Body::empty())?;
+    /// Asks for what may be long, a list or a watch, in `wanted` or in JSON: the body of the answer, which is
+    /// there once the server begins to answer `within` this time, and what it is in.
+    pub(super) async fn open(
+        &self,
+        path: &str,
+        wanted: Format,
+        within: Duration,
+    ) -> Result<(Format, Body), Problem> {
+        let mut request = request(Method::GET, path, Body::empty())?;
+        if wanted == Format::Protobuf {
+            request.headers_mut().insert(header::ACCEPT, PROTOBUF_OR_JSON);
+        }
         let answer = timeout(within, self.send(request)).await;
-        Ok(answer.unwrap_or_else(|_| Err(Problem::no_answer(within)))?.into_body())
+        let answer = answer.unwrap_or_else(|_| Err(Problem::no_answer(within)))?;
+        let is_protobuf = answer
+            .headers()
+            .get(header::CONTENT_TYPE)
+            .is_some_and(|media| media.as_bytes().starts_with(protobuf::MEDIA_TYPE.as_bytes()));
+        let format = if is_protobuf { Format::Protobuf } else { Format::Json };
+        Ok((format, answer.into_body()))
     }
 
     /// Sends `request`; an answer other than 2xx is a refusal, with its body read.
@@ -207,7 +237,10 @@ fn seconds(value: &HeaderValue) -> Option<u64> {
 }
 
 fn refusal(status: StatusCode, retry_after_header: Option<u64>, body: &[u8]) -> Refusal {
-    let said: Status = serde_json::from_slice(body).unwrap_or_default();
+    let said = match protobuf::status(body) {
+        Some(status) => Status::from(status),
+        None => serde_json::from_slice(body).unwrap_or_default(),
+    };
     let from_api = said.kind == "Status";
     let in_status = said.details.map(|details| details.retry_after_seconds).filter(|&s| s > 0);
     let message = if from_api && !said.message.is_empty() {

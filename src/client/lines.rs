@@ -1,7 +1,8 @@
-//! Answers that come bit by bit: [`Lines`] of a watch, and the [`whole`] page of a list. Either ends where
-//! nothing comes for a while: a connection whose other end is gone says nothing, for ever.
+//! Answers that come bit by bit: [`Lines`] of a watch, in JSON or protobuf, and the [`whole`] page of a list.
+//! Either ends where nothing comes for a while: a connection whose other end is gone says nothing, for ever.
 
 use std::error::Error;
+use std::ops::Range;
 use std::time::Duration;
 
 use bytes::{Buf, Bytes, BytesMut};
@@ -19,7 +20,7 @@ pub(super) const SILENCE_MAX: Duration = Duration::from_secs(45);
 /// never silent for [`SILENCE_MAX`].
 pub(super) const WATCH_SECONDS: u64 = 40;
 
-/// The longest line of a watch. etcd keeps objects below 1.5 MB.
+/// The longest line or frame of a watch. etcd keeps objects below 1.5 MB.
 pub(super) const LINE_BYTES_MAX: usize = 16 << 20;
 
 /// The most bytes of a page of a list: its objects at the largest that etcd keeps.
@@ -32,13 +33,26 @@ pub(super) enum Cut {
     Broken(String),
     /// Nothing came for [`SILENCE_MAX`].
     Silent,
-    /// A line is longer than [`LINE_BYTES_MAX`], or a page than [`PAGE_BYTES_MAX`].
+    /// A line or a frame is longer than [`LINE_BYTES_MAX`], or a page than [`PAGE_BYTES_MAX`].
     TooLong,
 }
 
-/// The lines of a body.
+/// How the changes of a watch, or a list, are written.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Format {
+    /// JSON, one line a change.
+    Json,
+    /// Protobuf, one frame a change: its length in four bytes, the first one the highest, and as many bytes.
+    Protobuf,
+}
+
+/// Bytes of the length of a frame.
+const LENGTH_BYTES: usize = 4;
+
+/// The lines of a body, or its frames.
 pub(super) struct Lines<B> {
     body: B,
+    format: Format,
     buffer: BytesMut,
     /// Bytes of the buffer that have no end of a line in them.
     scanned: usize,
@@ -52,30 +66,24 @@ impl<B> Lines<B>
 where
     B: Body<Data = Bytes, Error: Error + 'static> + Unpin,
 {
-    pub(super) fn new(body: B) -> Self {
-        Self { body, buffer: BytesMut::new(), scanned: 0, given: 0, arrived: Instant::now() }
+    pub(super) fn new(format: Format, body: B) -> Self {
+        let (buffer, arrived) = (BytesMut::new(), Instant::now());
+        Self { body, format, buffer, scanned: 0, given: 0, arrived }
     }
 
-    /// The next line that is complete, without its end; `None` at the end of the body.
-    pub(super) async fn next(&mut self) -> Result<Option<&[u8]>, Cut> {
-        Ok(self.next_with_time().await?.map(|(line, _)| line))
-    }
-
-    /// The same, and when the bytes of its end came.
-    pub(super) async fn next_with_time(&mut self) -> Result<Option<(&[u8], Instant)>, Cut> {
+    /// The next line that is complete, without its end, or the next frame, without its length, and when the
+    /// last bytes came; `None` at the end of the body.
+    pub(super) async fn next(&mut self) -> Result<Option<(&[u8], Instant)>, Cut> {
         self.buffer.advance(self.given);
         self.given = 0;
         self.scanned = 0;
         loop {
-            let fresh = &self.buffer[self.scanned..];
-            if let Some(at) = fresh.iter().position(|&byte| byte == b'\n') {
-                let end = self.scanned + at;
-                self.given = end + 1;
-                return Ok(Some((&self.buffer[..end], self.arrived)));
-            }
-            self.scanned = self.buffer.len();
-            if self.scanned > LINE_BYTES_MAX {
-                return Err(Cut::TooLong);
+            let found = match self.format {
+                Format::Json => self.line()?,
+                Format::Protobuf => self.frame()?,
+            };
+            if let Some(found) = found {
+                return Ok(Some((&self.buffer[found], self.arrived)));
             }
             match piece(&mut self.body).await? {
                 Some(bytes) => {
@@ -85,6 +93,33 @@ where
                 None => return Ok(None),
             }
         }
+    }
+
+    /// Where the first line is, if all of it is there.
+    fn line(&mut self) -> Result<Option<Range<usize>>, Cut> {
+        let fresh = &self.buffer[self.scanned..];
+        if let Some(at) = fresh.iter().position(|&byte| byte == b'\n') {
+            let end = self.scanned + at;
+            self.given = end + 1;
+            return Ok(Some(0..end));
+        }
+        self.scanned = self.buffer.len();
+        if self.scanned > LINE_BYTES_MAX { Err(Cut::TooLong) } else { Ok(None) }
+    }
+
+    /// Where the first frame is, if all of it is there.
+    fn frame(&mut self) -> Result<Option<Range<usize>>, Cut> {
+        let Some(length) = self.buffer.first_chunk::<LENGTH_BYTES>() else { return Ok(None) };
+        let length = usize::try_from(u32::from_be_bytes(*length)).unwrap_or(usize::MAX);
+        if length > LINE_BYTES_MAX {
+            return Err(Cut::TooLong);
+        }
+        let end = LENGTH_BYTES + length;
+        if self.buffer.len() < end {
+            return Ok(None);
+        }
+        self.given = end;
+        Ok(Some(LENGTH_BYTES..end))
     }
 }
 
@@ -126,8 +161,8 @@ where
 mod tests {
     use super::*;
     use futures::{StreamExt, stream};
-    use http_body_util::StreamBody;
     use http_body_util::combinators::UnsyncBoxBody;
+    use http_body_util::{Full, StreamBody};
     use hyper::body::Frame;
     use std::convert::Infallible;
 
@@ -144,11 +179,15 @@ mod tests {
     }
 
     async fn read(body: TestBody) -> (Vec<String>, Option<Cut>) {
-        let mut lines = Lines::new(body);
+        read_as(Format::Json, body).await
+    }
+
+    async fn read_as(format: Format, body: TestBody) -> (Vec<String>, Option<Cut>) {
+        let mut lines = Lines::new(format, body);
         let mut out = Vec::new();
         loop {
             match lines.next().await {
-                Ok(Some(line)) => out.push(String::from_utf8(line.to_vec()).unwrap()),
+                Ok(Some((line, _))) => out.push(String::from_utf8(line.to_vec()).unwrap()),
                 Ok(None) => return (out, None),
                 Err(cut) => return (out, Some(cut)),
             }
@@ -168,6 +207,27 @@ mod tests {
         for (pieces, want) in rows {
             let (lines, cut) = read(body(pieces, false)).await;
             assert_eq!((lines, cut), (want.iter().map(ToString::to_string).collect(), None));
+        }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn frames_are_cut_at_their_ends_whatever_the_pieces() {
+        let text = "\0\0\0\u{1}a\0\0\0\0\0\0\0\u{3}b\nc\0\0\0\u{2}d";
+        for at in 0..text.len() {
+            for second in at..text.len() {
+                let pieces = [&text[..at], &text[at..second], &text[second..]];
+                let (frames, cut) = read_as(Format::Protobuf, body(&pieces, false)).await;
+                assert_eq!((frames, cut), (["a", "", "b\nc"].map(str::to_owned).to_vec(), None));
+            }
+        }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn the_length_of_a_frame_is_bounded() {
+        for length in [u32::MAX, u32::try_from(LINE_BYTES_MAX + 1).unwrap()] {
+            let head = Full::new(Bytes::copy_from_slice(&length.to_be_bytes()));
+            let frames = read_as(Format::Protobuf, BodyExt::boxed_unsync(head)).await;
+            assert_eq!(frames, (Vec::new(), Some(Cut::TooLong)));
         }
     }
 

@@ -40,6 +40,7 @@ mod renew;
 mod report;
 mod requests;
 mod series;
+mod stopwatch;
 mod task;
 mod trouble;
 mod watch;
@@ -60,7 +61,8 @@ pub use outbox::Outbox;
 pub use plain::{Plain, PlainError, PlainLines};
 pub use raw::RawObjects;
 pub use requests::{Histogram, HostRequests, OfMethod, Requests, Shown};
-pub use watch::watch;
+pub use stopwatch::Stopwatch;
+pub use watch::{Reading, watch};
 pub use watch_log::Said;
 pub use writer::{Left, WRITE_TIME_MAX, Writer, WriterOptions};
 

@@ -11,10 +11,10 @@ use serde::Deserialize;
 use tokio::time::Instant;
 
 use super::api::{Api, JSON, MERGE, Problem};
-use super::lines::{Cut, Lines, SILENCE_MAX, WATCH_SECONDS};
+use super::lines::{Cut, Format, Lines, SILENCE_MAX, WATCH_SECONDS};
 
 /// How long a request may take: an API server that is loaded on purpose is slow.
-const WITHIN: Duration = Duration::from_secs(60);
+const WITHIN: Duration = Duration::from_mins(1);
 
 /// Plain requests to one API server.
 pub struct Plain(Api);
@@ -62,7 +62,7 @@ impl Plain {
 
     /// Reads an answer that is text.
     pub async fn text(&self, path: &str) -> Result<String, PlainError> {
-        let body = self.0.open(path, WITHIN).await?;
+        let (_, body) = self.0.open(path, Format::Json, WITHIN).await?;
         let bytes = super::lines::whole(body).await.map_err(broken)?;
         Ok(String::from_utf8_lossy(&bytes).into_owned())
     }
@@ -72,7 +72,8 @@ impl Plain {
     pub async fn watch(&self, path: &str) -> Result<PlainLines, PlainError> {
         let url =
             format!("{path}&watch=true&allowWatchBookmarks=true&timeoutSeconds={WATCH_SECONDS}");
-        Ok(PlainLines(Lines::new(self.0.open(&url, SILENCE_MAX).await?)))
+        let (format, body) = self.0.open(&url, Format::Json, SILENCE_MAX).await?;
+        Ok(PlainLines(Lines::new(format, body)))
     }
 }
 
@@ -82,7 +83,7 @@ pub struct PlainLines(Lines<Body>);
 impl PlainLines {
     /// The next line, and when its last bytes came; `None` at the end of the watch.
     pub async fn next(&mut self) -> Result<Option<(&[u8], Instant)>, PlainError> {
-        self.0.next_with_time().await.map_err(broken)
+        self.0.next().await.map_err(broken)
     }
 }
 

@@ -20,10 +20,10 @@ use tracing::debug;
 use crate::engine::{Event, Kind};
 use crate::model::{ObjectKey, ObjectKind, PodKey};
 use crate::units::Nanos;
-use crate::wire::{self, Change, Identity, ObjectError};
+use crate::wire::{self, Change, Identity, ObjectError, protobuf};
 
 use super::api::{Api, Problem};
-use super::lines::{self, Cut, Lines, SILENCE_MAX, WATCH_SECONDS};
+use super::lines::{self, Cut, Format, Lines, SILENCE_MAX, WATCH_SECONDS};
 use super::trouble::Trouble;
 use super::watch_log::{Said, WatchLog};
 use super::{Counters, RawObjects};
@@ -40,8 +40,16 @@ const PAUSE_MAX: Nanos = Nanos::from_secs(30);
 /// A watch that ends earlier and has said nothing counts as a failure. Upstream: handleAnyWatch, v1.37.
 const VERY_SHORT: Duration = Duration::from_secs(1);
 
-/// Watches the objects of `kind` until nobody receives `events` any more. `said` is what all watches share;
-/// where there is `raw`, the JSON of objects goes there.
+/// How watches are read.
+#[derive(Clone, Debug, Default)]
+pub struct Reading {
+    /// In protobuf, where the server has it.
+    pub protobuf: bool,
+    /// Where the JSON of nodes and pods goes; they are then read in JSON.
+    pub raw: Option<Arc<RawObjects>>,
+}
+
+/// Watches the objects of `kind` until nobody receives `events` any more. `said` is what all watches share.
 ///
 /// [`Event::ListBegin`] comes when a list gives its first page. Where a list breaks off, the next one
 /// begins with another [`Event::ListBegin`]; only the one that [`Event::ListEnd`] ends was complete.
@@ -51,19 +59,19 @@ pub async fn watch(
     events: mpsc::Sender<Event>,
     counters: Arc<Counters>,
     said: Said,
-    raw: Option<Arc<RawObjects>>,
+    how: Reading,
 ) {
     match kind {
-        Kind::Node if raw.is_some() => {
-            follow::<wire::WithRaw<wire::Node>>(client, events, counters, said, raw).await;
+        Kind::Node if how.raw.is_some() => {
+            follow::<wire::WithRaw<wire::Node>>(client, events, counters, said, how).await;
         }
-        Kind::Pod if raw.is_some() => {
-            follow::<wire::WithRaw<wire::Pod>>(client, events, counters, said, raw).await;
+        Kind::Pod if how.raw.is_some() => {
+            follow::<wire::WithRaw<wire::Pod>>(client, events, counters, said, how).await;
         }
-        Kind::Node => follow::<wire::Node>(client, events, counters, said, None).await,
-        Kind::Pod => follow::<wire::Pod>(client, events, counters, said, None).await,
-        Kind::Namespace => follow::<wire::Namespace>(client, events, counters, said, None).await,
-        Kind::Object(kind) => watch_objects(client, kind, events, counters, said).await,
+        Kind::Node => follow::<wire::Node>(client, events, counters, said, how).await,
+        Kind::Pod => follow::<wire::Pod>(client, events, counters, said, how).await,
+        Kind::Namespace => follow::<wire::Namespace>(client, events, counters, said, how).await,
+        Kind::Object(kind) => watch_objects(client, kind, events, counters, said, how).await,
     }
 }
 
@@ -74,13 +82,14 @@ async fn watch_objects(
     events: mpsc::Sender<Event>,
     counters: Arc<Counters>,
     said: Said,
+    how: Reading,
 ) {
     /// Follows the objects of a kind with the type that decodes them.
     macro_rules! by_kind {
         ($($kind:ident),+) => {
             match kind {
                 $(ObjectKind::$kind => {
-                    follow::<wire::$kind>(client, events, counters, said, None).await;
+                    follow::<wire::$kind>(client, events, counters, said, how).await;
                 })+
             }
         };
@@ -104,6 +113,8 @@ async fn watch_objects(
 /// A kind of object that is watched.
 trait Watched: Resource<DynamicType = ()> + DeserializeOwned + Send + Sync + 'static {
     const KIND: Kind;
+    /// Whether its JSON is kept.
+    const IS_RAW: bool = false;
     /// The part of a query that selects the objects that it is about.
     const SELECTION: &'static str;
     /// That it was added or changed.
@@ -118,6 +129,7 @@ trait Watched: Resource<DynamicType = ()> + DeserializeOwned + Send + Sync + 'st
 
 impl<K: Watched> Watched for wire::WithRaw<K> {
     const KIND: Kind = K::KIND;
+    const IS_RAW: bool = true;
     const SELECTION: &'static str = K::SELECTION;
 
     fn upsert(&self) -> Result<Event, ObjectError> {
@@ -214,13 +226,16 @@ async fn follow<K: Watched>(
     events: mpsc::Sender<Event>,
     counters: Arc<Counters>,
     said: Said,
-    raw: Option<Arc<RawObjects>>,
+    how: Reading,
 ) {
     // One wait for the whole watch, rather than one an event.
     let receiver = events.clone();
-    let log = WatchLog::new(K::KIND.plural(), counters, said);
+    let log = WatchLog::new(K::KIND.plural(), Arc::clone(&counters), said);
+    let (api, started) = (Api::new(client), Instant::now());
+    let raw = how.raw.filter(|_| K::IS_RAW);
+    let wanted = if how.protobuf && !K::IS_RAW { Format::Protobuf } else { Format::Json };
     let mut feed =
-        Feed { api: Api::new(client), events, log, failures: 0, started: Instant::now(), raw };
+        Feed { api, wanted, events, log, failures: 0, started, raw, counters, arrived: None };
     tokio::select! {
         biased;
         () = receiver.closed() => {}
@@ -231,12 +246,16 @@ async fn follow<K: Watched>(
 /// Turns what lists and watches of one kind say into events.
 struct Feed {
     api: Api,
+    wanted: Format,
     events: mpsc::Sender<Event>,
     log: WatchLog,
     /// Failures since a watch last said something.
     failures: u32,
     started: Instant,
     raw: Option<Arc<RawObjects>>,
+    counters: Arc<Counters>,
+    /// When the change that is passed on came; none of a list.
+    arrived: Option<Instant>,
 }
 
 impl Feed {
@@ -275,15 +294,20 @@ impl Feed {
     async fn list<K: Watched>(&mut self) -> Result<String, Stop> {
         let (path, mut next) = (K::url_path(&(), None), String::new());
         let mut begun = false;
+        self.arrived = None;
         loop {
             let mut url = format!("{path}?limit={PAGE_OBJECTS}{}", K::SELECTION);
             if !next.is_empty() {
                 push_query(&mut url, "continue", &next);
             }
-            let body = self.api.open(&url, SILENCE_MAX).await?;
+            let (format, body) = self.api.open(&url, self.wanted, SILENCE_MAX).await?;
             let text = lines::whole(body).await.map_err(Trouble::cut)?;
-            let page = wire::page::<K>(&text)
-                .map_err(|error| Trouble::Garbage(format!("this is no list: {error}")))?;
+            let page = match format {
+                Format::Json => wire::page::<K>(&text).map_err(|error| error.to_string()),
+                Format::Protobuf => protobuf::page::<K>(&text).map_err(str::to_owned),
+            };
+            let page =
+                page.map_err(|error| Trouble::Garbage(format!("this is no list: {error}")))?;
             drop(text);
             if page.next.is_empty() && page.resource_version.is_empty() {
                 return Err(Trouble::Garbage("a list without a version".to_owned()).into());
@@ -322,14 +346,20 @@ impl Feed {
         );
         push_query(&mut url, "resourceVersion", version);
         let opened = Instant::now();
-        let mut lines = Lines::new(self.api.open(&url, SILENCE_MAX).await?);
+        let (format, body) = self.api.open(&url, self.wanted, SILENCE_MAX).await?;
+        let mut lines = Lines::new(format, body);
         self.log.works();
         let mut worked = false;
         loop {
             match lines.next().await {
-                Ok(Some(line)) => {
-                    let change = wire::change::<K>(line)
+                Ok(Some((line, arrived))) => {
+                    let change = match format {
+                        Format::Json => wire::change::<K>(line).map_err(|error| error.to_string()),
+                        Format::Protobuf => protobuf::change::<K>(line),
+                    };
+                    let change = change
                         .map_err(|error| Trouble::Garbage(format!("a line of a watch: {error}")))?;
+                    self.arrived = Some(arrived);
                     self.pass_on(change, version).await?;
                     worked = true;
                     self.failures = 0;
@@ -383,6 +413,11 @@ impl Feed {
             Ok(event) => {
                 if let (Some(kept), Some(raw)) = (&self.raw, object.raw()) {
                     kept.keep(&event, raw);
+                }
+                if let (Event::PodUpsert(pod), Some(at)) = (&event, self.arrived)
+                    && pod.node_name.is_none()
+                {
+                    self.counters.watch_to_bind.start(&pod.uid, at);
                 }
                 self.send(event).await
             }

@@ -44,6 +44,7 @@ use crate::framework::{PluginInfo, ProfileSpec};
 use crate::model::FeatureGates;
 use crate::queue::{BACKOFF_INITIAL, BACKOFF_MAX};
 use crate::units::Nanos;
+use crate::wire::protobuf;
 use args::Meaning;
 use error::Findings;
 use overrides::NO_FLAGS;
@@ -78,12 +79,23 @@ pub struct Configuration {
 pub struct ClientConnection {
     /// The kubeconfig to use; `None` means from within the cluster.
     pub kubeconfig: Option<PathBuf>,
-    /// `acceptContentTypes`, kept as given; berth asks for JSON whatever it says.
+    /// `acceptContentTypes`, as given.
     pub accept_content_types: Option<String>,
-    /// `contentType`, kept as given; berth sends JSON whatever it says.
+    /// `contentType`, as given; berth sends JSON whatever it says.
     pub content_type: Option<String>,
     /// How fast to send requests.
     pub rate: RateLimit,
+}
+
+impl ClientConnection {
+    /// Whether protobuf is what is asked for first; it is where nothing is said.
+    ///
+    /// Upstream: client-go/rest, v0.37. Differs from upstream: a type that is neither of the two is JSON.
+    #[must_use]
+    pub fn wants_protobuf(&self) -> bool {
+        let said = self.accept_content_types.as_ref().or(self.content_type.as_ref());
+        said.is_none_or(|said| said.trim_start().starts_with(protobuf::MEDIA_TYPE))
+    }
 }
 
 /// A token bucket.

@@ -25,7 +25,7 @@ use crate::actors::controllers::{self, ControllerOptions};
 use crate::actors::kubelets::{self, KubeletOptions};
 use crate::apiserver::api::Api;
 use crate::apiserver::server::Server;
-use crate::client::{self, Counters, Said, Source as ApiSource};
+use crate::client::{self, Counters, Reading, Said, Source as ApiSource};
 use crate::engine::Event;
 use crate::runtime::{self, StopSignals, Wish};
 
@@ -86,7 +86,8 @@ pub async fn run(
     let (counters, said) = (Arc::new(Counters::default()), Said::default());
     for kind in WATCHED {
         let (client, events) = (client.clone(), events_in.clone());
-        let watch = client::watch(client, kind, events, Arc::clone(&counters), said.clone(), None);
+        let (counters, said, reading) = (Arc::clone(&counters), said.clone(), Reading::default());
+        let watch = client::watch(client, kind, events, counters, said, reading);
         cast.tasks.push(tokio::spawn(watch));
     }
     drop(events_in);

@@ -23,7 +23,8 @@ use tokio::time::{Instant, timeout};
 use tracing::{info, warn};
 
 use crate::client::{
-    self, Clock, Counters, Extenders, Left, RawObjects, Requests, Source, Writer, WriterOptions,
+    self, Clock, Counters, Extenders, Left, RawObjects, Reading, Requests, Source, Writer,
+    WriterOptions,
 };
 use crate::config;
 use crate::engine::{Engine, EngineConfig, Event, Kind};
@@ -79,6 +80,8 @@ pub struct Options {
     pub seed: u64,
     /// Limit of bindings and conditions, and the same again for events.
     pub rate: client::RateLimit,
+    /// Read watches in protobuf, where the server has it and no extender wants JSON.
+    pub protobuf: bool,
     /// How long failed pods wait.
     pub backoff: Backoff,
     /// Decide and compare, but write nothing.
@@ -149,7 +152,8 @@ pub async fn run(mut options: Options, mut stop: StopSignals) -> anyhow::Result<
     let engine =
         EngineThread::new(engine, incoming, writer.outbox(), Arc::clone(&clock), observers, calls);
     let engine = engine.start(stopped)?;
-    let mut watches = watch_all(&client, &events, &counters, raw.as_ref());
+    let reading = Reading { protobuf: options.protobuf, raw };
+    let mut watches = watch_all(&client, &events, &counters, &reading);
     let election = election.start(&client, &clock, &events);
     tokio::select! {
         biased;
@@ -195,14 +199,14 @@ fn watch_all(
     client: &kube::Client,
     events: &mpsc::Sender<Event>,
     counters: &Arc<Counters>,
-    raw: Option<&Arc<RawObjects>>,
+    reading: &Reading,
 ) -> JoinSet<()> {
     let mut watches = JoinSet::new();
     let said = client::Said::default();
     for kind in Kind::all() {
         let (client, events) = (client.clone(), events.clone());
         let (counters, said) = (Arc::clone(counters), said.clone());
-        watches.spawn(client::watch(client, kind, events, counters, said, raw.cloned()));
+        watches.spawn(client::watch(client, kind, events, counters, said, reading.clone()));
     }
     watches
 }

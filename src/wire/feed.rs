@@ -201,7 +201,7 @@ impl Identity {
     }
 
     /// The name, after the namespace and a slash where there is one.
-    fn full_name(&self) -> String {
+    pub(super) fn full_name(&self) -> String {
         match &*self.namespace {
             "" => self.name.clone(),
             namespace => format!("{namespace}/{}", self.name),

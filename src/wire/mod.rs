@@ -1,6 +1,6 @@
 //! What Kubernetes objects look like to us: structs with only the fields that a scheduler reads, the API
 //! server's defaults, and the conversion to [`crate::model`]. `client` reads watches with [`page`] and
-//! [`change`], `berth evaluate` hands whole JSON documents to [`decode`]. Pure: no IO, no clock.
+//! [`change`] (in protobuf: [`protobuf::page`] and [`protobuf::change`]), `berth evaluate` hands whole JSON documents to [`decode`]. Pure: no IO, no clock.
 //!
 //! Fields that are not named here are skipped without being kept, and a `null` is a field that is not
 //! there, as in Go. A wrong type fails the decoding of its object, never that of the objects around it; a
@@ -23,6 +23,7 @@ mod persistent_volume;
 mod pod;
 mod pod_requests;
 mod pod_to_model;
+pub mod protobuf;
 mod raw;
 mod required_features;
 mod selector;

@@ -4,21 +4,19 @@
 //! Upstream: apimachinery runtime/serializer/protobuf, v1.37. Fields are numbered in `messages.txt`.
 
 mod table;
-mod wire;
 
 use jiff::Timestamp;
 use k8s_openapi::ByteString;
 use serde_json::{Map, Value, json};
 
+use crate::wire::protobuf::{Fields, MAGIC, Malformed, Wire, last};
+
 use super::schema::GroupVersionKind;
 use table::{Field, Holds, Message, Messages};
-use wire::{Fields, Malformed, Wire};
 
 /// The media type.
 pub const MEDIA_TYPE: &str = "application/vnd.kubernetes.protobuf";
 
-/// What every body begins with.
-const MAGIC: &[u8] = b"k8s\0";
 /// How deep messages may stand inside one another.
 const DEPTH_MAX: usize = 64;
 
@@ -154,15 +152,15 @@ fn read(holds: &Holds, wire: Wire<'_>, depth: usize) -> Result<Value, Malformed>
         Holds::Double => wire.double()?.into(),
         Holds::Bytes => serde_json::to_value(ByteString(wire.bytes()?.to_vec()))
             .map_err(|_| "bytes cannot be written")?,
-        Holds::Quantity => first(wire.bytes()?, 1)?.map_or(Ok(""), Wire::text)?.into(),
+        Holds::Quantity => last(wire.bytes()?, 1)?.map_or(Ok(""), Wire::text)?.into(),
         Holds::Time { micro } => time(wire.bytes()?, *micro)?,
         Holds::Duration => {
-            let nanos = first(wire.bytes()?, 1)?.map_or(Ok(0), Wire::integer)?;
+            let nanos = last(wire.bytes()?, 1)?.map_or(Ok(0), Wire::integer)?;
             go_duration(nanos).into()
         }
         Holds::IntOrString => int_or_string(wire.bytes()?)?,
         Holds::Json => {
-            let bytes = first(wire.bytes()?, 1)?.map_or(Ok(&[][..]), Wire::bytes)?;
+            let bytes = last(wire.bytes()?, 1)?.map_or(Ok(&[][..]), Wire::bytes)?;
             if bytes.is_empty() {
                 Value::Null
             } else {
@@ -181,24 +179,12 @@ fn read(holds: &Holds, wire: Wire<'_>, depth: usize) -> Result<Value, Malformed>
     })
 }
 
-/// The last value of a field.
-fn first(bytes: &[u8], wanted: u64) -> Result<Option<Wire<'_>>, Malformed> {
-    let mut found = None;
-    let mut fields = Fields(bytes);
-    while let Some((number, wire)) = fields.next()? {
-        if number == wanted {
-            found = Some(wire);
-        }
-    }
-    Ok(found)
-}
-
 fn time(bytes: &[u8], micro: bool) -> Result<Value, Malformed> {
     if bytes.is_empty() {
         return Ok(Value::Null);
     }
-    let seconds = first(bytes, 1)?.map_or(Ok(0), Wire::integer)?;
-    let nanos = first(bytes, 2)?.map_or(Ok(0), Wire::integer)?;
+    let seconds = last(bytes, 1)?.map_or(Ok(0), Wire::integer)?;
+    let nanos = last(bytes, 2)?.map_or(Ok(0), Wire::integer)?;
     let nanos = i32::try_from(nanos).map_err(|_| "a time is out of range")?;
     let time = Timestamp::new(seconds, nanos).map_err(|_| "a time is out of range")?;
     let format = if micro { "%Y-%m-%dT%H:%M:%S.%6fZ" } else { "%Y-%m-%dT%H:%M:%SZ" };
@@ -212,11 +198,11 @@ fn go_duration(nanos: i64) -> String {
 }
 
 fn int_or_string(bytes: &[u8]) -> Result<Value, Malformed> {
-    let is_text = first(bytes, 1)?.map_or(Ok(0), Wire::integer)? == 1;
+    let is_text = last(bytes, 1)?.map_or(Ok(0), Wire::integer)? == 1;
     if is_text {
-        Ok(first(bytes, 3)?.map_or(Ok(""), Wire::text)?.into())
+        Ok(last(bytes, 3)?.map_or(Ok(""), Wire::text)?.into())
     } else {
-        Ok(first(bytes, 2)?.map_or(Ok(0), Wire::integer)?.into())
+        Ok(last(bytes, 2)?.map_or(Ok(0), Wire::integer)?.into())
     }
 }
 

@@ -1,6 +1,6 @@
 //! Watches: what they ask for, what they make of it, and that nothing ends them.
 
-use super::super::{Said, watch};
+use super::super::{Reading, Said, watch};
 use super::*;
 
 use crate::engine::Kind;
@@ -35,7 +35,7 @@ impl Watch {
             sender,
             Arc::clone(&counters),
             Said::default(),
-            None,
+            Reading::default(),
         ));
         Self { fake, events, counters, task }
     }

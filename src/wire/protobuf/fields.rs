@@ -1,11 +1,12 @@
-//! The encoding of protobuf itself: numbers, lengths, fields.
+//! The encoding of protobuf itself: numbers, lengths, fields. `value` reads what the API server sends with it,
+//! `apiserver` what clients send. Nothing is copied.
 
 /// Why bytes are no protobuf.
-pub(super) type Malformed = &'static str;
+pub(crate) type Malformed = &'static str;
 
 /// The value of a field as it stands in the bytes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Wire<'a> {
+pub(crate) enum Wire<'a> {
     Varint(u64),
     Fixed64(u64),
     Fixed32(u32),
@@ -13,11 +14,11 @@ pub(super) enum Wire<'a> {
 }
 
 /// The fields of a message, one after the other.
-pub(super) struct Fields<'a>(pub(super) &'a [u8]);
+pub(crate) struct Fields<'a>(pub(crate) &'a [u8]);
 
 impl<'a> Fields<'a> {
     /// The number and value of the next field; `None` at the end.
-    pub(super) fn next(&mut self) -> Result<Option<(u64, Wire<'a>)>, Malformed> {
+    pub(crate) fn next(&mut self) -> Result<Option<(u64, Wire<'a>)>, Malformed> {
         if self.0.is_empty() {
             return Ok(None);
         }
@@ -33,6 +34,18 @@ impl<'a> Fields<'a> {
             _ => return Err("a field has an unknown wire type"),
         };
         Ok(Some((tag >> 3, value)))
+    }
+
+    /// The value of the next field, if it has this number; where it has not, nothing is read.
+    pub(crate) fn next_of(&mut self, wanted: u64) -> Result<Option<Wire<'a>>, Malformed> {
+        let before = self.0;
+        match self.next()? {
+            Some((number, value)) if number == wanted => Ok(Some(value)),
+            _ => {
+                self.0 = before;
+                Ok(None)
+            }
+        }
     }
 
     fn varint(&mut self) -> Result<u64, Malformed> {
@@ -59,27 +72,39 @@ impl<'a> Fields<'a> {
     }
 }
 
+/// The last value of the field `wanted` in a message.
+pub(crate) fn last(bytes: &[u8], wanted: u64) -> Result<Option<Wire<'_>>, Malformed> {
+    let mut found = None;
+    let mut fields = Fields(bytes);
+    while let Some((number, wire)) = fields.next()? {
+        if number == wanted {
+            found = Some(wire);
+        }
+    }
+    Ok(found)
+}
+
 impl<'a> Wire<'a> {
-    pub(super) fn bytes(self) -> Result<&'a [u8], Malformed> {
+    pub(crate) fn bytes(self) -> Result<&'a [u8], Malformed> {
         match self {
             Self::Bytes(bytes) => Ok(bytes),
             _ => Err("a field has the wrong wire type"),
         }
     }
 
-    pub(super) fn text(self) -> Result<&'a str, Malformed> {
+    pub(crate) fn text(self) -> Result<&'a str, Malformed> {
         std::str::from_utf8(self.bytes()?).map_err(|_| "a string is not UTF-8")
     }
 
     /// A number, of which negative ones are written as very large ones.
-    pub(super) fn integer(self) -> Result<i64, Malformed> {
+    pub(crate) fn integer(self) -> Result<i64, Malformed> {
         match self {
             Self::Varint(number) => Ok(number.cast_signed()),
             _ => Err("a field has the wrong wire type"),
         }
     }
 
-    pub(super) fn double(self) -> Result<f64, Malformed> {
+    pub(crate) fn double(self) -> Result<f64, Malformed> {
         match self {
             Self::Fixed64(bits) => Ok(f64::from_bits(bits)),
             Self::Fixed32(bits) => Ok(f64::from(f32::from_bits(bits))),
