@@ -26,7 +26,7 @@ const IN_FLIGHT: usize = 32;
 const NAMESPACE_BEGUN_MAX: Duration = Duration::from_secs(5);
 
 /// How long a namespace may take to go.
-const NAMESPACE_GONE_MAX: Duration = Duration::from_secs(120);
+const NAMESPACE_GONE_MAX: Duration = Duration::from_mins(2);
 
 /// How often it is looked whether it is gone.
 const LOOK_EVERY: Duration = Duration::from_millis(200);
@@ -139,8 +139,8 @@ async fn gone(plain: &Plain, path: &str) -> anyhow::Result<()> {
             began.elapsed() < NAMESPACE_GONE_MAX,
             "{path} is not gone after {NAMESPACE_GONE_MAX:?}"
         );
-        let begun = namespace.pointer("/status/conditions").is_some();
-        if !begun && began.elapsed() > NAMESPACE_BEGUN_MAX {
+        let taken_up = namespace.pointer("/status/conditions").is_some();
+        if !taken_up && began.elapsed() > NAMESPACE_BEGUN_MAX {
             let mut namespace = namespace;
             namespace["spec"] = json!({});
             let finalize = format!("{path}/finalize");

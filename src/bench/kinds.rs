@@ -7,7 +7,7 @@ use serde_json::Value;
 #[derive(Debug, PartialEq, Eq)]
 pub(super) struct Kind {
     api_version: &'static str,
-    kind: &'static str,
+    name: &'static str,
     plural: &'static str,
     /// Whether its objects are in namespaces.
     pub(super) namespaced: bool,
@@ -31,12 +31,12 @@ pub(super) const KINDS: [Kind; 14] = [
     cluster("v1", "Namespace", "namespaces"),
 ];
 
-const fn namespaced(api_version: &'static str, kind: &'static str, plural: &'static str) -> Kind {
-    Kind { api_version, kind, plural, namespaced: true }
+const fn namespaced(api_version: &'static str, name: &'static str, plural: &'static str) -> Kind {
+    Kind { api_version, name, plural, namespaced: true }
 }
 
-const fn cluster(api_version: &'static str, kind: &'static str, plural: &'static str) -> Kind {
-    Kind { api_version, kind, plural, namespaced: false }
+const fn cluster(api_version: &'static str, name: &'static str, plural: &'static str) -> Kind {
+    Kind { api_version, name, plural, namespaced: false }
 }
 
 impl Kind {
@@ -44,13 +44,13 @@ impl Kind {
     pub(super) fn of(object: &Value) -> Option<&'static Self> {
         let field = |name: &str| object.get(name).and_then(Value::as_str).unwrap_or_default();
         let is_it =
-            |kind: &&Kind| kind.api_version == field("apiVersion") && kind.kind == field("kind");
+            |kind: &&Kind| kind.api_version == field("apiVersion") && kind.name == field("kind");
         KINDS.iter().find(is_it)
     }
 
     /// Its `kind`.
     pub(super) fn name(&self) -> &'static str {
-        self.kind
+        self.name
     }
 
     /// Where its objects are: all of them where there is no namespace.

@@ -7,6 +7,7 @@
 
 pub mod engine;
 
+mod chart;
 mod children;
 mod clean;
 mod contender;

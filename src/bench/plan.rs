@@ -70,6 +70,7 @@ struct Maker<'a> {
     size: &'a Size,
     scheduler: &'a str,
     nodes: usize,
+    pods: usize,
     /// What is measured begins with a change of the controller's object.
     patched: bool,
     /// Nodes are the cluster's own, so that pods may not be created on some of certain names.
@@ -86,8 +87,10 @@ impl Plan {
         own_nodes: bool,
     ) -> anyhow::Result<Self> {
         let nodes = workload.nodes.iter().map(|group| size.number(&group.count)).sum();
+        let pods = size.number(&workload.measured.count);
         let patched = workload.measured.patch.is_some();
-        let maker = Maker { templates: workloads, size, scheduler, nodes, patched, own_nodes };
+        let maker =
+            Maker { templates: workloads, size, scheduler, nodes, pods, patched, own_nodes };
         let first =
             json!({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": NAMESPACE}});
         let mut namespaces = vec![maker.batch_of("namespace", 1, &[first])?];
@@ -105,7 +108,6 @@ impl Plan {
         }
         let measured = &workload.measured;
         let by_controller = measured.controller;
-        let pods = size.number(&measured.count);
         let count = if by_controller { measured.template.names().len() } else { pods };
         let objects = maker.templates(measured.template.names());
         let mut batch = maker.batch_of(MEASURED, count, &objects)?;
@@ -179,7 +181,7 @@ impl Maker<'_> {
         let mut namespace = String::new();
         if kind.namespaced {
             let given = object.pointer("/metadata/namespace").and_then(Value::as_str);
-            namespace = given.unwrap_or(NAMESPACE).to_owned();
+            given.unwrap_or(NAMESPACE).clone_into(&mut namespace);
             set(&mut object, &["metadata", "namespace"], json!(namespace));
         }
         if is_pod(&object) {
@@ -202,7 +204,8 @@ impl Maker<'_> {
     fn filled(&self, text: &str, name: &str) -> String {
         let nodes = self.nodes.max(1).to_string();
         let text = text.replace("{node}", "node-{i%{nodes}}").replace("{name}", name);
-        text.replace("{nodes}", &nodes)
+        let pods = self.pods.to_string();
+        text.replace("{nodes}", &nodes).replace("\"{pods}\"", &pods)
     }
 }
 

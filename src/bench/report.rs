@@ -1,6 +1,7 @@
 //! What was measured, for people and programs: [`Report`] as JSON and as a table. Filled by `run`, printed by
 //! `cli`.
 
+use std::fmt::Write as _;
 use std::time::Duration;
 
 use comfy_table::presets::NOTHING;
@@ -89,7 +90,7 @@ impl Figures {
     #[expect(clippy::cast_precision_loss, reason = "a figure for people has fewer digits")]
     pub(super) fn new(
         start: u64,
-        times: Vec<(u64, u64)>,
+        times: &[(u64, u64)],
         watch_to_bind_ms: Option<Percentiles>,
         cpu: Option<Duration>,
         server_cpu: Option<Duration>,
@@ -124,7 +125,7 @@ impl Figures {
 type Row = (&'static str, fn(&Rows) -> Option<f64>);
 
 /// The figures, in the order of a table.
-pub(super) const ROWS: [Row; 13] = [
+const ROWS: [Row; 13] = [
     ("pods per second", |rows| rows.pods_per_second),
     ("creation to bound, p50 ms", |rows| Some(rows.created_to_bound_ms?.p50)),
     ("creation to bound, p90 ms", |rows| Some(rows.created_to_bound_ms?.p90)),
@@ -193,13 +194,14 @@ impl Report {
     #[must_use]
     pub fn table(&self) -> String {
         let numbers: Vec<_> = self.size.iter().map(|(name, n)| format!("{n} {name}")).collect();
+        // A String takes all.
         let mut title = format!("{} ({}) on {}", self.workload, numbers.join(", "), self.server);
         if let Some(rate) = self.rate {
-            title.push_str(&format!(", {rate} pods created a second"));
+            let _ = write!(title, ", {rate} pods created a second");
         }
         let runs = self.schedulers.first().map_or(0, |contest| contest.runs.len());
         if runs > 1 {
-            title.push_str(&format!(", medians of {runs} runs"));
+            let _ = write!(title, ", medians of {runs} runs");
         }
         let mut table = Table::new();
         table.load_style(NOTHING).set_content_arrangement(ContentArrangement::Disabled);
@@ -230,8 +232,11 @@ impl Report {
                 column.set_cell_alignment(CellAlignment::Right);
             }
         }
-        let notes: String = self.notes().iter().map(|note| format!("{note}\n")).collect();
-        format!("{title}\n{table}\n{notes}")
+        let mut text = format!("{title}\n{table}\n");
+        for note in self.notes() {
+            let _ = writeln!(text, "{note}");
+        }
+        text
     }
 
     /// What is absent, and why.
@@ -251,7 +256,7 @@ impl Report {
 }
 
 /// A figure with three digits that count.
-fn shown(figure: Option<f64>) -> String {
+pub(super) fn shown(figure: Option<f64>) -> String {
     match figure {
         None => "-".to_owned(),
         Some(figure) if figure.abs() >= 100.0 => format!("{figure:.0}"),
@@ -268,7 +273,7 @@ mod tests {
     fn run(seconds: u64, cpu: Option<u64>) -> Figures {
         let end = seconds * 1_000_000_000;
         let times = vec![(1, end / 2), (1, end)];
-        Figures::new(0, times, None, cpu.map(Duration::from_millis), None, None)
+        Figures::new(0, &times, None, cpu.map(Duration::from_millis), None, None)
     }
 
     #[test]

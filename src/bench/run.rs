@@ -44,12 +44,11 @@ impl Cluster {
     /// there.
     pub(super) async fn open(options: &Options, folder: &Path) -> anyhow::Result<Self> {
         let own = folder.join("kubeconfig");
-        let (kubeconfig, server) = match &options.kubeconfig {
-            Some(path) => (path.clone(), None),
-            None => {
-                let server = server(folder, &own).await?;
-                (own, Some(server))
-            }
+        let (kubeconfig, server) = if let Some(path) = &options.kubeconfig {
+            (path.clone(), None)
+        } else {
+            let server = server(folder, &own).await?;
+            (own, Some(server))
         };
         let (client, _) = connect(&Source::Kubeconfig(kubeconfig.clone())).await?;
         let plain = Plain::new(client);
@@ -114,19 +113,19 @@ pub(super) async fn run(
     cluster.start_actors(options, &plan, folder)?;
     let kubeconfig = cluster.kubeconfig.clone();
     let server = cluster.server.as_ref().and_then(Child::pid);
-    let Cluster { plain, server: child, actors, .. } = cluster;
-    let plain = &*plain;
+    let Cluster { plain: api, server: child, actors, .. } = cluster;
+    let api = &*api;
     let began = Instant::now();
     for batch in plan.namespaces.iter().chain(&plan.nodes) {
-        load::create(plain, batch, batch.count, pace, |_| {}).await?;
+        load::create(api, batch, batch.count, pace, |_| {}).await?;
     }
     // What needs no scheduler goes first, so that it begins with a full cluster.
     for batch in plan.before.iter().filter(|batch| !batch.pending) {
-        load::create(plain, batch, batch.count, pace, |_| {}).await?;
+        load::create(api, batch, batch.count, pace, |_| {}).await?;
     }
     say(&format!("objects created in {:.1} s", began.elapsed().as_secs_f64()));
     let mut scheduler = contender.start(&kubeconfig, folder).await?;
-    let work = Work { options, plan: &plan, plain, pace };
+    let work = Work { options, plan: &plan, plain: api, pace };
     let mut depends: Vec<_> = child.iter_mut().chain(actors).map(|c| Box::pin(c.ended())).collect();
     // Something to wait for where there is nobody.
     let others = async {
@@ -234,7 +233,7 @@ impl Work<'_> {
         let memory = scheduler.memory();
         Ok(Figures::new(
             start,
-            seen.times(),
+            &seen.times(),
             watch_to_bind,
             used(cpu, scheduler.cpu()),
             used(server_cpu, server.and_then(process::cpu)),

@@ -279,27 +279,11 @@ impl Workloads {
         Ok((workload, found))
     }
 
-    /// Merges into each template what it extends.
+    /// Merges each template into what it extends.
     fn extend(&mut self) -> Result<(), (String, String)> {
-        let known = self.templates.clone();
-        for (name, template) in &mut self.templates {
-            for round in 0.. {
-                let Some(object) = template.as_object_mut() else {
-                    return Err((format!("templates.{name}"), "must be a mapping".to_owned()));
-                };
-                let Some(base) = object.remove("extends") else { break };
-                let base_name = base.as_str().unwrap_or_default();
-                let field = || format!("templates.{name}.extends");
-                if round == EXTENDS_MAX {
-                    return Err((field(), format!("{base} is one of more than {EXTENDS_MAX}")));
-                }
-                let Some(found) = known.get(base_name) else {
-                    return Err((field(), format!("{base} is no template")));
-                };
-                let mut merged = found.clone();
-                json_patch::merge(&mut merged, template);
-                *template = merged;
-            }
+        let given = std::mem::take(&mut self.templates);
+        for name in given.keys() {
+            self.templates.insert(name.clone(), whole(&given, name, 0)?);
         }
         Ok(())
     }
@@ -372,6 +356,29 @@ impl Workloads {
         }
         Ok(())
     }
+}
+
+/// A template with all that it extends, `depth` of them above it.
+fn whole(
+    given: &BTreeMap<String, Value>,
+    name: &str,
+    depth: usize,
+) -> Result<Value, (String, String)> {
+    let mut own = given.get(name).cloned().unwrap_or_default();
+    let Some(object) = own.as_object_mut() else {
+        return Err((format!("templates.{name}"), "must be a mapping".to_owned()));
+    };
+    let Some(base) = object.remove("extends") else { return Ok(own) };
+    let field = format!("templates.{name}.extends");
+    let Some(known) = base.as_str().filter(|base| given.contains_key(*base)) else {
+        return Err((field, format!("{base} is no template")));
+    };
+    if depth == EXTENDS_MAX {
+        return Err((field, format!("{base} is one of more than {EXTENDS_MAX}")));
+    }
+    let mut merged = whole(given, known, depth + 1)?;
+    json_patch::merge(&mut merged, &own);
+    Ok(merged)
 }
 
 #[cfg(test)]

@@ -58,7 +58,7 @@ pub struct WorkloadArgs {
     pub nodes: Option<u64>,
 
     /// Pods that are there before.
-    #[arg(long, value_name = "N", value_parser = count())]
+    #[arg(long, value_name = "N", value_parser = count_or_none())]
     pub init: Option<u64>,
 
     /// Pods that are measured.
@@ -123,6 +123,10 @@ pub struct WorkloadArgs {
     #[arg(short, long, value_name = "FORMAT", value_enum, default_value = "table")]
     pub output: OutputFormat,
 
+    /// Draw the figures into this file, as SVG.
+    #[arg(long, value_name = "FILE", value_parser = path())]
+    pub chart: Option<PathBuf>,
+
     /// Say nothing of how it gets on.
     #[arg(long)]
     pub quiet: bool,
@@ -157,6 +161,11 @@ enum Refusal {
 
 fn count() -> clap::builder::RangedU64ValueParser<u64> {
     within(u64::try_from(COUNT_MAX).unwrap_or(u64::MAX))
+}
+
+fn count_or_none() -> clap::builder::RangedU64ValueParser<u64> {
+    let max = u64::try_from(COUNT_MAX).unwrap_or(u64::MAX);
+    clap::builder::RangedU64ValueParser::new().range(0..=max)
 }
 
 fn within(max: u64) -> clap::builder::RangedU64ValueParser<u64> {
@@ -201,7 +210,7 @@ pub fn execute(args: &WorkloadArgs) -> ExitCode {
         bench::run(&options, stop, &say).await
     });
     match outcome {
-        Ok(Ok(report)) => written(print(&report, args).map(|()| true)),
+        Ok(Ok(report)) => finish(&report, args),
         Ok(Err(error @ BenchError::Stopped)) => {
             failed(&error);
             ExitCode::from(EXIT_STOPPED)
@@ -325,6 +334,18 @@ fn list(workloads: &Workloads) -> io::Result<()> {
         }
     }
     out.flush()
+}
+
+/// Prints and draws.
+fn finish(report: &Report, args: &WorkloadArgs) -> ExitCode {
+    if let Some(path) = &args.chart
+        && let Err(error) = fs::write(path, report.svg())
+    {
+        // The figures took their time: they are printed all the same.
+        drop(print(report, args));
+        return failed(&format!("--chart {}: {error}", path.display()));
+    }
+    written(print(report, args).map(|()| true))
 }
 
 fn print(report: &Report, args: &WorkloadArgs) -> io::Result<()> {

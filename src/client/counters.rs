@@ -3,6 +3,8 @@
 
 use std::sync::atomic::{AtomicU64, Ordering};
 
+use super::stopwatch::Stopwatch;
+
 /// A number that only goes up.
 #[derive(Debug, Default)]
 pub struct Counter(AtomicU64);
@@ -47,4 +49,6 @@ pub struct Counters {
     pub pre_binds_failed: Counter,
     /// Condition patches that the API server refused or gave no answer to often enough.
     pub patches_failed: Counter,
+    /// From the watch event of a pod to its Binding.
+    pub watch_to_bind: Stopwatch,
 }

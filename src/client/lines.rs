@@ -67,18 +67,13 @@ where
     B: Body<Data = Bytes, Error: Error + 'static> + Unpin,
 {
     pub(super) fn new(format: Format, body: B) -> Self {
-        let arrived = Instant::now();
-        Self { body, format, buffer: BytesMut::new(), scanned: 0, given: 0, arrived }
+        let (buffer, arrived) = (BytesMut::new(), Instant::now());
+        Self { body, format, buffer, scanned: 0, given: 0, arrived }
     }
 
-    /// The next line that is complete, without its end, or the next frame, without its length; `None` at the
-    /// end of the body.
-    pub(super) async fn next(&mut self) -> Result<Option<&[u8]>, Cut> {
-        Ok(self.next_with_time().await?.map(|(line, _)| line))
-    }
-
-    /// The same, and when the bytes of its end came.
-    pub(super) async fn next_with_time(&mut self) -> Result<Option<(&[u8], Instant)>, Cut> {
+    /// The next line that is complete, without its end, or the next frame, without its length, and when the
+    /// last bytes came; `None` at the end of the body.
+    pub(super) async fn next(&mut self) -> Result<Option<(&[u8], Instant)>, Cut> {
         self.buffer.advance(self.given);
         self.given = 0;
         self.scanned = 0;
@@ -192,7 +187,7 @@ mod tests {
         let mut out = Vec::new();
         loop {
             match lines.next().await {
-                Ok(Some(line)) => out.push(String::from_utf8(line.to_vec()).unwrap()),
+                Ok(Some((line, _))) => out.push(String::from_utf8(line.to_vec()).unwrap()),
                 Ok(None) => return (out, None),
                 Err(cut) => return (out, Some(cut)),
             }

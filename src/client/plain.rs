@@ -14,7 +14,7 @@ use super::api::{Api, JSON, MERGE, Problem};
 use super::lines::{Cut, Format, Lines, SILENCE_MAX, WATCH_SECONDS};
 
 /// How long a request may take: an API server that is loaded on purpose is slow.
-const WITHIN: Duration = Duration::from_secs(60);
+const WITHIN: Duration = Duration::from_mins(1);
 
 /// Plain requests to one API server.
 pub struct Plain(Api);
@@ -83,7 +83,7 @@ pub struct PlainLines(Lines<Body>);
 impl PlainLines {
     /// The next line, and when its last bytes came; `None` at the end of the watch.
     pub async fn next(&mut self) -> Result<Option<(&[u8], Instant)>, PlainError> {
-        self.0.next_with_time().await.map_err(broken)
+        self.0.next().await.map_err(broken)
     }
 }
 

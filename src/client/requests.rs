@@ -158,12 +158,12 @@ fn zeros(count: usize) -> Box<[AtomicU64]> {
 }
 
 impl Histogram {
-    fn new(bounds: &'static [f64], per_unit: f64) -> Self {
+    pub(super) fn new(bounds: &'static [f64], per_unit: f64) -> Self {
         Self { bounds, per_unit, counts: zeros(bounds.len() + 1), sum: AtomicU64::new(0) }
     }
 
     #[expect(clippy::cast_precision_loss, reason = "a bucket does not ask for nanoseconds")]
-    fn observe(&self, number: u64) {
+    pub(super) fn observe(&self, number: u64) {
         let units = number as f64 / self.per_unit;
         let bucket = self.bounds.partition_point(|bound| *bound < units);
         self.counts[bucket].fetch_add(1, Ordering::Relaxed);

@@ -247,6 +247,7 @@ impl Task {
         }
         self.in_flight.bindings += 1;
         let (api, results) = (Arc::clone(&self.api), self.results.clone());
+        self.counters.watch_to_bind.stop(&bind.pod.uid);
         self.running.push(Box::pin(carry_out_bind(api, results, bind)));
         true
     }

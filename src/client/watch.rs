@@ -230,11 +230,12 @@ async fn follow<K: Watched>(
 ) {
     // One wait for the whole watch, rather than one an event.
     let receiver = events.clone();
-    let log = WatchLog::new(K::KIND.plural(), counters, said);
+    let log = WatchLog::new(K::KIND.plural(), Arc::clone(&counters), said);
     let (api, started) = (Api::new(client), Instant::now());
     let raw = how.raw.filter(|_| K::IS_RAW);
     let wanted = if how.protobuf && !K::IS_RAW { Format::Protobuf } else { Format::Json };
-    let mut feed = Feed { api, wanted, events, log, failures: 0, started, raw };
+    let mut feed =
+        Feed { api, wanted, events, log, failures: 0, started, raw, counters, arrived: None };
     tokio::select! {
         biased;
         () = receiver.closed() => {}
@@ -252,6 +253,9 @@ struct Feed {
     failures: u32,
     started: Instant,
     raw: Option<Arc<RawObjects>>,
+    counters: Arc<Counters>,
+    /// When the change that is passed on came; none of a list.
+    arrived: Option<Instant>,
 }
 
 impl Feed {
@@ -290,6 +294,7 @@ impl Feed {
     async fn list<K: Watched>(&mut self) -> Result<String, Stop> {
         let (path, mut next) = (K::url_path(&(), None), String::new());
         let mut begun = false;
+        self.arrived = None;
         loop {
             let mut url = format!("{path}?limit={PAGE_OBJECTS}{}", K::SELECTION);
             if !next.is_empty() {
@@ -347,13 +352,14 @@ impl Feed {
         let mut worked = false;
         loop {
             match lines.next().await {
-                Ok(Some(line)) => {
+                Ok(Some((line, arrived))) => {
                     let change = match format {
                         Format::Json => wire::change::<K>(line).map_err(|error| error.to_string()),
                         Format::Protobuf => protobuf::change::<K>(line),
                     };
                     let change = change
                         .map_err(|error| Trouble::Garbage(format!("a line of a watch: {error}")))?;
+                    self.arrived = Some(arrived);
                     self.pass_on(change, version).await?;
                     worked = true;
                     self.failures = 0;
@@ -407,6 +413,11 @@ impl Feed {
             Ok(event) => {
                 if let (Some(kept), Some(raw)) = (&self.raw, object.raw()) {
                     kept.keep(&event, raw);
+                }
+                if let (Event::PodUpsert(pod), Some(at)) = (&event, self.arrived)
+                    && pod.node_name.is_none()
+                {
+                    self.counters.watch_to_bind.start(&pod.uid, at);
                 }
                 self.send(event).await
             }

@@ -10,6 +10,8 @@ use prometheus_client::metrics::counter::ConstCounter;
 
 use crate::client::Counters;
 
+use super::rest_client::OfHistogram;
+
 /// Reads the client's counters at each scrape.
 #[derive(Debug)]
 pub(super) struct ClientMetrics(pub(super) Arc<Counters>);
@@ -75,6 +77,9 @@ impl Collector for ClientMetrics {
             let metric = encoder.encode_descriptor(&name, help, None, MetricType::Counter)?;
             ConstCounter::new(counter.get()).encode(metric)?;
         }
-        Ok(())
+        let help = "From the bytes of a pod's last watch event to the request of its Binding";
+        let kind = MetricType::Histogram;
+        let metric = encoder.encode_descriptor("berth_watch_to_bind_seconds", help, None, kind)?;
+        OfHistogram(counters.watch_to_bind.times.shown()).encode(metric)
     }
 }

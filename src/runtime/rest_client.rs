@@ -72,8 +72,9 @@ fn methods(hosts: &[Arc<HostRequests>]) -> impl Iterator<Item = (&str, &'static 
         .flat_map(|host| host.methods().map(move |(name, method)| (host.host(), name, method)))
 }
 
+/// A histogram of the client's.
 #[derive(Debug)]
-struct OfHistogram(Shown);
+pub(super) struct OfHistogram(pub(super) Shown);
 
 impl EncodeMetric for OfHistogram {
     fn encode(&self, mut encoder: MetricEncoder<'_>) -> Result<(), fmt::Error> {
