@@ -54,8 +54,9 @@ impl Engine {
             if placed { None } else { self.queue.remove(id).or_else(|| self.forget_parked(id)) };
         self.ask_what_became(id, now, out);
         // One that is going does not wait any more, but has room kept for it until it is gone.
-        let facts = || self.cluster.pod_facts(id).map(Box::new).filter(|_| !placed);
-        let nominated = queued.map(|queued| queued.pod).or_else(facts);
+        let facts = || self.cluster.pod_facts(id).map(Box::new);
+        let waiting = queued.map(|queued| queued.pod);
+        let nominated = if placed { waiting } else { waiting.or_else(facts) };
         let nominated = nominated.filter(|pod| pod.nominated_node.is_some());
         self.drop_attempt(id, "the pod is gone", out);
         self.forget_dry(id);
