@@ -33,12 +33,23 @@ pub(crate) struct Run {
     pub(crate) order: Vec<String>,
     /// Where those that were placed went.
     pub(crate) placements: BTreeMap<String, String>,
+    /// How many tables were built to be kept.
+    pub(crate) tables_built: u64,
 }
 
 /// Shows `objects` and then `pods` to a new engine with the configuration `config`, until it has placed every
 /// pod that it can.
 pub(crate) fn run(config: &Value, objects: &[Value], pods: &[Value]) -> Result<Run> {
-    let mut driver = Driver::new(config)?;
+    run_by(Driver::new(config)?, objects, pods)
+}
+
+/// The same by an engine that keeps no tables.
+pub(crate) fn run_without_tables(config: &Value, objects: &[Value], pods: &[Value]) -> Result<Run> {
+    let driver = Driver::new(config)?;
+    run_by(Driver { engine: driver.engine.without_tables(), ..driver }, objects, pods)
+}
+
+fn run_by(mut driver: Driver, objects: &[Value], pods: &[Value]) -> Result<Run> {
     for kind in Kind::all() {
         driver.step(Event::ListBegin(kind));
     }
@@ -62,6 +73,7 @@ pub(crate) fn run(config: &Value, objects: &[Value], pods: &[Value]) -> Result<R
         driver.step(Event::Tick);
         driver.settle()?;
     }
+    driver.run.tables_built = driver.engine.tables_built();
     Ok(driver.run)
 }
 

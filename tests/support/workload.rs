@@ -1,9 +1,15 @@
-//! A workload of many kinds of pods for 300 nodes: [`workload`]. `tests/whole_run.rs` has it placed.
+//! A workload of many kinds of pods: [`workload`]. `tests/whole_run.rs` has it placed.
 
 use serde_json::{Value, json};
 
-pub(crate) const NODES: usize = 300;
-pub(crate) const PODS: usize = 1_000;
+/// How large a workload is.
+#[derive(Clone, Copy)]
+pub(crate) struct Size {
+    pub(crate) nodes: usize,
+    pub(crate) pods: usize,
+    /// How many templates take turns; with as many as there are pods hardly two are alike.
+    pub(crate) templates: usize,
+}
 
 const ZONE: &str = "topology.kubernetes.io/zone";
 const HOST: &str = "kubernetes.io/hostname";
@@ -21,8 +27,8 @@ pub(crate) struct Features {
 }
 
 /// The objects that are there first, and the pods in the order in which they appear.
-pub(crate) fn workload(features: Features) -> (Vec<Value>, Vec<Value>) {
-    let mut objects: Vec<Value> = (0..NODES).map(node).collect();
+pub(crate) fn workload(features: Features, size: Size) -> (Vec<Value>, Vec<Value>) {
+    let mut objects: Vec<Value> = (0..size.nodes).map(node).collect();
     objects.push(json!({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": "work"}}));
     if features.spread {
         for app in ["web", "api", "cache"] {
@@ -34,19 +40,20 @@ pub(crate) fn workload(features: Features) -> (Vec<Value>, Vec<Value>) {
     if features.volumes {
         objects.push(json!({"apiVersion": "storage.k8s.io/v1", "kind": "StorageClass",
             "metadata": {"name": "now"}, "provisioner": DRIVER, "volumeBindingMode": "Immediate"}));
-        objects.extend((0..NODES).map(csi_node));
+        objects.extend((0..size.nodes).map(csi_node));
     }
-    let mut pods = Vec::with_capacity(PODS);
-    for i in 0..PODS {
-        let mut pod = pod(i);
+    let mut pods = Vec::with_capacity(size.pods);
+    for i in 0..size.pods {
+        let template = i % size.templates;
+        let mut pod = pod(template, i);
         if features.spread {
-            spread(&mut pod, i);
+            spread(&mut pod, template);
         }
         if features.pod_affinity {
-            affinity(&mut pod, i);
+            affinity(&mut pod, template);
         }
         if features.volumes {
-            volumes(&mut pod, i, &mut objects);
+            volumes(&mut pod, template, i, &mut objects);
         }
         pods.push(pod);
     }
@@ -91,7 +98,9 @@ fn csi_node(i: usize) -> Value {
                               "allocatable": {"count": 2 + i % 3}}]}})
 }
 
-fn pod(i: usize) -> Value {
+/// Pod `number` of template `i`.
+fn pod(i: usize, number: usize) -> Value {
+    let (hour, minute, second) = (number / 3600, number / 60 % 60, number % 60);
     let app = ["web", "api", "cache", "batch", "db"][i % 5];
     let cpu = ["100m", "250m", "500m", "1", "1500m", "50m", "2"][i % 7];
     let memory = ["128Mi", "256Mi", "1Gi", "2Gi", "64Mi", "500M"][i % 6];
@@ -116,9 +125,9 @@ fn pod(i: usize) -> Value {
     }
     json!({
         "apiVersion": "v1", "kind": "Pod",
-        "metadata": {"name": format!("{app}-{i:03}"), "namespace": "work", "labels": {"app": app},
-            "uid": format!("uid-{i}"),
-            "creationTimestamp": format!("2026-01-01T00:{:02}:{:02}Z", i / 60, i % 60)},
+        "metadata": {"name": format!("{app}-{number:03}"), "namespace": "work",
+            "labels": {"app": app}, "uid": format!("uid-{number}"),
+            "creationTimestamp": format!("2026-01-01T{hour:02}:{minute:02}:{second:02}Z")},
         "spec": spec, "status": {"phase": "Pending"},
     })
 }
@@ -165,11 +174,11 @@ fn affinity(pod: &mut Value, i: usize) {
 }
 
 /// Claims that are bound already: what the scheduler would have to bind itself, a replay does not show.
-fn volumes(pod: &mut Value, i: usize, objects: &mut Vec<Value>) {
+fn volumes(pod: &mut Value, i: usize, number: usize, objects: &mut Vec<Value>) {
     match i % 12 {
         2 => {
-            let name = format!("claim-{i}");
-            objects.extend(bound_claim(&name, i));
+            let name = format!("claim-{number}");
+            objects.extend(bound_claim(&name, number));
             pod["spec"]["volumes"] =
                 json!([{"name": "v", "persistentVolumeClaim": {"claimName": name}}]);
         }
