@@ -43,13 +43,10 @@ fn so_does_every_pod_that_a_kept_table_places() -> Result<()> {
     };
     let (objects, pods) = workload(SUPPORTED, Size { nodes: 900, pods: 5_000, templates: 100 });
     let run = driver::run(&config(), &objects, &pods)?;
-    ensure!(
-        (50..1_000).contains(&run.tables_built),
-        "{} tables were built for 100 templates",
-        run.tables_built
-    );
+    let (built, found) = run.tables;
+    ensure!(built < 1_000 && found > 3_000, "{built} tables built, {found} pods found one");
     let without = driver::run_without_tables(&config(), &objects, &pods)?;
-    ensure!(without.tables_built == 0, "tables were kept");
+    ensure!(without.tables == (0, 0), "tables were kept");
     ensure!(run.order == without.order, "without tables the order is another");
     ensure!(run.placements == without.placements, "without tables pods are elsewhere");
     audited(&mut oracle, &objects, &pods, &run)?;

@@ -170,6 +170,12 @@ impl Engine {
         self.tables.built()
     }
 
+    /// For how many pods something was found that is kept for their template, so far.
+    #[must_use]
+    pub fn tables_found(&self) -> u64 {
+        self.tables.found()
+    }
+
     /// The same engine, which judges all nodes for every pod: for comparing. It decides no differently.
     #[must_use]
     pub fn without_tables(mut self) -> Self {

@@ -44,7 +44,7 @@ pub(super) struct Tables {
     /// All nodes are judged for every pod.
     off: bool,
     /// How often something was found.
-    pub(super) found: u64,
+    found: u64,
 }
 
 /// The nodes sorted for one pod, by its evals.
@@ -275,6 +275,11 @@ impl Tables {
     /// How many there are, and the bytes that they take.
     pub(super) fn size(&self) -> (usize, usize) {
         (self.count, self.bytes)
+    }
+
+    /// How often something was found, so far.
+    pub(super) fn found(&self) -> u64 {
+        self.found
     }
 
     /// How many were built to be kept, so far.

@@ -33,8 +33,8 @@ pub(crate) struct Run {
     pub(crate) order: Vec<String>,
     /// Where those that were placed went.
     pub(crate) placements: BTreeMap<String, String>,
-    /// How many tables were built to be kept.
-    pub(crate) tables_built: u64,
+    /// How many tables were built to be kept, and how many pods found one.
+    pub(crate) tables: (u64, u64),
 }
 
 /// Shows `objects` and then `pods` to a new engine with the configuration `config`, until it has placed every
@@ -73,7 +73,7 @@ fn run_by(mut driver: Driver, objects: &[Value], pods: &[Value]) -> Result<Run> 
         driver.step(Event::Tick);
         driver.settle()?;
     }
-    driver.run.tables_built = driver.engine.tables_built();
+    driver.run.tables = (driver.engine.tables_built(), driver.engine.tables_found());
     Ok(driver.run)
 }
 

@@ -315,7 +315,7 @@ proptest! {
         for happening in &happenings {
             prop_assert_eq!(with.happen(happening), without.happen(happening), "{:?}", happening);
         }
-        prop_assert_eq!(without.kit.engine.tables.found, 0);
+        prop_assert_eq!(without.kit.engine.tables_found(), 0);
     }
 }
 
@@ -333,7 +333,7 @@ fn the_third_pod_of_a_template_finds_a_table_and_so_do_its_labels() {
         world.attempt();
     }
     // Template 4 fits nowhere.
-    assert_eq!(world.kit.engine.tables.found, 6);
+    assert_eq!(world.kit.engine.tables_found(), 6);
     let (count, bytes) = world.kit.engine.tables_size();
     assert!(count == 2 && bytes > 0 && bytes < TABLE_BYTES_MAX, "{count} {bytes}");
 }
