@@ -179,7 +179,9 @@ impl Cluster {
     /// The list is complete: forgets the objects that it did not name, and gives them back.
     pub fn end_object_list(&mut self, kind: ObjectKind) -> Vec<Object> {
         let gone = self.objects.end_list(kind);
-        gone.iter().for_each(|object| self.node_of_changes(object));
+        for object in &gone {
+            self.node_of_changes(object);
+        }
         let Objects { volumes, claims, assumed, .. } = &mut self.objects;
         assumed.list_ended(
             |name| volumes.named(name).is_some(),

@@ -115,7 +115,7 @@ fn has(traits: u8, bit: u8) -> bool {
 fn test_node(which: u8, cpu: u16) -> TestNode {
     let name = format!("n{which}");
     let test = node(&name).cpu(i64::from(cpu)).label("kubernetes.io/hostname", &name);
-    if cpu % 7 == 0 { test } else { test.label(ZONE, &format!("z{}", cpu % 3)) }
+    if cpu.is_multiple_of(7) { test } else { test.label(ZONE, &format!("z{}", cpu % 3)) }
 }
 
 fn templated(name: &str, template: u8) -> TestPod {
@@ -294,7 +294,9 @@ impl World {
                     let outcome = if fails { Err(refused) } else { Ok(()) };
                     waiting.extend(self.kit.step(Event::PreBindResult { attempt, outcome }));
                     if !fails {
-                        operations.iter().for_each(|operation| self.write(operation, &mut waiting));
+                        for operation in operations {
+                            self.write(operation, &mut waiting);
+                        }
                     }
                 }
                 Effect::Bind { attempt, pod, node } => {
