@@ -27,7 +27,8 @@ pub enum Fact {
     AffinityClasses,
     /// That there is such a class at all: a first one came.
     Affinity,
-    /// Claims, volumes, and what is said of storage.
+    /// Claims and volumes, also as they are assumed to be, classes, drivers and what storage is left. What is said
+    /// of the volumes of one node counts as a change of that node.
     Storage,
 }
 

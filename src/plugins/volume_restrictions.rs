@@ -1,7 +1,7 @@
 //! VolumeRestrictions: no disk is used by two pods of a node that cannot share it, and no claim with the
 //! access mode `ReadWriteOncePod` by two pods at all.
 
-use crate::cluster::{Cluster, Facts, View};
+use crate::cluster::{Cluster, Fact, Facts, View};
 use crate::framework::{
     Action, Candidate, Change, Code, Eval, ExtensionPoint, Hint, Interest, Parts, Plugin,
     PluginEval, PluginInfo, PrepareCx, Resource, Verdict,
@@ -32,7 +32,8 @@ struct VolumeRestrictions;
 
 impl Plugin for VolumeRestrictions {
     fn prepared_from(&self, pod: &Pod) -> Option<Facts> {
-        pod.volumes.is_empty().then_some(Facts::NONE)
+        let claims = pod.volumes.iter().any(|volume| named_claim(volume).is_some());
+        Some(if claims { Facts::of(&[Fact::Storage]) } else { Facts::NONE })
     }
 
     fn prepare(&self, pod: &Pod, cx: &PrepareCx<'_>) -> PluginEval {
@@ -48,18 +49,20 @@ impl Plugin for VolumeRestrictions {
         };
         let in_use = claims_in_use(&pod.key.namespace, &claims, cluster);
         let disks = restricted_disks(pod);
-        if disks.is_empty() && in_use == 0 {
+        let skips = disks.is_empty() && in_use == 0;
+        if skips && claims.is_empty() {
             return PluginEval::Skip;
         }
+        let (position, epoch) = (cx.position, cluster.objects().storage_epoch());
         let claims = Some(claims);
-        let position = cx.position;
-        PluginEval::Run(Box::new(VolumeRestrictionsEval { position, disks, claims, in_use }))
+        let eval = Box::new(VolumeRestrictionsEval { position, disks, claims, in_use, epoch });
+        if skips { PluginEval::SkipWhile(eval) } else { PluginEval::Run(eval) }
     }
 
     /// Disks are looked at first; that PreFilter was not asked comes to light after them.
     fn unprepared(&self, pod: &Pod, cx: &PrepareCx<'_>) -> PluginEval {
         let (position, disks) = (cx.position, restricted_disks(pod));
-        let eval = VolumeRestrictionsEval { position, disks, claims: None, in_use: 0 };
+        let eval = VolumeRestrictionsEval { position, disks, claims: None, in_use: 0, epoch: 0 };
         PluginEval::Run(Box::new(eval))
     }
 
@@ -193,7 +196,12 @@ struct VolumeRestrictionsEval {
     claims: Option<Vec<Box<str>>>,
     /// How many of them are used by a pod that is on a node.
     in_use: i64,
+    /// The storage epoch that the claims are from.
+    epoch: u64,
 }
+
+/// In [`Eval::lasting`] how many of the claims are in use has this many bits, the epoch the others.
+const IN_USE_BITS: u32 = 16;
 
 impl VolumeRestrictionsEval {
     /// How many uses of its claims stand in the way in this view.
@@ -229,6 +237,20 @@ impl VolumeRestrictionsEval {
 impl Eval for VolumeRestrictionsEval {
     fn parts(&self) -> Parts {
         Parts { filter: true, ..Parts::default() }
+    }
+
+    fn lasting(&self) -> Option<u64> {
+        let claims = self.claims.as_ref()?;
+        if claims.is_empty() {
+            return Some(0);
+        }
+        let in_use = u16::try_from(self.in_use).ok()?;
+        Some(self.epoch << IN_USE_BITS | u64::from(in_use))
+    }
+
+    /// Pods anywhere may have begun or ceased to use a claim that only one may.
+    fn catch_up(&mut self, _view: &View<'_>, _nodes: &[NodeId]) -> bool {
+        self.claims.as_ref().is_some_and(Vec::is_empty)
     }
 
     fn filter(&self, view: &View<'_>, nodes: &[NodeId], out: &mut [Verdict]) {

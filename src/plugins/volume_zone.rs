@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use crate::cluster::{Cluster, Facts, LabelColumn, View};
+use crate::cluster::{Cluster, Fact, Facts, LabelColumn, View};
 use crate::framework::{
     Action, Candidate, Change, Code, Eval, ExtensionPoint, Hint, Interest, Parts, Plugin,
     PluginEval, PluginInfo, PrepareCx, Resource, SaysOfAll, Verdict,
@@ -41,7 +41,9 @@ struct VolumeZone;
 
 impl Plugin for VolumeZone {
     fn prepared_from(&self, pod: &Pod) -> Option<Facts> {
-        pod.volumes.is_empty().then_some(Facts::NONE)
+        let claims = |volume: &PodVolume| matches!(volume.source, VolumeSource::Claim { .. });
+        let claims = pod.volumes.iter().any(claims);
+        Some(if claims { Facts::of(&[Fact::Storage, Fact::NodeLabels]) } else { Facts::NONE })
     }
 
     fn prepare(&self, pod: &Pod, cx: &PrepareCx<'_>) -> PluginEval {
@@ -61,7 +63,8 @@ impl Plugin for VolumeZone {
         if places.is_empty() {
             return PluginEval::Skip;
         }
-        PluginEval::Run(Box::new(VolumeZoneEval { position: cx.position, places }))
+        let epoch = cx.view.cluster.objects().storage_epoch();
+        PluginEval::Run(Box::new(VolumeZoneEval { position: cx.position, places, epoch }))
     }
 
     /// Filter finds out for itself what PreFilter would have.
@@ -177,6 +180,8 @@ fn topologies(volume: &PersistentVolume) -> [Option<BTreeSet<&str>>; LABELS.len(
 struct VolumeZoneEval {
     position: u16,
     places: Vec<Place>,
+    /// The storage epoch that they are from.
+    epoch: u64,
 }
 
 impl VolumeZoneEval {
@@ -195,6 +200,10 @@ impl VolumeZoneEval {
 impl Eval for VolumeZoneEval {
     fn parts(&self) -> Parts {
         Parts { filter: true, ..Parts::default() }
+    }
+
+    fn lasting(&self) -> Option<u64> {
+        Some(self.epoch)
     }
 
     fn filter(&self, view: &View<'_>, nodes: &[NodeId], out: &mut [Verdict]) {

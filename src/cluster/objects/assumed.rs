@@ -17,9 +17,15 @@ use super::{Cluster, Objects};
 pub(super) struct Assumed {
     volumes: BTreeMap<Box<str>, PersistentVolume>,
     claims: BTreeMap<ObjectKey, PersistentVolumeClaim>,
+    epoch: u64,
 }
 
 impl Assumed {
+    /// How often something was assumed, or restored. What the watch overtakes has changed in its store.
+    pub(super) fn epoch(&self) -> u64 {
+        self.epoch
+    }
+
     /// An object comes from the API server: what was assumed of another version of it is overtaken.
     pub(super) fn overtaken_by(&mut self, object: &Object) {
         let version = |assumed: Option<&Box<str>>, now: &str| assumed.is_some_and(|v| **v != *now);
@@ -112,27 +118,31 @@ impl Objects {
 impl Cluster {
     /// From now on the volume is seen like this, until a newer version comes or it is restored.
     pub fn assume_volume(&mut self, volume: PersistentVolume) {
+        self.objects.assumed.epoch += 1;
         self.objects.assumed.volumes.insert(volume.name.clone(), volume);
     }
 
     /// As [`Cluster::assume_volume`], for a claim.
     pub fn assume_claim(&mut self, claim: PersistentVolumeClaim) {
+        self.objects.assumed.epoch += 1;
         self.objects.assumed.claims.insert(ObjectKey::of(&claim), claim);
     }
 
     /// Nothing is assumed any more of this version of the volume.
     pub fn restore_volume(&mut self, name: &str, resource_version: &str) {
-        let assumed = &mut self.objects.assumed.volumes;
-        if assumed.get(name).is_some_and(|volume| *volume.resource_version == *resource_version) {
-            assumed.remove(name);
+        let Assumed { volumes, epoch, .. } = &mut self.objects.assumed;
+        if volumes.get(name).is_some_and(|volume| *volume.resource_version == *resource_version) {
+            volumes.remove(name);
+            *epoch += 1;
         }
     }
 
     /// Nothing is assumed any more of this version of the claim.
     pub fn restore_claim(&mut self, key: &ObjectKey, resource_version: &str) {
-        let assumed = &mut self.objects.assumed.claims;
-        if assumed.get(key).is_some_and(|claim| *claim.resource_version == *resource_version) {
-            assumed.remove(key);
+        let Assumed { claims, epoch, .. } = &mut self.objects.assumed;
+        if claims.get(key).is_some_and(|claim| *claim.resource_version == *resource_version) {
+            claims.remove(key);
+            *epoch += 1;
         }
     }
 }

@@ -106,12 +106,13 @@ impl Objects {
         self.replication_controllers.epoch() + sets
     }
 
-    /// How often something that is said of storage came, changed or went. What is only assumed of claims and
-    /// volumes is not in it.
-    pub(super) fn storage_epoch(&self) -> u64 {
+    /// How often something that is said of storage, or assumed of it, came, changed or went: where it is the
+    /// same, so is all of that. What is about one node, its `CSINode` and what is attached to it, is not in it:
+    /// that changes the node.
+    #[must_use]
+    pub fn storage_epoch(&self) -> u64 {
         let said = self.claims.epoch() + self.volumes.epoch() + self.classes.epoch();
-        let drivers = self.csi_nodes.epoch() + self.csi_drivers.epoch() + self.capacities.epoch();
-        said + drivers + self.attachments.epoch()
+        said + self.csi_drivers.epoch() + self.capacities.epoch() + self.assumed.epoch()
     }
 
     /// What is said of the storage that is left of the class `class`, by namespace and name.
@@ -125,6 +126,15 @@ impl Objects {
     }
 }
 
+/// The name of the node that an object is about.
+fn node_of(object: &Object) -> Option<&str> {
+    match object {
+        Object::CsiNode(of_node) => Some(&of_node.name),
+        Object::VolumeAttachment(attachment) => Some(&attachment.node_name),
+        _ => None,
+    }
+}
+
 impl Cluster {
     /// The objects that are kept by name.
     #[must_use]
@@ -135,13 +145,30 @@ impl Cluster {
     /// Records an object; says what is different, if anything is.
     pub fn upsert_object(&mut self, object: Object) -> Option<ObjectChange> {
         self.objects.assumed.overtaken_by(&object);
-        self.objects.upsert(object)
+        let node = node_of(&object).and_then(|name| self.find_node(name));
+        let change = self.objects.upsert(object);
+        if let (Some(_), Some(node)) = (&change, node) {
+            self.changes.push(node);
+        }
+        if let Some(ObjectChange::Updated(old)) = &change {
+            self.node_of_changes(old);
+        }
+        change
+    }
+
+    /// The node that `object` is about, if it is about one, has changed.
+    fn node_of_changes(&mut self, object: &Object) {
+        if let Some(node) = node_of(object).and_then(|name| self.find_node(name)) {
+            self.changes.push(node);
+        }
     }
 
     /// Forgets an object; gives it back, if it was there.
     pub fn delete_object(&mut self, kind: ObjectKind, key: &ObjectKey) -> Option<Object> {
         self.objects.assumed.gone(kind, key);
-        self.objects.delete(kind, key)
+        let gone = self.objects.delete(kind, key)?;
+        self.node_of_changes(&gone);
+        Some(gone)
     }
 
     /// A list of all objects of `kind` begins.
@@ -152,6 +179,9 @@ impl Cluster {
     /// The list is complete: forgets the objects that it did not name, and gives them back.
     pub fn end_object_list(&mut self, kind: ObjectKind) -> Vec<Object> {
         let gone = self.objects.end_list(kind);
+        for object in &gone {
+            self.node_of_changes(object);
+        }
         let Objects { volumes, claims, assumed, .. } = &mut self.objects;
         assumed.list_ended(
             |name| volumes.named(name).is_some(),

@@ -20,6 +20,8 @@ pub(super) struct NodeVolumeLimitsEval {
     pub(super) with_csi_node: NewVolumes,
     /// On a node without.
     pub(super) without: NewVolumes,
+    /// The storage epoch that they are from; `None` where the pod has a claim of its own, found by its name.
+    pub(super) lasting: Option<u64>,
 }
 
 /// Why a node will not do.
@@ -141,6 +143,10 @@ fn missing_driver<'a>(
 impl Eval for NodeVolumeLimitsEval {
     fn parts(&self) -> Parts {
         Parts { filter: true, ..Parts::default() }
+    }
+
+    fn lasting(&self) -> Option<u64> {
+        self.lasting
     }
 
     fn filter(&self, view: &View<'_>, nodes: &[NodeId], out: &mut [Verdict]) {

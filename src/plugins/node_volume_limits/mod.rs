@@ -4,7 +4,7 @@
 mod attached;
 mod eval;
 
-use crate::cluster::{Cluster, Facts};
+use crate::cluster::{Cluster, Fact, Facts};
 use crate::framework::{
     Action, Candidate, Change, ExtensionPoint, Hint, Interest, Plugin, PluginEval, PluginInfo,
     PrepareCx, Resource,
@@ -35,7 +35,12 @@ struct NodeVolumeLimits {
 
 impl Plugin for NodeVolumeLimits {
     fn prepared_from(&self, pod: &Pod) -> Option<Facts> {
-        pod.volumes.is_empty().then_some(Facts::NONE)
+        if pod.volumes.iter().any(|volume| volume.source == VolumeSource::Ephemeral) {
+            return None;
+        }
+        // Also of disks of the pod alone: what counts on a node follows from claims.
+        let counts = pod.volumes.iter().any(may_count);
+        Some(if counts { Facts::of(&[Fact::Storage]) } else { Facts::NONE })
     }
 
     fn prepare(&self, pod: &Pod, cx: &PrepareCx<'_>) -> PluginEval {
@@ -45,11 +50,13 @@ impl Plugin for NodeVolumeLimits {
         if none(&with_csi_node) && none(&without) {
             return PluginEval::Skip;
         }
+        let shared = pod.volumes.iter().all(|volume| volume.source != VolumeSource::Ephemeral);
         PluginEval::Run(Box::new(NodeVolumeLimitsEval {
             position: cx.position,
             requires_drivers: self.requires_drivers,
             with_csi_node,
             without,
+            lasting: shared.then(|| cx.view.cluster.objects().storage_epoch()),
         }))
     }
 

@@ -21,12 +21,18 @@ pub(super) struct VolumeBindingEval {
     pub(super) plan: Plan,
     /// Utilization in percent and score from 0 to 100; empty where nodes are not scored.
     pub(super) shape: Vec<(i64, i64)>,
+    /// The storage epoch that the plan is from; `None` where the pod has a claim of its own, found by its name.
+    pub(super) lasting: Option<u64>,
 }
 
 impl Eval for VolumeBindingEval {
     fn parts(&self) -> Parts {
         let score = !self.shape.is_empty() && !self.plan.waiting.is_empty();
         Parts { filter: true, score, ..Parts::default() }
+    }
+
+    fn lasting(&self) -> Option<u64> {
+        self.lasting
     }
 
     fn filter(&self, view: &View<'_>, nodes: &[NodeId], out: &mut [Verdict]) {

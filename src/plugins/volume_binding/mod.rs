@@ -15,14 +15,14 @@ mod tests;
 use std::collections::BTreeMap;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
-use crate::cluster::{Cluster, Facts};
+use crate::cluster::{Cluster, Fact, Facts};
 use crate::framework::{
     Action, Candidate, Change, Code, ExtensionPoint, Hint, Interest, Placement, Plugin, PluginEval,
     PluginInfo, PreBind, PreBound, PrepareCx, Refusal, Resource,
 };
 use crate::model::{
     CsiDriver, CsiNode, CsiStorageCapacity, PersistentVolumeClaim, Pod, StorageClass,
-    VolumeBindingArgs,
+    VolumeBindingArgs, VolumeSource,
 };
 use crate::units::{Nanos, PodId, Quantity};
 
@@ -76,6 +76,11 @@ impl VolumeBinding {
     }
 }
 
+/// Whether a claim is found by the name of the pod: no other pod of its template has it.
+fn has_own_claim(pod: &Pod) -> bool {
+    pod.volumes.iter().any(|volume| volume.source == VolumeSource::Ephemeral)
+}
+
 impl Plugin for VolumeBinding {
     fn lacks(&self, missing: ExtensionPoint, at: ExtensionPoint) -> Option<&'static str> {
         use ExtensionPoint::{Filter, PreBind, PreFilter, PreScore, Reserve, Score};
@@ -91,7 +96,12 @@ impl Plugin for VolumeBinding {
     }
 
     fn prepared_from(&self, pod: &Pod) -> Option<Facts> {
-        pod.volumes.is_empty().then_some(Facts::NONE)
+        if has_own_claim(pod) {
+            return None;
+        }
+        let claims =
+            pod.volumes.iter().any(|volume| matches!(volume.source, VolumeSource::Claim { .. }));
+        Some(if claims { Facts::of(&[Fact::Storage, Fact::NodeLabels]) } else { Facts::NONE })
     }
 
     fn prepare(&self, pod: &Pod, cx: &PrepareCx<'_>) -> PluginEval {
@@ -101,6 +111,7 @@ impl Plugin for VolumeBinding {
                 position: cx.position,
                 plan: Plan::new(&cx.view, &claims),
                 shape: self.shape.clone(),
+                lasting: (!has_own_claim(pod)).then(|| cx.view.cluster.objects().storage_epoch()),
             })),
             Err(reason) => PluginEval::Reject(Code::UnschedulableAndUnresolvable, vec![reason]),
         }

@@ -1,0 +1,481 @@
+//! Kept tables of pods with volumes: claims, volumes, classes and what is said of nodes' storage come, change
+//! and go, and decisions are the same without tables.
+
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
+
+use proptest::prelude::*;
+
+use crate::engine::{BindOutcome, Effect, Event};
+use crate::framework::{ApiOperation, Refusal};
+use crate::model::{
+    AccessModes, BindingMode, ClaimRef, CsiDriver, CsiNode, CsiNodeDriver, CsiStorageCapacity,
+    LabelOperator, LabelRequirement, LabelSelector, NodeOperator, NodeRequirement,
+    NodeSelectorTerm, Object, ObjectKey, ObjectKind, PersistentVolume, PersistentVolumeClaim,
+    PersistentVolumeSource, Pod, PodVolume, StorageClass, VolumeAttachment, VolumeSource,
+};
+use crate::units::{Nanos, Quantity};
+
+use super::kit::{Kit, TestNode, TestPod, node, pod};
+
+const ZONE: &str = "topology.kubernetes.io/zone";
+const DRIVER: &str = "csi.example.com";
+const NAMESPACE: &str = "default";
+/// Number of claims and of volumes that are there by themselves.
+const CLAIMS: u8 = 5;
+/// Number of templates; those after the first ones use a claim each.
+const TEMPLATES: u8 = 4 + CLAIMS;
+
+/// Something that happens to an engine.
+#[derive(Clone, Debug)]
+enum Happening {
+    Node {
+        which: u8,
+        cpu: u16,
+    },
+    NodeGoes(u8),
+    Pod {
+        which: u8,
+        template: u8,
+    },
+    /// A pod that another one put on a node.
+    Foreign {
+        which: u8,
+        node: u8,
+        template: u8,
+    },
+    PodGoes(u8),
+    Claim {
+        which: u8,
+        traits: u8,
+    },
+    Volume {
+        which: u8,
+        traits: u8,
+    },
+    Class(u8),
+    /// The drivers of a node.
+    CsiNode {
+        node: u8,
+        max: i32,
+    },
+    Driver(u8),
+    Capacity {
+        zone: u8,
+        bytes: i64,
+    },
+    Attachment {
+        which: u8,
+        node: u8,
+        volume: u8,
+    },
+    /// An object of a kind goes.
+    Goes {
+        kind: u8,
+        which: u8,
+    },
+    /// Attempts; what is to be written before the pod is bound fails.
+    Attempts {
+        count: u8,
+        fails: bool,
+    },
+    Wait(u16),
+}
+
+fn happening() -> impl Strategy<Value = Happening> {
+    use Happening::{
+        Attachment, Attempts, Capacity, Claim, Class, CsiNode, Driver, Foreign, Goes, Node,
+        NodeGoes, Pod, PodGoes, Volume, Wait,
+    };
+    prop_oneof![
+        4 => (0u8..6, 500u16..4000).prop_map(|(which, cpu)| Node { which, cpu }),
+        1 => (0u8..6).prop_map(NodeGoes),
+        10 => (0u8..24, 0..TEMPLATES).prop_map(|(which, template)| Pod { which, template }),
+        2 => (0u8..6, 0u8..7, 0..TEMPLATES)
+            .prop_map(|(which, node, template)| Foreign { which, node, template }),
+        2 => (0u8..30).prop_map(PodGoes),
+        4 => (0..CLAIMS, any::<u8>()).prop_map(|(which, traits)| Claim { which, traits }),
+        3 => (0..CLAIMS, any::<u8>()).prop_map(|(which, traits)| Volume { which, traits }),
+        2 => any::<u8>().prop_map(Class),
+        2 => (0u8..6, 0i32..4).prop_map(|(node, max)| CsiNode { node, max }),
+        1 => any::<u8>().prop_map(Driver),
+        1 => (0u8..3, 0i64..4).prop_map(|(zone, bytes)| Capacity { zone, bytes }),
+        1 => (0u8..4, 0u8..6, 0..CLAIMS)
+            .prop_map(|(which, node, volume)| Attachment { which, node, volume }),
+        1 => (0u8..7, 0u8..6).prop_map(|(kind, which)| Goes { kind, which }),
+        10 => (1u8..6, prop::bool::weighted(0.1))
+            .prop_map(|(count, fails)| Attempts { count, fails }),
+        3 => (0u16..20_000).prop_map(Wait),
+    ]
+}
+
+fn has(traits: u8, bit: u8) -> bool {
+    traits >> bit & 1 == 1
+}
+
+fn test_node(which: u8, cpu: u16) -> TestNode {
+    let name = format!("n{which}");
+    let test = node(&name).cpu(i64::from(cpu)).label("kubernetes.io/hostname", &name);
+    if cpu.is_multiple_of(7) { test } else { test.label(ZONE, &format!("z{}", cpu % 3)) }
+}
+
+fn templated(name: &str, template: u8) -> TestPod {
+    let mut test = pod(name).cpu(100 + 50 * i64::from(template));
+    let source = match template {
+        0 => VolumeSource::GcePersistentDisk { pd_name: "d".into(), read_only: true },
+        1 => VolumeSource::GcePersistentDisk { pd_name: "d".into(), read_only: false },
+        2 => VolumeSource::AwsElasticBlockStore { volume_id: "e".into() },
+        3 => VolumeSource::Ephemeral,
+        _ => VolumeSource::Claim { name: format!("c{}", template - 4).into() },
+    };
+    test.0.volumes.push(PodVolume { name: "v".into(), source });
+    test
+}
+
+fn in_zone(zone: u8) -> LabelSelector {
+    let values = vec![format!("z{zone}").into()];
+    let requirement = LabelRequirement { key: ZONE.into(), operator: LabelOperator::In, values };
+    LabelSelector { requirements: vec![requirement] }
+}
+
+fn volume(which: u8, traits: u8) -> PersistentVolume {
+    let mut volume = PersistentVolume {
+        name: format!("v{which}").into(),
+        class: if has(traits, 0) { "made" } else { "local" }.into(),
+        capacity: Quantity::from_units(1 + i64::from(traits % 3)),
+        available: true,
+        ..PersistentVolume::default()
+    };
+    if has(traits, 1) {
+        volume.labels = [(ZONE, "z1")].into_iter().collect();
+    }
+    if has(traits, 2) {
+        let (driver, handle) = (DRIVER.into(), volume.name.clone());
+        volume.source = PersistentVolumeSource::Csi { driver, handle };
+    }
+    if has(traits, 3) {
+        let at = |key: &str, value: String| NodeRequirement {
+            key: key.into(),
+            operator: Some(NodeOperator::In),
+            values: vec![value.into()],
+        };
+        let only = if has(traits, 4) {
+            at("kubernetes.io/hostname", format!("n{}", traits % 6))
+        } else {
+            at(ZONE, format!("z{}", traits % 3))
+        };
+        let term = NodeSelectorTerm { expressions: vec![only], ..NodeSelectorTerm::default() };
+        volume.node_affinity = Some(vec![term]);
+    }
+    volume
+}
+
+fn claim(which: u8, traits: u8) -> PersistentVolumeClaim {
+    let mut claim = PersistentVolumeClaim {
+        namespace: NAMESPACE.into(),
+        name: format!("c{which}").into(),
+        uid: format!("uid-c{which}").into(),
+        class: if has(traits, 0) { "made" } else { "local" }.into(),
+        request: Some(Quantity::from_units(1 + i64::from(traits % 2))),
+        ..PersistentVolumeClaim::default()
+    };
+    if has(traits, 1) && has(traits, 2) {
+        claim.access_modes = AccessModes::READ_WRITE_ONCE_POD;
+    }
+    if has(traits, 3) {
+        claim.volume_name = format!("v{which}").into();
+        claim.bind_completed = true;
+    }
+    claim.terminating = has(traits, 4) && has(traits, 5) && has(traits, 6);
+    claim
+}
+
+struct World {
+    kit: Kit,
+    pods: BTreeMap<String, Pod>,
+    /// The version that the next object gets.
+    version: u32,
+}
+
+impl World {
+    fn new(mut kit: Kit) -> Self {
+        kit.sync();
+        let mut world = Self { kit, pods: BTreeMap::new(), version: 0 };
+        world.object(class("made", DRIVER, BindingMode::WaitForFirstConsumer, None));
+        let local = "kubernetes.io/no-provisioner";
+        world.object(class("local", local, BindingMode::WaitForFirstConsumer, None));
+        world
+    }
+
+    fn put(&mut self, pod: TestPod) -> Vec<Effect> {
+        let name = pod.0.key.name.to_string();
+        if self.pods.contains_key(&name) {
+            return Vec::new();
+        }
+        self.pods.insert(name, pod.0.clone());
+        self.kit.put(pod)
+    }
+
+    fn object(&mut self, object: impl Into<Object>) -> Vec<Effect> {
+        let effects = self.show(object.into());
+        self.follow(effects, false)
+    }
+
+    /// The watch shows the object, in a version of its own.
+    fn show(&mut self, mut object: Object) -> Vec<Effect> {
+        self.version += 1;
+        let version = self.version.to_string().into();
+        match &mut object {
+            Object::PersistentVolume(volume) => volume.resource_version = version,
+            Object::PersistentVolumeClaim(claim) => claim.resource_version = version,
+            _ => {}
+        }
+        self.kit.step(Event::ObjectUpsert(Box::new(object)))
+    }
+
+    fn happen(&mut self, happening: &Happening) -> Vec<Effect> {
+        match *happening {
+            Happening::Node { which, cpu } => self.kit.put_node(&test_node(which, cpu)),
+            Happening::NodeGoes(which) => {
+                self.kit.step(Event::NodeDelete(format!("n{which}").into()))
+            }
+            Happening::Pod { which, template } => {
+                self.put(templated(&format!("p{which}"), template))
+            }
+            Happening::Foreign { which, node, template } => {
+                let test = templated(&format!("f{which}"), template).scheduler("x");
+                self.put(test.on(&format!("n{node}")))
+            }
+            Happening::PodGoes(which) => {
+                let name =
+                    if which < 24 { format!("p{which}") } else { format!("f{}", which - 24) };
+                let gone = self.pods.remove(&name).is_some();
+                if gone { self.kit.delete(&name) } else { Vec::new() }
+            }
+            Happening::Goes { kind, which } => self.goes(kind, which),
+            Happening::Attempts { count, fails } => {
+                (0..count).flat_map(|_| self.attempt(fails)).collect()
+            }
+            Happening::Wait(millis) => {
+                let effects = self.kit.wait(Nanos(u64::from(millis) * Nanos::MILLISECOND.0));
+                self.follow(effects, false)
+            }
+            _ => self.object(said(happening)),
+        }
+    }
+
+    fn goes(&mut self, kind: u8, which: u8) -> Vec<Effect> {
+        let (kind, name) = match kind {
+            0 => (ObjectKind::PersistentVolumeClaim, format!("c{which}")),
+            1 => (ObjectKind::PersistentVolume, format!("v{which}")),
+            2 => (ObjectKind::StorageClass, "made".into()),
+            3 => (ObjectKind::CsiNode, format!("n{which}")),
+            4 => (ObjectKind::CsiDriver, DRIVER.into()),
+            5 => (ObjectKind::CsiStorageCapacity, format!("z{which}")),
+            _ => (ObjectKind::VolumeAttachment, format!("a{which}")),
+        };
+        let namespaced =
+            matches!(kind, ObjectKind::PersistentVolumeClaim | ObjectKind::CsiStorageCapacity);
+        let namespace = if namespaced { NAMESPACE } else { "" }.into();
+        self.kit.step(Event::ObjectDelete(kind, ObjectKey { namespace, name: name.into() }))
+    }
+
+    fn attempt(&mut self, fails: bool) -> Vec<Effect> {
+        let effects = self.kit.step(Event::Attempt);
+        self.follow(effects, fails)
+    }
+
+    /// What is to be written is written, or fails, and the watch shows it.
+    fn follow(&mut self, effects: Vec<Effect>, fails: bool) -> Vec<Effect> {
+        let (mut all, mut waiting) = (Vec::new(), VecDeque::from(effects));
+        while let Some(effect) = waiting.pop_front() {
+            match &effect {
+                Effect::PreBind { attempt, operations } => {
+                    let (attempt, refused) = (*attempt, Refusal::Fail("no".into()));
+                    let outcome = if fails { Err(refused) } else { Ok(()) };
+                    waiting.extend(self.kit.step(Event::PreBindResult { attempt, outcome }));
+                    if !fails {
+                        for operation in operations {
+                            self.write(operation, &mut waiting);
+                        }
+                    }
+                }
+                Effect::Bind { attempt, pod, node } => {
+                    let known = self.pods.get_mut(&*pod.key.name);
+                    let bound = known.is_some();
+                    let outcome = if bound { BindOutcome::Bound } else { BindOutcome::Gone };
+                    let shown = known.map(|pod| {
+                        pod.node_name = Some(node.clone());
+                        TestPod(pod.clone())
+                    });
+                    waiting.extend(self.kit.answer(*attempt, outcome));
+                    waiting.extend(shown.into_iter().flat_map(|pod| self.kit.put(pod)));
+                }
+                _ => {}
+            }
+            all.push(effect);
+        }
+        all
+    }
+
+    /// As the API server and the controllers of volumes would.
+    fn write(&mut self, operation: &ApiOperation, out: &mut VecDeque<Effect>) {
+        let (claim, node, volume) = match operation {
+            ApiOperation::SelectNode { claim, node, .. } => (claim, Some(node.clone()), None),
+            ApiOperation::BindVolume { claim, volume, .. } => (claim, None, Some(volume)),
+        };
+        let objects = self.kit.engine.cluster().objects();
+        let Some(now) = objects.claims.get(NAMESPACE, &claim.name).cloned() else { return };
+        let made = PersistentVolume {
+            name: format!("made-{}", claim.name).into(),
+            class: now.class.clone(),
+            ..PersistentVolume::default()
+        };
+        let volume = volume.map_or(Some(made), |name| objects.volumes.named(name).cloned());
+        let Some(volume) = volume else { return };
+        let kept = ClaimRef {
+            namespace: NAMESPACE.into(),
+            name: claim.name.clone(),
+            uid: now.uid.clone(),
+        };
+        let bound = PersistentVolumeClaim {
+            selected_node: node.or(now.selected_node.clone()),
+            volume_name: volume.name.clone(),
+            bind_completed: true,
+            ..now
+        };
+        let taken = PersistentVolume { claim: Some(kept), available: false, ..volume };
+        for object in [Object::from(taken), Object::from(bound)] {
+            out.extend(self.show(object));
+        }
+    }
+}
+
+fn class(
+    name: &str,
+    provisioner: &str,
+    binding_mode: BindingMode,
+    zone: Option<u8>,
+) -> StorageClass {
+    StorageClass {
+        name: name.into(),
+        provisioner: provisioner.into(),
+        binding_mode,
+        allowed_topologies: zone.map(|zone| vec![in_zone(zone)]),
+    }
+}
+
+/// The object that a happening is about.
+fn said(happening: &Happening) -> Object {
+    match *happening {
+        Happening::Claim { which, traits } => claim(which, traits).into(),
+        Happening::Volume { which, traits } => volume(which, traits).into(),
+        Happening::Class(traits) => {
+            let immediate = has(traits, 0) && has(traits, 1) && has(traits, 2);
+            let mode =
+                if immediate { BindingMode::Immediate } else { BindingMode::WaitForFirstConsumer };
+            class("made", DRIVER, mode, has(traits, 3).then_some(traits % 3)).into()
+        }
+        Happening::CsiNode { node, max } => {
+            let driver = CsiNodeDriver {
+                name: DRIVER.into(),
+                volumes_max: Some(max),
+                ..CsiNodeDriver::default()
+            };
+            let disks = CsiNodeDriver {
+                name: "pd.csi.storage.gke.io".into(),
+                volumes_max: Some(max),
+                ..CsiNodeDriver::default()
+            };
+            let name = format!("n{node}").into();
+            CsiNode { name, drivers: vec![driver, disks], ..CsiNode::default() }.into()
+        }
+        Happening::Driver(traits) => CsiDriver {
+            name: DRIVER.into(),
+            storage_capacity: has(traits, 0),
+            prevents_if_missing: has(traits, 1),
+        }
+        .into(),
+        Happening::Capacity { zone, bytes } => CsiStorageCapacity {
+            namespace: NAMESPACE.into(),
+            name: format!("z{zone}").into(),
+            class: "made".into(),
+            capacity: Some(Quantity::from_units(bytes)),
+            volume_size_max: None,
+            nodes: Some(in_zone(zone)),
+        }
+        .into(),
+        Happening::Attachment { which, node, volume } => VolumeAttachment {
+            name: format!("a{which}").into(),
+            attacher: DRIVER.into(),
+            node_name: format!("n{node}").into(),
+            volume_name: Some(format!("v{volume}").into()),
+        }
+        .into(),
+        _ => panic!("not about an object: {happening:?}"),
+    }
+}
+
+proptest! {
+    #[test]
+    fn decisions_are_the_same_without_tables(
+        happenings in prop::collection::vec(happening(), 1..100),
+        seed in 0u64..4,
+    ) {
+        let mut with = World::new(Kit::seeded(seed));
+        let mut without = Kit::seeded(seed);
+        without.engine = without.engine.without_tables();
+        let mut without = World::new(without);
+        for happening in &happenings {
+            let (one, other) = (with.happen(happening), without.happen(happening));
+            prop_assert_eq!(one, other, "{:?}", happening);
+        }
+        prop_assert_eq!(without.kit.engine.tables.found, 0);
+    }
+}
+
+/// A world with so many nodes and a claim, `c0`, that is bound to a volume with these traits.
+fn with_a_bound_claim(nodes: u8, traits: u8) -> World {
+    let mut world = World::new(Kit::unsynced());
+    for which in 0..nodes {
+        world.kit.put_node(&test_node(which, 3002));
+    }
+    world.object(volume(0, traits));
+    world.object(claim(0, 0b1000));
+    world
+}
+
+fn node_of(world: &mut World, name: &str, template: u8) -> Option<Box<str>> {
+    world.put(templated(name, template));
+    world.attempt(false);
+    world.pods[name].node_name.clone()
+}
+
+#[test]
+fn pods_that_share_a_claim_find_a_table_until_it_changes() {
+    let mut world = with_a_bound_claim(6, 0);
+    for at in 0..5 {
+        assert!(node_of(&mut world, &format!("a{at}"), 4).is_some());
+    }
+    let tables = &world.kit.engine.tables;
+    assert_eq!((tables.found, tables.built()), (3, 1));
+    world.object(volume(0, 0b10));
+    assert_eq!(node_of(&mut world, "b", 4), None, "no node is in its zone now");
+    assert_eq!(world.kit.engine.tables.built(), 2);
+}
+
+#[test]
+fn what_is_said_of_a_nodes_volumes_changes_that_node_only() {
+    let mut world = with_a_bound_claim(60, 0b100);
+    let mut used: BTreeSet<Box<str>> = BTreeSet::new();
+    for at in 0..3 {
+        used.extend(node_of(&mut world, &format!("a{at}"), 4));
+    }
+    for at in 0..20 {
+        world.object(said(&Happening::CsiNode { node: at, max: 0 }));
+        let on = node_of(&mut world, &format!("b{at}"), 4).expect("most nodes take volumes");
+        let takes_none = (0..=at).any(|full| *on == *format!("n{full}"));
+        assert!(!takes_none || used.contains(&on), "{on} takes no volume that it has not");
+        used.insert(on);
+    }
+    assert_eq!(world.kit.engine.tables.built(), 1);
+}
