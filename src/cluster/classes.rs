@@ -118,6 +118,7 @@ impl Cluster {
 
     /// The classes of the pods on `node`, and how many pods each has there, in no particular order.
     #[must_use]
+    #[inline]
     pub fn classes_on(&self, node: NodeId) -> &[(u32, u32)] {
         &self.node_classes[node]
     }

@@ -61,12 +61,14 @@ pub struct LabelColumn<'a> {
 impl<'a> LabelColumn<'a> {
     /// The number of the value on `node`; `None` where the node has no such label.
     #[must_use]
+    #[inline]
     pub fn number(&self, node: NodeId) -> Option<u32> {
         self.column.get(node.0 as usize)?.checked_sub(1)
     }
 
     /// Whether only one node has the value of this number. Where that changes, the change log names the node.
     #[must_use]
+    #[inline]
     pub fn is_alone(&self, number: u32) -> bool {
         self.holders.get(number as usize).is_some_and(|holders| holders.count == 1)
     }

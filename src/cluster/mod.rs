@@ -192,6 +192,7 @@ impl Cluster {
 
     /// The position of `node` in the order in which ties are broken.
     #[must_use]
+    #[inline]
     pub fn position(&self, node: NodeId) -> u32 {
         self.positions[node]
     }

@@ -53,6 +53,7 @@ impl Row {
 
     /// Whether the node exists.
     #[must_use]
+    #[inline]
     pub fn is_present(&self) -> bool {
         self.flags & Self::PRESENT != 0
     }

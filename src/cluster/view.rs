@@ -161,6 +161,7 @@ impl<'a> View<'a> {
 
     /// The row of `node`.
     #[must_use]
+    #[inline]
     pub fn row(&self, node: NodeId) -> &'a Row {
         match self.overlay {
             Some(overlay) if overlay.node == node => &overlay.row,

@@ -514,11 +514,13 @@ impl Evals {
     }
 
     /// Key words a node.
+    #[inline]
     pub(crate) fn stride(&self) -> usize {
         self.stride
     }
 
     /// The most weighted node-local points that a node can get.
+    #[inline]
     pub(super) fn points_max(&self) -> i64 {
         self.points_max
     }

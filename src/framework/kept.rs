@@ -1,7 +1,7 @@
 //! Tables that are kept from one pod of a template to the next: only nodes that have changed are judged again.
 //! Kept by `engine::tables`.
 
-use crate::cluster::View;
+use crate::cluster::{Cluster, View};
 use crate::units::NodeId;
 
 use super::{BuildTimes, Code, Evals, FailedNodes, Parts, Stopwatch, Table, Verdict};
@@ -17,6 +17,8 @@ pub(super) struct Record {
     /// Which cell each slot stands for: cells move, slots do not.
     slots: Vec<u32>,
     free_slots: Vec<u32>,
+    /// The slots of cells that were left by their last node and may still be there.
+    left: Vec<u32>,
     /// The number of the first change that the table does not know.
     next_change: u64,
     /// The epoch of the cluster that it is from.
@@ -39,27 +41,19 @@ enum Entry {
     /// Rejected.
     Rejected(Verdict),
     /// In the cell of a slot, with so many points.
-    Filed(u32, i64),
+    Filed(u32, u32),
 }
 
+const _: () = assert!(size_of::<Entry>() == 12, "one for every node of every table");
+
 impl Record {
-    fn set(&mut self, node: NodeId, entry: Entry) {
+    /// Where `node` was before.
+    fn set(&mut self, node: NodeId, entry: Entry) -> Entry {
         let at = node.0 as usize;
         if self.entries.len() <= at {
             self.entries.resize(at + 1, Entry::Absent);
         }
-        self.entries[at] = entry;
-    }
-
-    /// `node` got `verdict`.
-    pub(super) fn reject(&mut self, node: NodeId, verdict: Verdict) {
-        self.spoiled |= verdict.code == Code::Error;
-        self.set(node, Entry::Rejected(verdict));
-    }
-
-    /// `node` is in the cell of `slot`.
-    pub(super) fn file(&mut self, node: NodeId, slot: u32, points: i64) {
-        self.set(node, Entry::Filed(slot, points));
+        std::mem::replace(&mut self.entries[at], entry)
     }
 
     /// A slot for the new cell `cell`.
@@ -84,10 +78,6 @@ impl Record {
         }
         failed
     }
-
-    fn take(&mut self, node: NodeId) -> Entry {
-        self.entries.get_mut(node.0 as usize).map(std::mem::take).unwrap_or_default()
-    }
 }
 
 impl Table {
@@ -103,6 +93,7 @@ impl Table {
             entries: Vec::with_capacity(view.cluster.nodes_bound()),
             slots: Vec::new(),
             free_slots: Vec::new(),
+            left: Vec::new(),
             next_change: changes.next(),
             epoch: changes.epoch(),
             layout: evals.layout().collect::<Option<_>>()?,
@@ -143,11 +134,12 @@ impl Table {
         record.next_change = changes.next();
         let before = std::mem::replace(&mut record.nominated, evals.excepted());
         again.extend(before.into_iter().filter(|node| !again.contains(node)).collect::<Vec<_>>());
-        for node in &again {
-            self.take_out(evals, view, *node);
+        for node in again.iter().filter(|node| !view.row(**node).is_present()) {
+            self.move_to(evals, view.cluster, *node, Entry::Absent);
         }
         let there = again.into_iter().filter(|node| view.row(*node).is_present());
         let times = self.judge(evals, view, there, watch);
+        self.drop_left(evals.stride());
         self.settle(evals, view, watch);
         self.can_be_kept().then_some(times)
     }
@@ -163,7 +155,8 @@ impl Table {
     pub fn bytes(&self) -> usize {
         let record = self.record.as_ref().map_or(0, |record| {
             record.entries.capacity() * size_of::<Entry>()
-                + (record.slots.capacity() + record.free_slots.capacity()) * size_of::<u32>()
+                + (record.slots.capacity() + record.free_slots.capacity() + record.left.capacity())
+                    * size_of::<u32>()
         });
         let cells: usize = self.cells.iter().map(super::cell::Cell::bytes).sum();
         let words = self.words.capacity() * size_of::<u32>();
@@ -171,15 +164,68 @@ impl Table {
         size_of::<Self>() + record + cells + 2 * words + self.cells.len() * 2 * size_of::<usize>()
     }
 
-    fn take_out(&mut self, evals: &Evals, view: &View<'_>, node: NodeId) {
-        let Some(record) = &mut self.record else { return };
-        let Entry::Filed(slot, points) = record.take(node) else { return };
-        let cell = record.slots[slot as usize] as usize;
-        let position = view.cluster.position(node);
-        self.cells[cell].remove(points, evals.points_max(), position);
-        self.feasible[cell] -= 1;
-        if self.feasible[cell] == 0 {
-            self.drop_cell(cell, evals.stride());
+    /// Notes that `node` got `verdict`; false where the table has no record.
+    pub(super) fn reject(
+        &mut self,
+        evals: &Evals,
+        cluster: &Cluster,
+        (node, verdict): (NodeId, Verdict),
+    ) -> bool {
+        let Some(record) = &mut self.record else { return false };
+        record.spoiled |= verdict.code == Code::Error;
+        self.move_to(evals, cluster, node, Entry::Rejected(verdict));
+        true
+    }
+
+    /// Notes that `node` belongs into `cell` with `points`; whether it is to be put in: most changes of a node
+    /// leave it where it is.
+    #[inline]
+    pub(super) fn enters(
+        &mut self,
+        evals: &Evals,
+        cluster: &Cluster,
+        (node, cell, points): (NodeId, usize, i64),
+    ) -> bool {
+        let Some(record) = &mut self.record else { return true };
+        // Points that do not fit are invalid ones, or weighted beyond all use.
+        let narrow = u32::try_from(points);
+        record.spoiled |= narrow.is_err();
+        let entry = Entry::Filed(self.cells[cell].slot, narrow.unwrap_or_default());
+        self.move_to(evals, cluster, node, entry)
+    }
+
+    /// Takes `node` out of the cell that it is in, unless that is where `entry` says that it belongs; whether
+    /// `entry` is news.
+    #[inline]
+    fn move_to(&mut self, evals: &Evals, cluster: &Cluster, node: NodeId, entry: Entry) -> bool {
+        let Some(record) = &mut self.record else { return true };
+        let before = record.set(node, entry);
+        if before == entry {
+            return false;
+        }
+        if let Entry::Filed(slot, points) = before {
+            let cell = record.slots[slot as usize] as usize;
+            let position = cluster.position(node);
+            self.cells[cell].remove(i64::from(points), evals.points_max(), position);
+            self.feasible[cell] -= 1;
+            if self.feasible[cell] == 0 {
+                record.left.push(slot);
+            }
+        }
+        true
+    }
+
+    /// Takes the cells away that no node came back to.
+    fn drop_left(&mut self, stride: usize) {
+        while let Some(record) = &mut self.record
+            && let Some(slot) = record.left.pop()
+        {
+            let cell = record.slots[slot as usize] as usize;
+            // One that was left twice is gone already.
+            let is_there = self.cells.get(cell).is_some_and(|cell| cell.slot == slot);
+            if is_there && self.feasible[cell] == 0 {
+                self.drop_cell(cell, stride);
+            }
         }
     }
 

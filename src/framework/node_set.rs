@@ -26,6 +26,7 @@ impl NodeSet {
     }
 
     /// Takes `position` out.
+    #[inline]
     pub(crate) fn remove(&mut self, position: u32) {
         let chunk = self.chunks.get_mut((position / CHUNK_POSITIONS) as usize);
         if let Some(Some(words)) = chunk {
@@ -42,6 +43,7 @@ impl NodeSet {
     }
 
     /// How many there are.
+    #[inline]
     pub(crate) fn len(&self) -> u32 {
         self.len
     }
@@ -80,6 +82,7 @@ impl NodeSet {
 }
 
 /// Word and bit of a position within its chunk.
+#[inline]
 fn place(position: u32) -> (usize, u64) {
     let within = position % CHUNK_POSITIONS;
     ((within / 64) as usize, 1 << (within % 64))

@@ -84,7 +84,8 @@ impl Table {
         }
     }
 
-    /// Judges `nodes`, none of which is in the table, and files them. The gates come after it.
+    /// Judges `nodes` and files them; none of them is in the table, unless it has a record of it. The gates
+    /// come after it.
     pub(super) fn judge(
         &mut self,
         evals: &Evals,
@@ -366,9 +367,7 @@ impl<'t> Build<'t> {
             if verdict.is_pass() {
                 continue;
             }
-            if let Some(record) = &mut self.table.record {
-                record.reject(*node, *verdict);
-            } else {
+            if !self.table.reject(self.evals, view.cluster, (*node, *verdict)) {
                 let verdict = self.evals.with_gates(view, *node, *verdict);
                 self.table.failed.count(verdict, *node);
             }
@@ -394,12 +393,11 @@ impl<'t> Build<'t> {
             None => self.table.cell(words),
         };
         self.last_cell = Some(cell);
-        self.table.feasible[cell] += 1;
         let (node, points) = (self.nodes[index], self.points[index]);
-        let cell = &mut self.table.cells[cell];
-        cell.insert(points, self.evals.points_max(), cluster.position(node));
-        if let Some(record) = &mut self.table.record {
-            record.file(node, cell.slot, points);
+        if self.table.enters(self.evals, cluster, (node, cell, points)) {
+            self.table.feasible[cell] += 1;
+            let position = cluster.position(node);
+            self.table.cells[cell].insert(points, self.evals.points_max(), position);
         }
     }
 }

@@ -71,6 +71,7 @@ impl Verdict {
 
     /// Whether the node will do.
     #[must_use]
+    #[inline]
     pub const fn is_pass(self) -> bool {
         matches!(self.code, Code::Success)
     }

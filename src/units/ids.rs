@@ -19,6 +19,7 @@ macro_rules! id {
                 u32::try_from(index).ok().map(Self)
             }
 
+            #[inline]
             fn index(self) -> usize {
                 self.0 as usize
             }

@@ -51,6 +51,7 @@ pub(super) struct Shares {
 
 impl Shares {
     /// The entry of `node`.
+    #[inline]
     fn entry(&self, node: NodeId) -> Option<usize> {
         Some(self.entries.get(node.0 as usize)?.checked_sub(1)? as usize)
     }
