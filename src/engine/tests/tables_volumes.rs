@@ -429,7 +429,7 @@ proptest! {
             let (one, other) = (with.happen(happening), without.happen(happening));
             prop_assert_eq!(one, other, "{:?}", happening);
         }
-        prop_assert_eq!(without.kit.engine.tables.found, 0);
+        prop_assert_eq!(without.kit.engine.tables.found(), 0);
     }
 }
 
@@ -457,7 +457,7 @@ fn pods_that_share_a_claim_find_a_table_until_it_changes() {
         assert!(node_of(&mut world, &format!("a{at}"), 4).is_some());
     }
     let tables = &world.kit.engine.tables;
-    assert_eq!((tables.found, tables.built()), (3, 1));
+    assert_eq!((tables.found(), tables.built()), (3, 1));
     world.object(volume(0, 0b10));
     assert_eq!(node_of(&mut world, "b", 4), None, "no node is in its zone now");
     assert_eq!(world.kit.engine.tables.built(), 2);
