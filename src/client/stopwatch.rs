@@ -9,6 +9,8 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use tokio::time::Instant;
 
+use crate::units::hash_bytes;
+
 use super::requests::Histogram;
 
 /// Pods whose times are kept, a power of two: 256 kB.
@@ -80,10 +82,9 @@ impl Stopwatch {
     }
 }
 
-/// FNV-1a; never zero.
+/// Never zero.
 fn hash(uid: &str) -> u64 {
-    let mix = |hash: u64, byte: u8| (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3);
-    uid.bytes().fold(0xcbf2_9ce4_8422_2325, mix).max(1)
+    hash_bytes(0, uid.as_bytes()).max(1)
 }
 
 #[cfg(test)]
