@@ -8,11 +8,23 @@ use crate::units::NodeId;
 /// Changes that are remembered, at most; who is further behind looks at every node.
 const CHANGES_MAX: usize = 1 << 16;
 
+/// One change of a node.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct NodeNews {
+    /// The node.
+    pub node: NodeId,
+    /// Where no more has changed than that a pod came or went: the number of its class. What the number stands
+    /// for goes with `stamp`.
+    pub class: u32,
+    /// The stamp of that class; 0 where something else has changed.
+    pub stamp: u32,
+}
+
 /// A log of changed nodes with a number for each change.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct ChangeLog {
-    nodes: VecDeque<NodeId>,
-    /// Number of the first change in `nodes`.
+    changes: VecDeque<NodeNews>,
+    /// Number of the first change in `changes`.
     first: u64,
     /// The number after that of the last change of each node.
     after_last: Vec<u64>,
@@ -23,11 +35,16 @@ pub(crate) struct ChangeLog {
 impl ChangeLog {
     /// `node` has changed.
     pub(crate) fn push(&mut self, node: NodeId) {
-        if self.nodes.len() == CHANGES_MAX {
-            self.nodes.pop_front();
+        self.push_pod(node, (0, 0));
+    }
+
+    /// A pod of the class of this number and stamp came to `node`, or went.
+    pub(crate) fn push_pod(&mut self, node: NodeId, (class, stamp): (u32, u32)) {
+        if self.changes.len() == CHANGES_MAX {
+            self.changes.pop_front();
             self.first += 1;
         }
-        self.nodes.push_back(node);
+        self.changes.push_back(NodeNews { node, class, stamp });
         let at = node.0 as usize;
         if self.after_last.len() <= at {
             self.after_last.resize(at + 1, 0);
@@ -47,18 +64,23 @@ impl ChangeLog {
 
     /// The number that the next change will get.
     pub(crate) fn next(&self) -> u64 {
-        self.first + self.nodes.len() as u64
+        self.first + self.changes.len() as u64
     }
 
     /// The nodes that have changed since change number `since` was the next, each once; `None` where that is
     /// not known any more.
     pub(crate) fn since(&self, since: u64) -> Option<impl Iterator<Item = NodeId> + '_> {
-        let from = usize::try_from(since.checked_sub(self.first)?).ok()?;
         let is_last = |(number, node): &(u64, NodeId)| {
             self.after_last.get(node.0 as usize).is_some_and(|after| *after == number + 1)
         };
-        let changes = (since..).zip(self.nodes.iter().copied().skip(from));
+        let changes = (since..).zip(self.each_since(since)?.map(|change| change.node));
         Some(changes.filter(is_last).map(|(_, node)| node))
+    }
+
+    /// The changes themselves since change number `since` was the next; `None` where that is not known any more.
+    pub(crate) fn each_since(&self, since: u64) -> Option<impl Iterator<Item = NodeNews> + '_> {
+        let from = usize::try_from(since.checked_sub(self.first)?).ok()?;
+        (from <= self.changes.len()).then(|| self.changes.range(from..).copied())
     }
 
     /// How many changes there were since change number `since` was the next, repetitions included.

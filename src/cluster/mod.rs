@@ -23,6 +23,7 @@ mod row;
 mod tests;
 mod view;
 
+pub use change_log::NodeNews;
 pub use classes::PodClass;
 pub use epochs::{Epochs, Fact, Facts};
 pub use images::ImageOn;

@@ -293,13 +293,14 @@ impl Cluster {
     fn recount_at(&mut self, id: PodId, place: Place) -> Place {
         let Some(entry) = self.pods[id].as_mut() else { return Place::Pending };
         let before = std::mem::replace(&mut entry.place, place);
-        let priority = entry.priority;
+        let (priority, class) = (entry.priority, entry.class);
         self.recount(before, place);
         if before.node() == place.node() {
             return before;
         }
+        let class = (class, self.class_stamp(class));
         for node in [before.node(), place.node()].into_iter().flatten() {
-            self.changes.push(node);
+            self.changes.push_pod(node, class);
         }
         if let Some(node) = before.node() {
             self.count(id, node, -1);

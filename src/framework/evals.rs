@@ -1,6 +1,6 @@
 //! A pod prepared by all plugins of a profile: PreFilter and PreScore, and the judging of slices.
 
-use crate::cluster::{Cluster, View};
+use crate::cluster::{Cluster, NodeNews, View};
 use crate::model::Pod;
 use crate::units::NodeId;
 
@@ -383,9 +383,19 @@ impl Evals {
         self.all_mut().for_each(|eval| eval.follow(view));
     }
 
-    /// Takes in that `nodes` have changed; false where the pod has to be prepared anew.
-    pub(super) fn catch_up(&mut self, view: &View<'_>, nodes: &[NodeId]) -> bool {
-        self.all_mut().all(|eval| eval.catch_up(view, nodes))
+    /// Takes in `changes`, which are those of `nodes`; false where the pod has to be prepared anew.
+    pub(super) fn catch_up(
+        &mut self,
+        view: &View<'_>,
+        nodes: &[NodeId],
+        changes: &[NodeNews],
+    ) -> bool {
+        let mut concerned = Vec::new();
+        self.all_mut().all(|eval| {
+            concerned.clear();
+            let some = eval.concerned(changes, &mut concerned);
+            eval.catch_up(view, if some { &concerned } else { nodes })
+        })
     }
 
     /// Whether one of them has followed more than the nodes one by one: what it said of nodes goes with it.

@@ -1,19 +1,17 @@
 //! Tables that are kept from one pod of a template to the next: only nodes that have changed are judged again.
 //! Kept by `engine::tables`.
 
-use crate::cluster::{Cluster, View};
+use crate::cluster::{NodeNews, View};
 use crate::units::NodeId;
 
+use super::bins::{Bin, Bins, NOWHERE};
 use super::{BuildTimes, Code, Evals, FailedNodes, Parts, Stopwatch, Table, Verdict};
-
-/// Of how many nodes one must have changed for all to be judged again.
-const BACKLOG_PART: u64 = 4;
 
 /// Where every node is in a table, so that it can be taken out again.
 #[derive(Debug)]
 pub(super) struct Record {
-    /// By node.
-    entries: Vec<Entry>,
+    /// Where each node is.
+    pub(super) bins: Bins,
     /// Which cell each slot stands for: cells move, slots do not.
     slots: Vec<u32>,
     free_slots: Vec<u32>,
@@ -32,30 +30,7 @@ pub(super) struct Record {
     spoiled: bool,
 }
 
-/// Where a node is.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-enum Entry {
-    /// Nowhere.
-    #[default]
-    Absent,
-    /// Rejected.
-    Rejected(Verdict),
-    /// In the cell of a slot, with so many points.
-    Filed(u32, u32),
-}
-
-const _: () = assert!(size_of::<Entry>() == 12, "one for every node of every table");
-
 impl Record {
-    /// Where `node` was before.
-    fn set(&mut self, node: NodeId, entry: Entry) -> Entry {
-        let at = node.0 as usize;
-        if self.entries.len() <= at {
-            self.entries.resize(at + 1, Entry::Absent);
-        }
-        std::mem::replace(&mut self.entries[at], entry)
-    }
-
     /// A slot for the new cell `cell`.
     pub(super) fn slot(&mut self, cell: usize) -> u32 {
         let cell = u32::try_from(cell).expect("invariant: no more cells than nodes");
@@ -70,10 +45,10 @@ impl Record {
     /// The nodes rejected by themselves, as a table that is not kept has them.
     pub(super) fn failed(&self, evals: &Evals, view: &View<'_>) -> FailedNodes {
         let mut failed = FailedNodes::default();
-        for (at, entry) in (0u32..).zip(&self.entries) {
-            if let Entry::Rejected(verdict) = entry {
-                let node = NodeId(at);
-                failed.count(evals.with_gates(view, node, *verdict), node);
+        for node in view.cluster.nodes() {
+            if let Bin::Rejected(verdict) = self.bins.bin(self.bins.at(view.cluster.position(node)))
+            {
+                failed.count(evals.with_gates(view, node, verdict), node);
             }
         }
         failed
@@ -90,7 +65,7 @@ impl Table {
     ) -> Option<(Self, BuildTimes)> {
         let changes = view.cluster.changes();
         let record = Record {
-            entries: Vec::with_capacity(view.cluster.nodes_bound()),
+            bins: Bins::new(view.cluster.positions() as usize),
             slots: Vec::new(),
             free_slots: Vec::new(),
             left: Vec::new(),
@@ -120,7 +95,8 @@ impl Table {
         let backlog = changes.count_since(record.next_change);
         if record.spoiled
             || record.epoch != changes.epoch()
-            || backlog * BACKLOG_PART > u64::from(view.cluster.node_count()).max(BACKLOG_PART)
+            // Nothing but a build would count afresh, and file in order.
+            || backlog > u64::from(view.cluster.node_count()).max(1)
             || !evals.layout().eq(record.layout.iter().copied().map(Some))
         {
             return None;
@@ -128,14 +104,17 @@ impl Table {
         let mut again: Vec<NodeId> = changes.since(record.next_change)?.collect();
         if fresh {
             evals.follow(view);
-        } else if !evals.catch_up(view, &again) {
-            return None;
+        } else {
+            let each: Vec<NodeNews> = changes.each_since(record.next_change)?.collect();
+            if !evals.catch_up(view, &again, &each) {
+                return None;
+            }
         }
         record.next_change = changes.next();
         let before = std::mem::replace(&mut record.nominated, evals.excepted());
         again.extend(before.into_iter().filter(|node| !again.contains(node)).collect::<Vec<_>>());
         for node in again.iter().filter(|node| !view.row(**node).is_present()) {
-            self.move_to(evals, view.cluster, *node, Entry::Absent);
+            self.move_to(evals.points_max(), view.cluster.position(*node), NOWHERE);
         }
         let there = again.into_iter().filter(|node| view.row(*node).is_present());
         let times = self.judge(evals, view, there, watch);
@@ -154,7 +133,7 @@ impl Table {
     #[must_use]
     pub fn bytes(&self) -> usize {
         let record = self.record.as_ref().map_or(0, |record| {
-            record.entries.capacity() * size_of::<Entry>()
+            record.bins.bytes()
                 + (record.slots.capacity() + record.free_slots.capacity() + record.left.capacity())
                     * size_of::<u32>()
         });
@@ -164,55 +143,82 @@ impl Table {
         size_of::<Self>() + record + cells + 2 * words + self.cells.len() * 2 * size_of::<usize>()
     }
 
-    /// Notes that `node` got `verdict`; false where the table has no record.
-    pub(super) fn reject(
-        &mut self,
-        evals: &Evals,
-        cluster: &Cluster,
-        (node, verdict): (NodeId, Verdict),
-    ) -> bool {
+    /// Notes that the node at `position` got `verdict`; false where the table has no record.
+    pub(super) fn reject(&mut self, evals: &Evals, position: u32, verdict: Verdict) -> bool {
         let Some(record) = &mut self.record else { return false };
         record.spoiled |= verdict.code == Code::Error;
-        self.move_to(evals, cluster, node, Entry::Rejected(verdict));
+        let bin = record.bins.of_verdict(verdict);
+        self.move_to(evals.points_max(), position, bin);
         true
     }
 
-    /// Notes that `node` belongs into `cell` with `points`; whether it is to be put in: most changes of a node
-    /// leave it where it is.
+    /// Puts the node at `position` into `cell` with `points`: most changes of a node leave it where it is.
     #[inline]
-    pub(super) fn enters(
+    pub(super) fn file(
         &mut self,
-        evals: &Evals,
-        cluster: &Cluster,
-        (node, cell, points): (NodeId, usize, i64),
-    ) -> bool {
-        let Some(record) = &mut self.record else { return true };
-        // Points that do not fit are invalid ones, or weighted beyond all use.
-        let narrow = u32::try_from(points);
-        record.spoiled |= narrow.is_err();
-        let entry = Entry::Filed(self.cells[cell].slot, narrow.unwrap_or_default());
-        self.move_to(evals, cluster, node, entry)
+        (cell, points): (usize, i64),
+        points_max: i64,
+        position: u32,
+    ) {
+        let level = self.cells[cell].level(points, points_max);
+        let Some(record) = &mut self.record else {
+            level.insert(position, usize::MAX);
+            self.feasible[cell] += 1;
+            return;
+        };
+        if level.bin == NOWHERE {
+            // Points that do not fit are invalid ones, or weighted beyond all use.
+            let narrow = u32::try_from(points);
+            record.spoiled |= narrow.is_err();
+            let slot = self.cells[cell].slot;
+            let bin = record.bins.make(Bin::Filed(slot, narrow.unwrap_or_default()));
+            self.cells[cell].level(points, points_max).bin = bin;
+            self.enter((cell, points), points_max, (position, bin));
+        } else if level.bin != record.bins.at(position) {
+            let bin = level.bin;
+            self.enter((cell, points), points_max, (position, bin));
+        }
     }
 
-    /// Takes `node` out of the cell that it is in, unless that is where `entry` says that it belongs; whether
-    /// `entry` is news.
-    #[inline]
-    fn move_to(&mut self, evals: &Evals, cluster: &Cluster, node: NodeId, entry: Entry) -> bool {
-        let Some(record) = &mut self.record else { return true };
-        let before = record.set(node, entry);
-        if before == entry {
-            return false;
+    /// The node at `position` comes into the level of `points` of `cell`, which is `bin`, from another one.
+    fn enter(
+        &mut self,
+        (cell, points): (usize, i64),
+        points_max: i64,
+        (position, bin): (u32, u32),
+    ) {
+        let Some(record) = &self.record else { return };
+        let listed_max = record.bins.listed_max();
+        self.cells[cell].level(points, points_max).insert(position, listed_max);
+        self.feasible[cell] += 1;
+        self.move_to(points_max, position, bin);
+    }
+
+    /// Takes the node at `position` out of the bin that it is in and notes that it is in `bin`.
+    fn move_to(&mut self, points_max: i64, position: u32, bin: u32) {
+        let Some(record) = &mut self.record else { return };
+        let before = record.bins.at(position);
+        if before == bin {
+            return;
         }
-        if let Entry::Filed(slot, points) = before {
-            let cell = record.slots[slot as usize] as usize;
-            let position = cluster.position(node);
-            self.cells[cell].remove(i64::from(points), evals.points_max(), position);
-            self.feasible[cell] -= 1;
-            if self.feasible[cell] == 0 {
-                record.left.push(slot);
-            }
+        let was = record.bins.bin(before);
+        let left = record.bins.change(position, before, bin);
+        let Bin::Filed(slot, points) = was else { return };
+        let cell = record.slots[slot as usize] as usize;
+        self.feasible[cell] -= 1;
+        if self.feasible[cell] == 0 {
+            record.left.push(slot);
         }
-        true
+        if left == 0 {
+            self.cells[cell].drop_level(i64::from(points), points_max);
+            return;
+        }
+        let level = self.cells[cell].level(i64::from(points), points_max);
+        level.remove(position);
+        // Few again: they are found by a list from now on, until twice as many are there.
+        if level.listed.is_none() && left as usize <= record.bins.listed_max() / 2 {
+            level.listed = Some(record.bins.positions_of(before).collect());
+        }
     }
 
     /// Takes the cells away that no node came back to.
@@ -272,11 +278,17 @@ impl Table {
         for (at, cell) in self.cells.iter().enumerate() {
             let words = self.words[at * stride..(at + 1) * stride].to_vec();
             assert_eq!(self.by_key.get(&*words), Some(&at), "a cell is found by its words");
-            let levels = cell.levels().map(|(points, set)| (points, set.iter().collect()));
+            let levels = cell.levels().map(|level| {
+                let mut inside = self.inside(level);
+                inside.sort_unstable();
+                let searched = self.record.as_ref().map(|record| record.bins.positions_of(level.bin));
+                assert!(searched.is_none_or(|searched| searched.eq(inside.iter().copied())));
+                (level.points, inside)
+            });
             let before = cells.insert(words, (self.feasible[at], levels.collect()));
             assert_eq!(before, None, "one cell for the same words");
-            let top = cell.top().map(|(points, _)| *points);
-            assert_eq!(top, cell.levels().map(|(points, _)| points).max(), "the top level");
+            let top = cell.top().map(|level| level.points);
+            assert_eq!(top, cell.levels().map(|level| level.points).max(), "the top level");
         }
         let failed = self.failed.clone();
         self.gate(evals, view, &Stopwatch::off());

@@ -1,6 +1,7 @@
 //! What plugins implement and how a profile runs them: extension points, verdicts, tables, diagnosis.
 //! Driven by `engine`; implemented by `plugins`.
 
+mod bins;
 mod cell;
 mod cluster_event;
 mod diagnosis;
@@ -13,7 +14,6 @@ mod hint;
 mod idle;
 mod kept;
 mod lifecycle;
-mod node_set;
 mod nominated;
 mod plugin;
 mod probe;

@@ -1,6 +1,6 @@
 //! The door for plugins: one prepared [`Eval`] a plugin and pod, working on slices of nodes.
 
-use crate::cluster::{Cluster, Facts, View};
+use crate::cluster::{Cluster, Facts, NodeNews, View};
 use crate::model::{DefaultPreemptionArgs, PluginArgs, Pod, PodKey};
 use crate::units::NodeId;
 
@@ -233,11 +233,11 @@ pub trait Eval: Send {
     /// Which of the parts below there are.
     fn parts(&self) -> Parts;
 
-    /// Whether what [`Eval::filter`] (without a gate), [`Eval::score`] and [`Eval::key`] say of a node stays the same for all
-    /// pods of one [`Template`](crate::model::Template) until that node changes: they read nothing else of
-    /// the pod, and nothing of the cluster but the node's own row, columns, labels, taints and images. If so,
-    /// a number for what else the meaning of its key words follows from, mostly 0. `None`, which is always
-    /// right: every pod has all nodes judged again.
+    /// Whether what [`Eval::filter`] (without a gate), [`Eval::score`] and [`Eval::key`] say of a node stays
+    /// the same for all pods of one [`Template`](crate::model::Template) until that node changes: they read
+    /// nothing else of the pod, and nothing of the cluster but the node's own row, columns, labels, taints and
+    /// images. If so, a number for what else the meaning of its key words follows from, mostly 0. `None`, which
+    /// is always right: every pod has all nodes judged again.
     fn lasting(&self) -> Option<u64> {
         None
     }
@@ -246,8 +246,14 @@ pub trait Eval: Send {
     /// changes.
     fn follow(&mut self, _view: &View<'_>) {}
 
-    /// Takes in that these nodes have changed since, each named once; some of them may be gone. False: it has
-    /// to be prepared anew.
+    /// Picks the nodes whose changes can matter to [`Eval::catch_up`], which is then told of these alone; false
+    /// where it is to be told of all.
+    fn concerned(&self, _changes: &[NodeNews], _out: &mut Vec<NodeId>) -> bool {
+        false
+    }
+
+    /// Takes in that these nodes have changed since; some of them may be gone. False: it has to be prepared
+    /// anew.
     fn catch_up(&mut self, _view: &View<'_>, _nodes: &[NodeId]) -> bool {
         true
     }

@@ -4,15 +4,17 @@
 use crate::cluster::{Cluster, View};
 use crate::units::{Map, Nanos, NodeId, hash_bytes, mix};
 
-use super::cell::Cell;
+use super::cell::{Cell, Level};
 use super::gated::Gated;
 use super::idle::first_idle;
 use super::kept::Record;
-use super::node_set::NodeSet;
 use super::{Cells, Code, Evals, ExtensionPoint, FailedNodes, InvalidScore, Stopwatch, Verdict};
 
 /// Nodes judged in one go: their verdicts, points and keys stay in the first-level cache.
 const SLICE: usize = 256;
+
+/// Cells that are compared one by one before one is looked up.
+const CELLS_LOOKED_AT: usize = 8;
 
 /// The nodes of one pod, judged.
 #[derive(Debug)]
@@ -120,11 +122,13 @@ impl Table {
         }
         let closed = self.gated.as_mut().map(|gated| std::mem::take(&mut gated.closed));
         let closed = closed.unwrap_or_default();
-        let nodes = closed.iter().flat_map(|(cell, verdict)| {
-            let positions = self.cells[*cell as usize].levels().flat_map(|(_, set)| set.iter());
-            positions.filter_map(|at| Some((view.cluster.node_at(at)?, *verdict)))
-        });
-        self.failed.count_closed(nodes.collect());
+        let mut nodes = Vec::new();
+        for (cell, verdict) in closed {
+            let positions = self.cells[cell as usize].levels().flat_map(|level| self.inside(level));
+            let there = positions.filter_map(|at| view.cluster.node_at(at));
+            nodes.extend(there.map(|node| (node, verdict)));
+        }
+        self.failed.count_closed(nodes);
     }
 
     /// A score that nothing can be decided by, if a plugin gave one.
@@ -170,8 +174,11 @@ impl Table {
         {
             return Err(invalid);
         }
-        let sets = self.best_sets(&scores).map(|(_, sets)| sets).unwrap_or_default();
-        let first = |from: u32| sets.iter().filter_map(|set| set.first_from(from)).min();
+        let levels = self.best_levels(&scores).map(|(_, levels)| levels).unwrap_or_default();
+        let first = |from: u32| {
+            let nearer = |to, level: &&Level| self.first_inside(level, from, to).unwrap_or(to);
+            Some(levels.iter().fold(u32::MAX, nearer)).filter(|first| *first < u32::MAX)
+        };
         let node = |position| view.cluster.node_at(position);
         let around = Around { next: start, start, wrapped: false, first };
         Ok(first_idle(around.filter_map(node), busy))
@@ -180,9 +187,11 @@ impl Table {
     /// The best total and all nodes that have it, in the order of the permutation.
     #[must_use]
     pub fn best(&self, evals: &Evals, view: &View<'_>) -> Option<(i64, Vec<NodeId>)> {
-        let (total, sets) = self.best_sets(&self.score_cells(evals, view))?;
-        let positions = sets.iter().flat_map(|set| set.iter());
-        Some((total, positions.filter_map(|p| view.cluster.node_at(p)).collect()))
+        let (total, levels) = self.best_levels(&self.score_cells(evals, view))?;
+        let mut positions: Vec<u32> =
+            levels.into_iter().flat_map(|level| self.inside(level)).collect();
+        positions.sort_unstable();
+        Some((total, positions.into_iter().filter_map(|p| view.cluster.node_at(p)).collect()))
     }
 
     /// All feasible nodes with their totals, in the order of the permutation.
@@ -190,25 +199,45 @@ impl Table {
     pub fn totals(&self, evals: &Evals, view: &View<'_>) -> Vec<(NodeId, i64)> {
         let scores = self.score_cells(evals, view);
         let levels = self.open().cells().zip(&scores.totals).flat_map(|(cell, total)| {
-            cell.levels().map(|(points, set)| (total.wrapping_add(points), set))
+            cell.levels().map(|level| (total.wrapping_add(level.points), level))
         });
-        let mut all: Vec<(u32, i64)> =
-            levels.flat_map(|(total, set)| set.iter().map(move |at| (at, total))).collect();
+        let mut all: Vec<(u32, i64)> = levels
+            .flat_map(|(total, level)| self.inside(level).into_iter().map(move |at| (at, total)))
+            .collect();
         all.sort_unstable();
         let node = |(at, total)| Some((view.cluster.node_at(at)?, total));
         all.into_iter().filter_map(node).collect()
     }
 
-    fn best_sets(&self, scores: &CellScores) -> Option<(i64, Vec<&NodeSet>)> {
+    /// The best total, and the levels that have it.
+    fn best_levels(&self, scores: &CellScores) -> Option<(i64, Vec<&Level>)> {
         let open = self.open();
         let tops = open.cells().zip(&scores.totals).filter_map(|(cell, total)| {
-            let (points, set) = cell.top()?;
-            Some((total.wrapping_add(*points), set))
+            let level = cell.top()?;
+            Some((total.wrapping_add(level.points), level))
         });
         let best = tops.clone().map(|(total, _)| total).max()?;
-        let sets: Vec<_> = tops.filter(|(total, _)| *total == best).map(|(_, set)| set).collect();
-        debug_assert!(sets.iter().all(|set| set.len() > 0), "a level is never empty");
-        Some((best, sets))
+        Some((best, tops.filter(|(total, _)| *total == best).map(|(_, level)| level).collect()))
+    }
+
+    /// The positions of all nodes of `level`, in any order.
+    pub(super) fn inside(&self, level: &Level) -> Vec<u32> {
+        match (&level.listed, &self.record) {
+            (Some(listed), _) => listed.clone(),
+            (None, Some(record)) => record.bins.positions_of(level.bin).collect(),
+            (None, None) => Vec::new(),
+        }
+    }
+
+    /// The first position of a node of `level` at or after `from`, and before `to`.
+    fn first_inside(&self, level: &Level, from: u32, to: u32) -> Option<u32> {
+        match (&level.listed, &self.record) {
+            (Some(listed), _) => {
+                listed.iter().copied().filter(|at| (from..to).contains(at)).min()
+            }
+            (None, Some(record)) => record.bins.first_in(level.bin, from, to),
+            (None, None) => None,
+        }
     }
 
     /// Scores and normalises every cell afresh.
@@ -367,7 +396,7 @@ impl<'t> Build<'t> {
             if verdict.is_pass() {
                 continue;
             }
-            if !self.table.reject(self.evals, view.cluster, (*node, *verdict)) {
+            if !self.table.reject(self.evals, view.cluster.position(*node), *verdict) {
                 let verdict = self.evals.with_gates(view, *node, *verdict);
                 self.table.failed.count(verdict, *node);
             }
@@ -388,17 +417,16 @@ impl<'t> Build<'t> {
             let of_cell = &self.table.words[cell * stride..(cell + 1) * stride];
             of_cell.iter().zip(words).all(|(a, b)| a == b)
         };
-        let cell = match self.last_cell.filter(same) {
+        let few = 0..self.table.cells.len().min(CELLS_LOOKED_AT);
+        let found = self.last_cell.filter(same).or_else(|| few.into_iter().find(same));
+        let cell = match found {
             Some(cell) => cell,
             None => self.table.cell(words),
         };
         self.last_cell = Some(cell);
         let (node, points) = (self.nodes[index], self.points[index]);
-        if self.table.enters(self.evals, cluster, (node, cell, points)) {
-            self.table.feasible[cell] += 1;
-            let position = cluster.position(node);
-            self.table.cells[cell].insert(points, self.evals.points_max(), position);
-        }
+        let (position, points_max) = (cluster.position(node), self.evals.points_max());
+        self.table.file((cell, points), points_max, position);
     }
 }
 

@@ -2,7 +2,7 @@
 //! put in.
 
 use crate::cluster::{Cluster, View};
-use crate::units::NodeId;
+use crate::units::{Map, NodeId};
 
 use super::effects::Incoming;
 use super::tally::{Tallies, Tally};
@@ -41,8 +41,8 @@ impl Share {
 /// What each node adds.
 #[derive(Debug, Default)]
 pub(super) struct Shares {
-    /// By node: its entry plus one, 0 where it adds nothing. Shorter where the rest adds nothing.
-    entries: Vec<u32>,
+    /// The entries of nodes that add something.
+    entries: Map<NodeId, u32>,
     /// One share a tally, entry after entry.
     list: Vec<Share>,
     /// Entries that no node has.
@@ -53,7 +53,7 @@ impl Shares {
     /// The entry of `node`.
     #[inline]
     fn entry(&self, node: NodeId) -> Option<usize> {
-        Some(self.entries.get(node.0 as usize)?.checked_sub(1)? as usize)
+        Some(*self.entries.get(&node)? as usize)
     }
 
     /// The shares of `node`, which had none.
@@ -65,16 +65,12 @@ impl Shares {
         } else {
             self.list[from..from + new.len()].copy_from_slice(new);
         }
-        let at = node.0 as usize;
-        if self.entries.len() <= at {
-            self.entries.resize(at + 1, 0);
-        }
-        self.entries[at] = number(entry) + 1;
+        self.entries.insert(node, number(entry));
     }
 
     /// What it takes, in bytes.
     pub(super) fn bytes(&self) -> usize {
-        let numbers = self.entries.capacity() + self.free.capacity();
+        let numbers = 2 * self.entries.capacity() + self.free.capacity();
         numbers * size_of::<u32>() + self.list.capacity() * size_of::<Share>()
     }
 }
@@ -150,7 +146,7 @@ impl Tallies {
             }
             if new.is_empty() {
                 shares.free.push(number(entry));
-                shares.entries[node.0 as usize] = 0;
+                shares.entries.remove(&node);
             } else {
                 old.copy_from_slice(new);
             }

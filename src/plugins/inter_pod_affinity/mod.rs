@@ -14,7 +14,7 @@ mod tally;
 mod tests;
 mod words;
 
-use crate::cluster::{Cluster, Fact, Facts, View};
+use crate::cluster::{Cluster, Fact, Facts, NodeNews, View};
 use crate::framework::{
     Action, Candidate, Cells, Change, Code, Eval, ExtensionPoint, Hint, Interest, KeyOut, Parts,
     Plugin, PluginEval, PluginInfo, PrepareCx, Resource, Verdict,
@@ -151,6 +151,12 @@ impl Eval for InterPodAffinityEval {
 
     fn follow(&mut self, view: &View<'_>) {
         self.tallies.follow(&self.incoming, view);
+    }
+
+    fn concerned(&self, changes: &[NodeNews], out: &mut Vec<NodeId>) -> bool {
+        let concerns = |change: &&NodeNews| !self.tallies.leave_out(change.class, change.stamp);
+        out.extend(changes.iter().filter(concerns).map(|change| change.node));
+        true
     }
 
     fn catch_up(&mut self, view: &View<'_>, nodes: &[NodeId]) -> bool {

@@ -2,7 +2,7 @@
 //! one loop goes over the nodes and their few classes. `follow` keeps them up from pod to pod.
 
 use crate::cluster::{Cluster, LabelColumn, PodClass};
-use crate::units::NodeId;
+use crate::units::{Map, NodeId};
 
 use super::effects::{Incoming, Sum};
 use super::follow::{Share, Shares};
@@ -50,22 +50,14 @@ impl Tally {
     }
 }
 
-/// What is known of the class of a number.
-#[derive(Clone, Copy, Debug, Default)]
-struct Known {
-    /// The stamp of the class that it is known of; 0 where none is.
-    stamp: u32,
-    /// Where in the list of effects it has its own.
-    from: u32,
-    to: u32,
-}
-
 /// All sums for one pod.
 #[derive(Default)]
 pub(super) struct Tallies {
     pub(super) all: Vec<Tally>,
-    /// By the number of a class.
-    known: Vec<Known>,
+    /// By the number of a class: the stamp of the class that was looked at; 0 where none was.
+    known: Vec<u32>,
+    /// Where in `effects` the classes of these numbers have their own: the others that were looked at have none.
+    effective: Map<u32, (u32, u32)>,
     /// What one pod of a class adds: the index of a tally, and the amount.
     effects: Vec<(u32, i64)>,
     /// While they are followed: what each node adds.
@@ -79,7 +71,7 @@ impl Tallies {
         incoming.own_sums(|sum, key| {
             tallies.index(sum, key);
         });
-        tallies.known.resize(cluster.classes_bound(), Known::default());
+        tallies.known.resize(cluster.classes_bound(), 0);
         if incoming.has_terms() {
             for (number, class, placed) in cluster.classes() {
                 if placed > 0 {
@@ -102,9 +94,25 @@ impl Tallies {
     /// What one pod of the class of this number adds, by the index of the tally; `None` where it has not
     /// been looked at.
     pub(super) fn effects_of(&self, cluster: &Cluster, class: u32) -> Option<&[(u32, i64)]> {
-        let known = self.known.get(class as usize)?;
-        let is_known = known.stamp != 0 && known.stamp == cluster.class_stamp(class);
-        is_known.then(|| &self.effects[known.from as usize..known.to as usize])
+        self.knows(class, cluster.class_stamp(class)).then(|| self.known_effects(class))
+    }
+
+    /// Whether the class that has this number and stamp was looked at.
+    #[inline]
+    fn knows(&self, class: u32, stamp: u32) -> bool {
+        stamp != 0 && self.known.get(class as usize) == Some(&stamp)
+    }
+
+    /// What one pod of a class adds that was looked at.
+    fn known_effects(&self, class: u32) -> &[(u32, i64)] {
+        let effective = self.effective.get(&class);
+        effective.map_or(&[], |&(from, to)| &self.effects[from as usize..to as usize])
+    }
+
+    /// Whether it is known that pods of the class that had this number and stamp add nothing.
+    #[inline]
+    pub(super) fn leave_out(&self, class: u32, stamp: u32) -> bool {
+        self.knows(class, stamp) && !self.effective.contains_key(&class)
     }
 
     /// [`Tallies::effects_of`], which looks at a class if that was not done. `None` where it adds to a sum
@@ -115,21 +123,17 @@ impl Tallies {
         cluster: &Cluster,
         number: u32,
     ) -> Option<&[(u32, i64)]> {
-        let at = number as usize;
-        let stamp = cluster.class_stamp(number);
-        let known = self.known.get(at).filter(|known| known.stamp == stamp && stamp != 0);
-        if known.is_none() {
+        if !self.knows(number, cluster.class_stamp(number)) {
             let tallies = self.all.len();
-            if self.known.len() <= at {
-                self.known.resize(cluster.classes_bound(), Known::default());
+            if self.known.len() <= number as usize {
+                self.known.resize(cluster.classes_bound(), 0);
             }
             self.add_class(incoming, cluster, number, cluster.class(number)?);
             if self.all.len() > tallies {
                 return None;
             }
         }
-        let Known { from, to, .. } = self.known[at];
-        Some(&self.effects[from as usize..to as usize])
+        Some(self.known_effects(number))
     }
 
     /// Whether a pod counted for `sum` on a node that has the topology key.
@@ -149,7 +153,8 @@ impl Tallies {
 
     /// Forgets what classes mean.
     pub(super) fn forget_classes(&mut self) {
-        self.known.fill(Known::default());
+        self.known.fill(0);
+        self.effective.clear();
         self.effects.clear();
     }
 
@@ -168,7 +173,8 @@ impl Tallies {
         let by_value: usize = self.all.iter().map(|tally| tally.by_value.capacity()).sum();
         let shares = self.shares.as_ref().map_or(0, Shares::bytes);
         by_value * size_of::<i64>()
-            + self.known.capacity() * size_of::<Known>()
+            + self.known.capacity() * size_of::<u32>()
+            + self.effective.capacity() * size_of::<(u32, (u32, u32))>()
             + self.effects.capacity() * size_of::<(u32, i64)>()
             + shares
     }
@@ -179,8 +185,13 @@ impl Tallies {
             let tally = self.index(sum, key);
             self.effects.push((tally, amount));
         });
-        let (stamp, to) = (cluster.class_stamp(number), index(self.effects.len()));
-        self.known[number as usize] = Known { stamp, from, to };
+        self.known[number as usize] = cluster.class_stamp(number);
+        let to = index(self.effects.len());
+        if to > from {
+            self.effective.insert(number, (from, to));
+        } else {
+            self.effective.remove(&number);
+        }
     }
 
     /// The tally of `sum` and `key`, made if there is none.
@@ -194,14 +205,14 @@ impl Tallies {
 
     fn count(&mut self, cluster: &Cluster) {
         let columns = self.columns(cluster);
-        let Self { all, known, effects, .. } = self;
+        let Self { all, effective, effects, .. } = self;
         let value = |tally: u32, node: NodeId| columns[tally as usize]?.number(node);
         for node in cluster.nodes() {
-            for &(class, pods) in cluster.classes_on(node) {
-                let Known { from, to, .. } = known[class as usize];
+            for (class, pods) in cluster.classes_on(node) {
+                let Some(&(from, to)) = effective.get(class) else { continue };
                 for &(tally, amount) in &effects[from as usize..to as usize] {
                     let mut share = Share::of(value(tally, node));
-                    share.add(amount, pods);
+                    share.add(amount, *pods);
                     all[tally as usize].change(share, 1);
                 }
             }

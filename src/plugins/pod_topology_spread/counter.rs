@@ -1,13 +1,13 @@
 //! Counts pods by domain for all constraints of one kind: once for a pod, or followed from pod to pod, where
 //! what a changed node has added is taken out and what it adds now is put in.
 
-use crate::cluster::{LabelColumn, View};
+use crate::cluster::{LabelColumn, NodeNews, View};
 use crate::model::Pod;
 use crate::units::NodeId;
 
 use super::constraint::Constraint;
 use super::counting::{Classes, Inclusion};
-use super::domains::{At, Domains, Share};
+use super::domains::{At, Domains, Share, Shares};
 
 /// The constraints of one kind, counted.
 pub(super) struct Counter {
@@ -22,7 +22,7 @@ pub(super) struct Counter {
     /// By constraint; `None` where nodes are looked at one by one.
     domains: Vec<Option<Domains>>,
     /// While it follows: what each node adds, one entry for each of `domains` that there is.
-    shares: Option<Vec<Share>>,
+    shares: Option<Shares>,
 }
 
 /// What is counted, and where.
@@ -94,7 +94,7 @@ impl Counter {
             let by_domain = (self.scope.by_domain)(constraint);
             *domains = by_domain.then(|| Domains::new(self.scope.asks_lows));
         }
-        self.shares = Some(Vec::new());
+        self.shares = Some(Shares::default());
         let nodes: Vec<NodeId> = view.cluster.nodes().collect();
         self.catch_up(view, &nodes);
     }
@@ -103,11 +103,7 @@ impl Counter {
     pub(super) fn catch_up(&mut self, view: &View<'_>, nodes: &[NodeId]) -> bool {
         let Some(mut shares) = self.shares.take() else { return false };
         let stride = self.domains.iter().flatten().count();
-        let entries = view.cluster.nodes_bound() * stride;
-        if shares.len() < entries {
-            shares.reserve_exact(entries - shares.len());
-            shares.resize(entries, Share::default());
-        }
+        shares.grow(view.cluster.nodes_bound() * stride);
         let mut counted = vec![0; self.classes.len()];
         let columns = self.columns(view);
         let allowed = self.inclusion.allowed(view, nodes);
@@ -121,7 +117,7 @@ impl Counter {
             }
             let counts = view.row(*node).is_present() && self.is_in_scope(&columns, *node);
             let allowed = allowed.as_ref().is_none_or(|allowed| allowed[index]);
-            let mut entries = shares[node.0 as usize * stride..].iter_mut();
+            let mut entries = node.0 as usize * stride..;
             for (at, domains) in self.domains.iter_mut().enumerate() {
                 let Some(domains) = domains else { continue };
                 let Some(entry) = entries.next() else { continue };
@@ -131,7 +127,7 @@ impl Counter {
                 } else {
                     Share::default()
                 };
-                let old = std::mem::replace(entry, new);
+                let old = shares.replace(entry, new);
                 if old != new {
                     domains.replace(old, new);
                 }
@@ -139,6 +135,13 @@ impl Counter {
         }
         self.shares = Some(shares);
         true
+    }
+
+    /// Whether a change can alter what a node adds.
+    #[inline]
+    pub(super) fn concerns(&self, change: &NodeNews) -> bool {
+        let NodeNews { class, stamp, .. } = *change;
+        stamp == 0 || !self.classes.iter().all(|(_, classes)| classes.leave_out(class, stamp))
     }
 
     /// The label columns of all constraints.
@@ -186,7 +189,7 @@ impl Counter {
 
     /// What it keeps, in bytes.
     pub(super) fn bytes(&self) -> usize {
-        let shares = self.shares.as_ref().map_or(0, Vec::capacity) * size_of::<Share>();
+        let shares = self.shares.as_ref().map_or(0, Shares::bytes);
         let classes: usize = self.classes.iter().map(|(_, classes)| classes.bytes()).sum();
         let domains: usize = self.domains.iter().flatten().map(Domains::bytes).sum();
         shares + classes + domains

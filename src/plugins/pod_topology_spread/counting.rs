@@ -88,6 +88,13 @@ impl Classes {
         counted
     }
 
+    /// Whether it is known that pods of the class that had this number and stamp are not counted.
+    #[inline]
+    pub(super) fn leave_out(&self, number: u32, stamp: u32) -> bool {
+        let at = number as usize;
+        self.stamps.get(at) == Some(&stamp) && self.meanings[at] != Meaning::Counted
+    }
+
     /// How many pods more there are in thought on the node that `view` changes.
     pub(super) fn change(&self, constraint: &Constraint, namespace: &str, view: &View<'_>) -> i64 {
         let means = |number: u32| {

@@ -2,6 +2,8 @@
 
 use std::collections::BTreeMap;
 
+use crate::units::Map;
+
 /// The lowest number of pods where there is no domain.
 ///
 /// Upstream: newCriticalPaths, v1.37.
@@ -43,6 +45,55 @@ impl Share {
             u32::MAX => At::Without,
             place => At::Domain(place - 1),
         }
+    }
+}
+
+/// What each node adds, in four bytes a share.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Shares {
+    /// The pods in the lowest byte, the place above it.
+    packed: Vec<u32>,
+    /// Those that do not fit there.
+    large: Map<usize, Share>,
+}
+
+/// Stands for a share in `large`.
+const LARGE: u32 = u32::MAX;
+/// A packed place that stands for `u32::MAX`.
+const WITHOUT: u32 = LARGE >> 8;
+
+impl Shares {
+    /// Makes room for so many.
+    pub(super) fn grow(&mut self, shares: usize) {
+        if self.packed.len() < shares {
+            self.packed.reserve_exact(shares - self.packed.len());
+            self.packed.resize(shares, 0);
+        }
+    }
+
+    /// Puts `new` in the place of what is returned.
+    pub(super) fn replace(&mut self, at: usize, new: Share) -> Share {
+        let place = if new.place == u32::MAX { WITHOUT } else { new.place };
+        let fits = new.pods < u8::MAX.into() && (place < WITHOUT || new.place == u32::MAX);
+        let packed = if fits { place << 8 | new.pods } else { LARGE };
+        let old = std::mem::replace(&mut self.packed[at], packed);
+        let large = if packed == LARGE {
+            self.large.insert(at, new)
+        } else if old == LARGE {
+            self.large.remove(&at)
+        } else {
+            None
+        };
+        large.unwrap_or_else(|| {
+            let place = if old >> 8 == WITHOUT { u32::MAX } else { old >> 8 };
+            Share { place, pods: old & u32::from(u8::MAX) }
+        })
+    }
+
+    /// What they take, in bytes.
+    pub(super) fn bytes(&self) -> usize {
+        self.packed.capacity() * size_of::<u32>()
+            + self.large.capacity() * size_of::<(usize, Share)>()
     }
 }
 
@@ -184,5 +235,26 @@ impl Domains {
     pub(super) fn bytes(&self) -> usize {
         let by_pods = self.by_pods.as_ref().map_or(0, BTreeMap::len);
         self.all.capacity() * size_of::<Domain>() + by_pods * 2 * size_of::<(u32, u32)>()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn shares_of_any_size() {
+        let mut shares = Shares::default();
+        shares.grow(2);
+        let mut before = Share::default();
+        let places = [0, 1, WITHOUT - 1, WITHOUT, WITHOUT + 1, u32::MAX - 1, u32::MAX];
+        for place in places {
+            for pods in [0, 254, 255, 256, u32::MAX, 1] {
+                let share = Share { place, pods };
+                assert_eq!(shares.replace(1, share), before);
+                before = share;
+            }
+        }
+        assert_eq!((shares.replace(0, before), shares.large.len()), (Share::default(), 0));
     }
 }

@@ -1,6 +1,6 @@
 //! Hard constraints: how full each domain is, and which nodes that keeps a pod away from.
 
-use crate::cluster::View;
+use crate::cluster::{NodeNews, View};
 use crate::framework::{Cells, Code, KeyOut, Verdict};
 use crate::model::Pod;
 use crate::units::NodeId;
@@ -62,6 +62,11 @@ impl Hard {
     pub(super) fn follow(&mut self, view: &View<'_>) {
         self.counter.follow(view);
         self.find_lows();
+    }
+
+    /// Whether a change can alter what it counts.
+    pub(super) fn concerns(&self, change: &NodeNews) -> bool {
+        self.counter.concerns(change)
     }
 
     /// Takes in that `nodes` have changed; false where it cannot.

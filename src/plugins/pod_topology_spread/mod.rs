@@ -18,7 +18,7 @@ mod tests;
 
 use std::hash::{BuildHasher, Hash};
 
-use crate::cluster::{Cluster, Fact, Facts, View};
+use crate::cluster::{Cluster, Fact, Facts, NodeNews, View};
 use crate::framework::{
     Action, Candidate, Cells, Change, Eval, ExtensionPoint, Hint, Interest, KeyOut, Parts, Plugin,
     PluginEval, PluginInfo, PrepareCx, Resource, Verdict,
@@ -238,6 +238,16 @@ impl Eval for SpreadEval {
         if let Some(Ok(soft)) = &mut self.soft {
             soft.follow(view);
         }
+    }
+
+    fn concerned(&self, changes: &[NodeNews], out: &mut Vec<NodeId>) -> bool {
+        let (hard, soft) = (self.hard.as_ref(), self.scoring());
+        let concerns = |change: &&NodeNews| {
+            hard.is_some_and(|hard| hard.concerns(change))
+                || soft.is_some_and(|soft| soft.concerns(change))
+        };
+        out.extend(changes.iter().filter(concerns).map(|change| change.node));
+        true
     }
 
     fn catch_up(&mut self, view: &View<'_>, nodes: &[NodeId]) -> bool {

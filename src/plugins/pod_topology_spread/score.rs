@@ -1,7 +1,7 @@
 //! Soft constraints: nodes in fuller domains are worse. The cell part, since what a domain counts for
 //! depends on how many of them there are among the feasible nodes.
 
-use crate::cluster::View;
+use crate::cluster::{NodeNews, View};
 use crate::framework::{Cells, KeyOut, MAX_NODE_SCORE};
 use crate::model::{HOSTNAME, Pod};
 use crate::units::{NodeId, Set};
@@ -51,6 +51,11 @@ impl Soft {
     /// Keeps up with the cluster from now on.
     pub(super) fn follow(&mut self, view: &View<'_>) {
         self.counter.follow(view);
+    }
+
+    /// Whether a change can alter what it counts.
+    pub(super) fn concerns(&self, change: &NodeNews) -> bool {
+        self.counter.concerns(change)
     }
 
     /// Takes in that `nodes` have changed; false where it cannot.
