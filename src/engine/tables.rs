@@ -19,9 +19,9 @@ pub(super) const TABLE_BYTES_MAX: usize = 32 << 20;
 const TEMPLATES_SEEN_MAX: usize = 1 << 16;
 
 /// What a table takes for a node, roughly: for a first guess of how many tables there is room for.
-const BYTES_A_NODE: usize = 20;
+const BYTES_A_NODE: usize = 4;
 /// What a table takes besides, roughly.
-const BYTES_A_TABLE: usize = 32 << 10;
+const BYTES_A_TABLE: usize = 8 << 10;
 
 /// After so many pods the bytes of a table are counted anew.
 const USES_A_COUNT: u32 = 64;

@@ -180,7 +180,7 @@ fn prepare_counted(
     for (position, entry) in profile.at(ExtensionPoint::PreFilter) {
         let run = || entry.plugin.prepare(pod, &PrepareCx { view, position });
         let said = watch.run(entry.name, ExtensionPoint::PreFilter, run, PluginEval::code);
-        if !matches!(said, PluginEval::Skip) {
+        if !matches!(said, PluginEval::Skip | PluginEval::SkipWhile(_)) {
             *ran |= 1 << position;
         }
         let eval = match said {

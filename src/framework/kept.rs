@@ -152,13 +152,14 @@ impl Table {
         true
     }
 
-    /// Puts the node at `position` into `cell` with `points`: most changes of a node leave it where it is.
+    /// Puts the node at `position` into `cell` with `points`, which was in the bin `before`: most changes of a
+    /// node leave it where it is.
     #[inline]
     pub(super) fn file(
         &mut self,
         (cell, points): (usize, i64),
         points_max: i64,
-        position: u32,
+        (position, before): (u32, u32),
     ) {
         let level = self.cells[cell].level(points, points_max);
         let Some(record) = &mut self.record else {
@@ -174,7 +175,7 @@ impl Table {
             let bin = record.bins.make(Bin::Filed(slot, narrow.unwrap_or_default()));
             self.cells[cell].level(points, points_max).bin = bin;
             self.enter((cell, points), points_max, (position, bin));
-        } else if level.bin != record.bins.at(position) {
+        } else if level.bin != before {
             let bin = level.bin;
             self.enter((cell, points), points_max, (position, bin));
         }
@@ -281,7 +282,8 @@ impl Table {
             let levels = cell.levels().map(|level| {
                 let mut inside = self.inside(level);
                 inside.sort_unstable();
-                let searched = self.record.as_ref().map(|record| record.bins.positions_of(level.bin));
+                let searched =
+                    self.record.as_ref().map(|record| record.bins.positions_of(level.bin));
                 assert!(searched.is_none_or(|searched| searched.eq(inside.iter().copied())));
                 (level.points, inside)
             });

@@ -4,6 +4,7 @@
 use crate::cluster::{Cluster, View};
 use crate::units::{Map, Nanos, NodeId, hash_bytes, mix};
 
+use super::bins::NOWHERE;
 use super::cell::{Cell, Level};
 use super::gated::Gated;
 use super::idle::first_idle;
@@ -232,9 +233,7 @@ impl Table {
     /// The first position of a node of `level` at or after `from`, and before `to`.
     fn first_inside(&self, level: &Level, from: u32, to: u32) -> Option<u32> {
         match (&level.listed, &self.record) {
-            (Some(listed), _) => {
-                listed.iter().copied().filter(|at| (from..to).contains(at)).min()
-            }
+            (Some(listed), _) => listed.iter().copied().filter(|at| (from..to).contains(at)).min(),
             (None, Some(record)) => record.bins.first_in(level.bin, from, to),
             (None, None) => None,
         }
@@ -328,6 +327,8 @@ struct Build<'t> {
     scratch: Vec<i64>,
     points: Vec<i64>,
     words: Vec<u32>,
+    /// The position of each node, and the bin that it was in.
+    places: Vec<(u32, u32)>,
     last_cell: Option<usize>,
     watch: &'t Stopwatch<'t>,
     times: BuildTimes,
@@ -345,6 +346,7 @@ impl<'t> Build<'t> {
             scratch: vec![0; SLICE],
             points: Vec::with_capacity(SLICE),
             words: Vec::new(),
+            places: Vec::with_capacity(SLICE),
             last_cell: None,
             watch,
             times: BuildTimes::default(),
@@ -379,8 +381,9 @@ impl<'t> Build<'t> {
         let invalid = evals.score(view, &self.nodes, scratch, &mut self.points, self.watch);
         self.table.invalid = self.table.invalid.or(invalid);
         evals.key(view, &self.nodes, &mut self.words);
+        self.find_places(view.cluster);
         for index in 0..count {
-            self.file(view.cluster, index);
+            self.file(index);
         }
         self.nodes.clear();
         self.times.filter = self.times.filter + filtered.since(begun);
@@ -409,7 +412,18 @@ impl<'t> Build<'t> {
         });
     }
 
-    fn file(&mut self, cluster: &Cluster, index: usize) {
+    /// Where each node is, and was. All are looked up before one is filed: memory is asked for all at once.
+    fn find_places(&mut self, cluster: &Cluster) {
+        let record = self.table.record.as_deref();
+        let place = |node: &NodeId| {
+            let position = cluster.position(*node);
+            (position, record.map_or(NOWHERE, |record| record.bins.at(position)))
+        };
+        self.places.clear();
+        self.places.extend(self.nodes.iter().map(place));
+    }
+
+    fn file(&mut self, index: usize) {
         let stride = self.evals.stride();
         let words = &self.words[index * stride..(index + 1) * stride];
         // Few words: a loop beats a call of memcmp.
@@ -424,9 +438,7 @@ impl<'t> Build<'t> {
             None => self.table.cell(words),
         };
         self.last_cell = Some(cell);
-        let (node, points) = (self.nodes[index], self.points[index]);
-        let (position, points_max) = (cluster.position(node), self.evals.points_max());
-        self.table.file((cell, points), points_max, position);
+        self.table.file((cell, self.points[index]), self.evals.points_max(), self.places[index]);
     }
 }
 

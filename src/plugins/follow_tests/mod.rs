@@ -208,11 +208,15 @@ impl Kept {
         let view = View::new(cluster);
         let changed: Vec<NodeId> =
             cluster.changes().since(self.next_change).expect("it is known").collect();
+        let each: Vec<_> =
+            cluster.changes().each_since(self.next_change).expect("it is known").collect();
         self.next_change = cluster.changes().next();
         let Some(eval) = &mut self.eval else {
             return self.epochs.agree(&cluster.epochs(), Facts::of(&[Fact::Affinity]));
         };
-        if !eval.catch_up(&view, &changed) {
+        let mut concerned = Vec::new();
+        let some = eval.concerned(&each, &mut concerned);
+        if !eval.catch_up(&view, if some { &concerned } else { &changed }) {
             return false;
         }
         for node in &changed {
