@@ -115,12 +115,14 @@ async fn remove(plain: &Plain, kind: &Kind, namespace: &str, selector: &str) -> 
         let object = &all[number];
         let path = format!("{}/{}", kind.path(&object.namespace), object.name);
         async move {
-            if !object.finalizers.is_empty() && kind.name() == "Pod" {
+            load::delete(plain, &path).await?;
+            if !object.finalizers.is_empty() {
+                // Who is to take them away may not be there: a bare API server has nobody for the protection
+                // of volumes. It may have gone meanwhile, or go by itself.
                 let none = json!({"metadata": {"finalizers": null}}).to_string();
-                // It may have gone meanwhile.
                 drop(plain.merge(&path, none).await);
             }
-            load::delete(plain, &path).await
+            Ok(())
         }
     })
     .await
