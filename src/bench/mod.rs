@@ -14,6 +14,7 @@ mod contender;
 mod figures;
 mod floor;
 mod kinds;
+mod list;
 mod load;
 mod plan;
 mod process;
