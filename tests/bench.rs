@@ -3,13 +3,17 @@
 
 mod support;
 
+use std::fs;
 use std::path::Path;
-use std::process::{Command, Output};
+use std::process::{Child, Command, Output, Stdio};
+use std::thread;
+use std::time::Duration;
 
-use k8s_openapi::api::core::v1::{Namespace, Node, Pod};
+use k8s_openapi::api::core::v1::{Namespace, Node, PersistentVolume, Pod};
 use k8s_openapi::api::scheduling::v1::PriorityClass;
 use kube::Api;
 use kube::api::{ListParams, PostParams};
+use rustix::process::{Pid, Signal, kill_process};
 use serde_json::{Value, json};
 
 use support::control_plane::{ControlPlane, Server};
@@ -142,15 +146,94 @@ fn what_cannot_be_used_is_refused_by_name() {
     refused(&["basic", "--pid", "1"], 2, "--scheduler-name");
     refused(&["basic", "--kubeconfig", "/no/such/file"], 2, "/no/such/file");
     refused(&["basic", "--workloads", "/no/such/file"], 2, "--workloads /no/such/file:");
+    refused(&["basic", "--chart", "/no/such/chart.svg"], 2, "--chart /no/such/chart.svg: No such");
+    refused(&["basic", "--chart", "/"], 2, "--chart /: is a folder");
+    for program in ["no-such-program", "/no/such/program"] {
+        let want = format!("--vs \"{program} x\": there is no such program");
+        refused(&["basic", "--vs", &format!("{program} x")], 2, &want);
+    }
+    let pid = u32::MAX.to_string();
+    let words = ["basic", "--kubeconfig", "f", "--scheduler-name", "s", "--pid", &pid];
+    refused(&words, 2, &format!("--pid {pid}: there is no such process"));
 }
 
 #[test]
 fn a_scheduler_that_ends_or_places_nothing_ends_the_bench() {
     let words = ["basic", "--nodes", "2", "--init", "0", "--pods", "2", "--quiet"];
     let end = ["--vs", "cat /no/such/file"];
-    refused(&[&words[..], &end[..]].concat(), 1, "cat has ended early (exit status: 1)");
+    let want =
+        "cat, run 1 of 1: the first pod, which only tries: cat has ended early (exit status: 1)";
+    refused(&[&words[..], &end[..]].concat(), 1, want);
+    refused(&[&words[..], &["--vs", "true"]].concat(), 1, "its log is empty");
     let idle = ["--vs", "sleep 1000", "--timeout", "1s"];
     refused(&[&words[..], &idle[..]].concat(), 1, "no pod was placed for 1 s: 0 of 1 are");
+}
+
+/// A look at something that is to become true. The test is ended from outside where it never does.
+fn wait_for(is_so: impl Fn() -> bool) {
+    while !is_so() {
+        thread::sleep(Duration::from_millis(10));
+    }
+}
+
+/// The processes that `parent` started and that still run.
+fn children(parent: u32) -> Vec<u32> {
+    let of = |id: u32| {
+        let stat = fs::read_to_string(format!("/proc/{id}/stat")).ok()?;
+        let (_, rest) = stat.rsplit_once(") ")?;
+        let mut fields = rest.split_whitespace();
+        let (state, its) = (fields.next()?, fields.next()?);
+        (state != "Z" && its.parse() == Ok(parent)).then_some(id)
+    };
+    let all = fs::read_dir("/proc").expect("processes");
+    all.filter_map(|entry| of(entry.ok()?.file_name().to_str()?.parse().ok()?)).collect()
+}
+
+/// Whether a process has ended, even if nobody has asked for its end yet.
+fn ended(id: u32) -> bool {
+    fs::read_to_string(format!("/proc/{id}/stat")).map_or(true, |stat| stat.contains(") Z "))
+}
+
+/// A bench whose second scheduler has another process beside it, and never places anything; and all of its
+/// processes.
+fn under_way(folder: &Path) -> (Child, Vec<u32>) {
+    let file = folder.join("second");
+    let second =
+        format!("sh -c 'sleep 1000 & echo $! > {0}.new; mv {0}.new {0}; wait'", file.display());
+    let mut command = Command::new(env!("CARGO_BIN_EXE_berth"));
+    command.args(["bench", "basic", "--nodes", "2", "--init", "0", "--pods", "2"]);
+    command.args(["--timeout", "1000s", "--vs", &second]).env_remove("RUST_LOG");
+    let bench = command.env("TMPDIR", folder).stderr(Stdio::piped()).spawn().expect("berth bench");
+    wait_for(|| file.exists());
+    let inner = fs::read_to_string(&file).expect("an id").trim().parse().expect("an id");
+    let mut all = children(bench.id());
+    all.push(inner);
+    // The API server, the second scheduler, a guard of each, and what the second one started.
+    assert_eq!(all.len(), 5, "{all:?}");
+    (bench, all)
+}
+
+#[test]
+fn nothing_runs_on_where_the_bench_is_killed() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let (mut bench, all) = under_way(folder.path());
+    bench.kill().expect("a signal");
+    bench.wait().expect("its end");
+    wait_for(|| all.iter().all(|id| ended(*id)));
+}
+
+#[test]
+fn nothing_is_left_after_a_ctrl_c() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let (bench, all) = under_way(folder.path());
+    kill_process(Pid::from_child(&bench), Signal::INT).expect("a signal");
+    let output = bench.wait_with_output().expect("its end");
+    let said = String::from_utf8_lossy(&output.stderr);
+    assert_eq!(output.status.code(), Some(130), "{said}");
+    assert!(said.contains("stopped; what was made is removed"), "{said}");
+    wait_for(|| all.iter().all(|id| ended(*id)));
+    let left: Vec<_> = fs::read_dir(folder.path()).expect("a folder").flatten().collect();
+    assert_eq!(left.len(), 1, "{left:?}");
 }
 
 /// What of the bench is in the cluster.
@@ -160,9 +243,11 @@ async fn left(client: &kube::Client) -> usize {
     let pods = Api::<Pod>::all(client.clone()).list(&ours).await.expect("a list").items.len();
     let classes =
         Api::<PriorityClass>::all(client.clone()).list(&ours).await.expect("a list").items.len();
+    let volumes =
+        Api::<PersistentVolume>::all(client.clone()).list(&ours).await.expect("a list").items.len();
     let namespaces =
         Api::<Namespace>::all(client.clone()).list(&ours).await.expect("a list").items.len();
-    nodes + pods + classes + namespaces
+    nodes + pods + classes + volumes + namespaces
 }
 
 async fn in_a_cluster(plane: &ControlPlane) {
@@ -177,10 +262,13 @@ async fn in_a_cluster(plane: &ControlPlane) {
             bench(&[&words[..], &["--kubeconfig", &kubeconfig, "--output", "json"]].concat())
         })
     };
-    let output = run(&["PreemptionBasic/5Nodes"]).await.expect("an answer");
-    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
-    check(&serde_json::from_slice(&output.stdout).expect("JSON"), 1, 5);
-    assert_eq!(left(&client).await, 0);
+    // An API server without controllers has nobody who lets protected volumes go.
+    for (workload, pods) in [("PreemptionBasic/5Nodes", 5), ("SchedulingInTreePVs/5Nodes", 10)] {
+        let output = run(&[workload]).await.expect("an answer");
+        assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+        check(&serde_json::from_slice(&output.stdout).expect("JSON"), 1, pods);
+        assert_eq!(left(&client).await, 0, "{workload}");
+    }
     let words = ["basic", "--nodes", "5", "--init", "5", "--pods", "20", "--blind"];
     let output = run(&words).await.expect("an answer");
     assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));

@@ -52,8 +52,9 @@ impl Report {
             r#"<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {WIDTH} {height}" font-family="sans-serif" font-size="12">"#
         )?;
         writeln!(out, r#"<rect width="{WIDTH}" height="{height}" fill="white"/>"#)?;
-        let title = escaped(&format!("{}: {}", self.workload, self.about));
-        writeln!(out, r#"<text x="{MARGIN}" y="24" font-size="15">{title}</text>"#)?;
+        let (title, about) = (escaped(&self.workload), escaped(&self.about));
+        writeln!(out, r#"<text x="{MARGIN}" y="20" font-size="15">{title}</text>"#)?;
+        writeln!(out, r##"<text x="{MARGIN}" y="38" fill="#555">{about}</text>"##)?;
         self.legend(out)?;
         self.curves(out)?;
         for (at, (name, get)) in bars.iter().enumerate() {
@@ -66,9 +67,9 @@ impl Report {
     fn legend(&self, out: &mut String) -> std::fmt::Result {
         let mut x = MARGIN;
         for (contest, colour) in self.schedulers.iter().zip(COLOURS) {
-            writeln!(out, r#"<rect x="{x}" y="36" width="12" height="12" fill="{colour}"/>"#)?;
+            writeln!(out, r#"<rect x="{x}" y="50" width="12" height="12" fill="{colour}"/>"#)?;
             let (name, at) = (escaped(&contest.name), x + 18.0);
-            writeln!(out, r#"<text x="{at}" y="46">{name}</text>"#)?;
+            writeln!(out, r#"<text x="{at}" y="60">{name}</text>"#)?;
             x += NAME_WIDTH;
         }
         Ok(())

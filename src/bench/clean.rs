@@ -5,18 +5,15 @@ use std::time::Duration;
 
 use anyhow::Context as _;
 use http::Method;
-use serde::Deserialize;
 use serde_json::{Value, json};
 use tokio::time::{Instant, sleep};
 
 use crate::client::Plain;
 
 use super::kinds::{KINDS, Kind};
+use super::list;
 use super::load::{self, Pace};
 use super::plan::LABEL;
-
-/// Objects of a page of a list.
-const PAGE_OBJECTS: usize = 500;
 
 /// Deletions under way.
 const IN_FLIGHT: usize = 32;
@@ -41,42 +38,16 @@ pub enum OwnNodes {
     Use,
 }
 
-#[derive(Deserialize)]
-struct List {
-    metadata: ListMetadata,
-    items: Vec<Item>,
-}
-
-#[derive(Default, Deserialize)]
-#[serde(default)]
-struct ListMetadata {
-    #[serde(rename = "continue")]
-    next: String,
-}
-
-#[derive(Deserialize)]
-struct Item {
-    metadata: Metadata,
-}
-
-#[derive(Default, Deserialize)]
-#[serde(default)]
-struct Metadata {
-    name: String,
-    namespace: String,
-    finalizers: Vec<String>,
-}
-
 /// Whether the cluster may be used: nothing of an earlier run is there, and the nodes are as they are said to be.
 pub(super) async fn check(plain: &Plain, own_nodes: OwnNodes) -> anyhow::Result<()> {
     for kind in KINDS.iter().filter(|kind| !kind.namespaced) {
-        if let Some(name) = first(plain, kind, LABEL).await? {
+        if let Some(name) = list::first(plain, &kind.path(""), LABEL).await? {
             let kind = kind.name();
             anyhow::bail!("the {kind} {name:?} is there from an earlier run; --clean removes it");
         }
     }
     let node = KINDS.iter().find(|kind| kind.name() == "Node").context("nodes are a kind")?;
-    match (first(plain, node, &format!("!{LABEL}")).await?, own_nodes) {
+    match (list::first(plain, &node.path(""), &format!("!{LABEL}")).await?, own_nodes) {
         (Some(name), OwnNodes::Refuse) => anyhow::bail!(
             "the cluster has nodes of its own ({name:?} is one), and pods would really start there; \
              --use-my-nodes has them take the pods, and makes no nodes"
@@ -96,7 +67,7 @@ pub async fn clean(plain: &Plain) -> anyhow::Result<()> {
     }
     let kind =
         KINDS.iter().find(|kind| kind.name() == "Namespace").context("namespaces are a kind")?;
-    for namespace in names(plain, kind, "", LABEL).await? {
+    for namespace in list::all(plain, &kind.path(""), LABEL).await? {
         for kind in KINDS.iter().filter(|kind| kind.namespaced) {
             remove(plain, kind, &namespace.name, "").await?;
         }
@@ -110,17 +81,19 @@ pub async fn clean(plain: &Plain) -> anyhow::Result<()> {
 /// Removes the objects of a kind that a selector chooses.
 async fn remove(plain: &Plain, kind: &Kind, namespace: &str, selector: &str) -> anyhow::Result<()> {
     let pace = Pace { in_flight: IN_FLIGHT, per_second: None };
-    let all = names(plain, kind, namespace, selector).await?;
+    let all = list::all(plain, &kind.path(namespace), selector).await?;
     load::paced(all.len(), pace, |number| {
         let object = &all[number];
         let path = format!("{}/{}", kind.path(&object.namespace), object.name);
         async move {
-            if !object.finalizers.is_empty() && kind.name() == "Pod" {
+            load::delete(plain, &path).await?;
+            if !object.finalizers.is_empty() {
+                // Who is to take them away may not be there: a bare API server has nobody for the protection
+                // of volumes. It may have gone meanwhile, or go by itself.
                 let none = json!({"metadata": {"finalizers": null}}).to_string();
-                // It may have gone meanwhile.
                 drop(plain.merge(&path, none).await);
             }
-            load::delete(plain, &path).await
+            Ok(())
         }
     })
     .await
@@ -149,42 +122,4 @@ async fn gone(plain: &Plain, path: &str) -> anyhow::Result<()> {
         }
         sleep(LOOK_EVERY).await;
     }
-}
-
-/// The first object of a kind that a label selector chooses.
-async fn first(plain: &Plain, kind: &Kind, selector: &str) -> anyhow::Result<Option<String>> {
-    let page = page(plain, kind, "", selector, 1, "").await?;
-    Ok(page.items.into_iter().next().map(|item| item.metadata.name))
-}
-
-async fn names(
-    plain: &Plain,
-    kind: &Kind,
-    namespace: &str,
-    selector: &str,
-) -> anyhow::Result<Vec<Metadata>> {
-    let (mut all, mut next) = (Vec::new(), String::new());
-    loop {
-        let page = page(plain, kind, namespace, selector, PAGE_OBJECTS, &next).await?;
-        all.extend(page.items.into_iter().map(|item| item.metadata));
-        next = page.metadata.next;
-        if next.is_empty() {
-            return Ok(all);
-        }
-    }
-}
-
-async fn page(
-    plain: &Plain,
-    kind: &Kind,
-    namespace: &str,
-    selector: &str,
-    limit: usize,
-    next: &str,
-) -> anyhow::Result<List> {
-    let escaped = |text: &str| text.replace('/', "%2F").replace('!', "%21").replace('=', "%3D");
-    let path = kind.path(namespace);
-    let query =
-        format!("limit={limit}&labelSelector={}&continue={}", escaped(selector), escaped(next));
-    plain.read(&format!("{path}?{query}")).await.with_context(|| format!("GET {path}"))
 }

@@ -85,6 +85,27 @@ impl Contender {
         }
     }
 
+    /// Why it cannot be measured, as far as that can be seen before.
+    #[must_use]
+    pub fn fault(&self) -> Option<&'static str> {
+        match self {
+            Self::Command(words) => {
+                let program = Path::new(words.first()?);
+                let path = std::env::var_os("PATH").unwrap_or_default();
+                let there = if program.components().count() > 1 {
+                    program.is_file()
+                } else {
+                    std::env::split_paths(&path).any(|folder| folder.join(program).is_file())
+                };
+                (!there).then_some("there is no such program")
+            }
+            Self::Running { pid: Some(pid), .. } => {
+                process::cpu(*pid).is_none().then_some("there is no such process")
+            }
+            Self::Berth | Self::Blind | Self::Running { pid: None, .. } => None,
+        }
+    }
+
     /// Starts it; what it needs of files goes into `folder`.
     pub(super) async fn start(
         &self,

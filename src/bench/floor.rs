@@ -16,6 +16,8 @@ use tokio::time::sleep;
 use crate::client::{Plain, PlainError};
 use crate::runtime::StopSignals;
 
+use super::list::{self, List, PAGE_OBJECTS};
+
 /// Writes under way.
 const IN_FLIGHT: usize = 32;
 
@@ -24,9 +26,6 @@ const WAITING_MAX: usize = 4_096;
 
 /// The wait after a watch or a list that failed.
 const PAUSE: Duration = Duration::from_millis(200);
-
-/// Objects of a page of a list.
-const PAGE: usize = 500;
 
 /// Which pods it binds.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -74,38 +73,6 @@ struct Spec<'a> {
     scheduler_name: Cow<'a, str>,
 }
 
-#[derive(Deserialize)]
-struct List {
-    metadata: ListMetadata,
-    items: Vec<Named>,
-}
-
-#[derive(Default, Deserialize)]
-#[serde(default, rename_all = "camelCase")]
-struct ListMetadata {
-    resource_version: String,
-    #[serde(rename = "continue")]
-    next: String,
-}
-
-/// A list of pods.
-#[derive(Deserialize)]
-struct Pods<'a> {
-    metadata: ListMetadata,
-    #[serde(borrow)]
-    items: Vec<Object<'a>>,
-}
-
-#[derive(Deserialize)]
-struct Named {
-    metadata: Name,
-}
-
-#[derive(Deserialize)]
-struct Name {
-    name: String,
-}
-
 /// A pod that has no node.
 struct Pending {
     namespace: String,
@@ -139,13 +106,13 @@ pub async fn bind_blindly(
 }
 
 async fn bind_all(plain: &Plain, options: &FloorOptions) -> anyhow::Result<()> {
-    let nodes = nodes(plain).await?;
+    let nodes = list::all(plain, "/api/v1/nodes", "").await?;
     anyhow::ensure!(!nodes.is_empty(), "the cluster has no nodes");
     let (mut waiting, mut writes) = (VecDeque::new(), FuturesUnordered::new());
     let (mut turn, mut stamp) = (0, 0);
-    let path = format!("/api/v1/pods?fieldSelector=spec.nodeName%3D&limit={PAGE}");
+    let path = format!("/api/v1/pods?fieldSelector=spec.nodeName%3D&limit={PAGE_OBJECTS}");
     let text = plain.text(&path).await.context("GET /api/v1/pods")?;
-    let list: Pods<'_> = serde_json::from_str(&text).context("a list of pods")?;
+    let list: List<Object<'_>> = serde_json::from_str(&text).context("a list of pods")?;
     // The first ones are enough: those that are there before this is are few.
     waiting.extend(list.items.into_iter().filter_map(|pod| Pending::of(pod, options)));
     let mut version = list.metadata.resource_version;
@@ -160,7 +127,7 @@ async fn bind_all(plain: &Plain, options: &FloorOptions) -> anyhow::Result<()> {
                 let Some(pod) = waiting.pop_front() else { break };
                 stamp += 1;
                 turn = (turn + 1) % nodes.len();
-                writes.push(bind(plain, options, pod, &nodes[turn], stamp));
+                writes.push(bind(plain, options, pod, &nodes[turn].name, stamp));
             }
             tokio::select! {
                 biased;
@@ -212,18 +179,4 @@ async fn bind(
     );
     let path = format!("/apis/events.k8s.io/v1/namespaces/{namespace}/events");
     plain.write(Method::POST, &path, body).await
-}
-
-/// The names of all nodes.
-async fn nodes(plain: &Plain) -> anyhow::Result<Vec<String>> {
-    let (mut all, mut next) = (Vec::new(), String::new());
-    loop {
-        let path = format!("/api/v1/nodes?limit={PAGE}&continue={next}");
-        let page: List = plain.read(&path).await.context("GET /api/v1/nodes")?;
-        all.extend(page.items.into_iter().map(|node| node.metadata.name));
-        next = page.metadata.next;
-        if next.is_empty() {
-            return Ok(all);
-        }
-    }
 }

@@ -14,6 +14,7 @@ mod contender;
 mod figures;
 mod floor;
 mod kinds;
+mod list;
 mod load;
 mod plan;
 mod process;
@@ -77,6 +78,18 @@ pub enum BenchError {
     Failed(#[from] anyhow::Error),
 }
 
+impl BenchError {
+    /// Tells of which scheduler's run it is.
+    fn of(self, name: &str, round: usize, runs: usize) -> Self {
+        match self {
+            Self::Stopped => Self::Stopped,
+            Self::Failed(error) => {
+                Self::Failed(error.context(format!("{name}, run {round} of {runs}")))
+            }
+        }
+    }
+}
+
 /// Measures; `say` is told how it gets on, a line each time. A first wish to stop ends the run and removes
 /// what it made, a second one does not wait for that.
 pub async fn run(
@@ -89,7 +102,11 @@ pub async fn run(
         for (contender, runs) in options.contenders.iter().zip(&mut runs) {
             let name = contender.name();
             let say = |line: &str| say(&format!("{name}, run {round} of {}: {line}", options.runs));
-            runs.push(one(options, contender, &mut stop, &say).await?);
+            let figures = one(options, contender, &mut stop, &say).await;
+            let figures = figures.map_err(|error| error.of(&name, round, options.runs))?;
+            // What is lost of the others where a later one fails.
+            say(&figures.line());
+            runs.push(figures);
         }
     }
     let mut schedulers: Vec<Contest> = Vec::new();
@@ -117,7 +134,11 @@ async fn one(
 ) -> Result<Figures, BenchError> {
     let folder = tempfile::Builder::new().prefix("berth-bench-").tempdir();
     let folder = folder.map_err(anyhow::Error::new)?;
-    let mut cluster = Cluster::open(options, folder.path()).await?;
+    let mut cluster = tokio::select! {
+        biased;
+        () = stop.first() => return Err(BenchError::Stopped),
+        cluster = Cluster::open(options, folder.path()) => cluster?,
+    };
     let outcome = tokio::select! {
         biased;
         () = stop.first() => Err(BenchError::Stopped),
@@ -125,15 +146,20 @@ async fn one(
             figures.map_err(BenchError::Failed)
         }
     };
-    if let Err(error) = &outcome {
-        say(&format!("{error}"));
+    if matches!(outcome, Err(BenchError::Stopped)) {
+        say("stopping; what was made is being removed");
     }
-    tokio::select! {
+    let closed = tokio::select! {
         biased;
-        () = stop.second() => return Err(BenchError::Failed(anyhow::anyhow!(
-            "stopped at once: what was made may still be there; --clean removes it"
-        ))),
-        closed = cluster.close() => closed?,
+        () = stop.second() => Err(anyhow::anyhow!("stopped at once")),
+        closed = cluster.close() => closed,
+    };
+    if let Err(error) = closed {
+        let error = error.context("what was made may still be there (--clean removes it)");
+        return Err(BenchError::Failed(match outcome {
+            Err(BenchError::Failed(first)) => anyhow::anyhow!("{first:#}; then: {error:#}"),
+            Ok(_) | Err(BenchError::Stopped) => error,
+        }));
     }
     outcome
 }

@@ -119,6 +119,15 @@ impl Figures {
         };
         Self { bound, seconds, rows, curve: curve.collect() }
     }
+
+    /// What matters most of them, in a line.
+    pub(super) fn line(&self) -> String {
+        let mut line = format!("{} pods in {} s", self.bound, shown(Some(self.seconds)));
+        if let Some(cpu) = self.rows.cpu_ms_per_pod {
+            let _ = write!(line, ", {} CPU ms per pod", shown(Some(cpu)));
+        }
+        line
+    }
 }
 
 /// A figure of a row, with its name for people.

@@ -7,12 +7,14 @@ use std::time::Duration;
 
 use anyhow::Context as _;
 use serde::Deserialize;
+use serde::de::IgnoredAny;
 use tokio::sync::Notify;
 use tokio::time::Instant;
 
 use crate::client::Plain;
 use crate::units::Map;
 
+use super::list::List;
 use super::plan::LABEL;
 use super::workloads::Until;
 
@@ -101,18 +103,6 @@ struct PodStatus<'a> {
 struct Condition<'a> {
     #[serde(rename = "type", borrow)]
     kind: Cow<'a, str>,
-}
-
-/// A list, as far as it matters.
-#[derive(Deserialize)]
-struct List {
-    metadata: ListMetadata,
-}
-
-#[derive(Deserialize)]
-#[serde(rename_all = "camelCase")]
-struct ListMetadata {
-    resource_version: String,
 }
 
 impl Seen {
@@ -230,7 +220,8 @@ pub(super) fn selector(role: &str) -> String {
 
 /// The version of pods now: a watch from there sees all that comes.
 pub(super) async fn version(plain: &Plain) -> anyhow::Result<String> {
-    let list: List = plain.read("/api/v1/pods?limit=1").await.context("GET /api/v1/pods")?;
+    let list: List<IgnoredAny> =
+        plain.read("/api/v1/pods?limit=1").await.context("GET /api/v1/pods")?;
     Ok(list.metadata.resource_version)
 }
 

@@ -69,7 +69,9 @@ pub struct WorkloadArgs {
     #[arg(long, value_name = "N", value_parser = rate)]
     pub rate: Option<f64>,
 
-    /// Measure in this cluster [default: an API server in memory]. What is made there is removed again.
+    /// Measure in this cluster [default: an API server in memory, a new one for each run]. What is made there is
+    /// removed again after each run, so that all begin with the same objects; the history that the API server
+    /// and etcd keep is not.
     #[arg(long, value_name = "FILE", value_parser = path())]
     pub kubeconfig: Option<PathBuf>,
 
@@ -103,7 +105,7 @@ pub struct WorkloadArgs {
     #[arg(long)]
     pub blind: bool,
 
-    /// How often each scheduler has its turn; the figures are medians.
+    /// How often each scheduler has its turn, one after the other; the figures are medians.
     #[arg(long, value_name = "N", default_value = "1", value_parser = within(RUNS_MAX))]
     pub runs: u64,
 
@@ -157,6 +159,10 @@ enum Refusal {
     Number { flag: &'static str, workload: String, known: String },
     #[error("--vs {command:?}: {reason}")]
     Command { command: String, reason: &'static str },
+    #[error("--pid {pid}: {reason}")]
+    Process { pid: u32, reason: &'static str },
+    #[error("--chart {path}: {reason}")]
+    Chart { path: String, reason: String },
 }
 
 fn count() -> clap::builder::RangedU64ValueParser<u64> {
@@ -280,7 +286,22 @@ fn workloads(file: Option<&Path>) -> Result<Workloads, Refusal> {
     Ok(Workloads::with_built_in(&name, &text)?)
 }
 
+/// Whether there may be a chart at `path`: the figures take their time, and it is written last.
+fn check_chart(path: &Path) -> Result<(), Refusal> {
+    let error = |reason: String| Refusal::Chart { path: path.display().to_string(), reason };
+    if path.is_dir() {
+        return Err(error("is a folder".to_owned()));
+    }
+    let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty());
+    match fs::metadata(folder.unwrap_or(Path::new("."))) {
+        Ok(folder) if folder.is_dir() => Ok(()),
+        Ok(_) => Err(error("is in what is no folder".to_owned())),
+        Err(reason) => Err(error(reason.to_string())),
+    }
+}
+
 fn options(args: &WorkloadArgs, workloads: Workloads) -> Result<Options, Refusal> {
+    args.chart.as_deref().map_or(Ok(()), check_chart)?;
     let wanted = args.workload.clone().unwrap_or_default();
     let (workload, size) = workloads.find(&wanted).map_err(Refusal::Workload)?;
     let (workload, mut size) = (workload.clone(), size.clone());
@@ -298,11 +319,17 @@ fn options(args: &WorkloadArgs, workloads: Workloads) -> Result<Options, Refusal
         Some(name) => Contender::Running { name: name.clone(), pid: args.pid },
         None => Contender::Berth,
     };
+    if let (Some(pid), Some(reason)) = (args.pid, first.fault()) {
+        return Err(Refusal::Process { pid, reason });
+    }
     let mut contenders = vec![first];
     if let Some(command) = &args.vs {
-        let words = bench::words(command)
-            .map_err(|reason| Refusal::Command { command: command.clone(), reason })?;
-        contenders.push(Contender::Command(words));
+        let error = |reason| Refusal::Command { command: command.clone(), reason };
+        let second = Contender::Command(bench::words(command).map_err(error)?);
+        if let Some(reason) = second.fault() {
+            return Err(error(reason));
+        }
+        contenders.push(second);
     }
     if args.blind {
         contenders.push(Contender::Blind);
