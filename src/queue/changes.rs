@@ -1,6 +1,6 @@
 //! The cluster, or a pod that waits, has changed: who is tried again.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::ops::Bound;
 use std::sync::Arc;
 
@@ -193,18 +193,32 @@ impl Queue {
         }
     }
 
-    /// Asks about the pods that a PreEnqueue plugin holds, if that plugin wants to know.
+    /// Asks about the pods that a PreEnqueue plugin holds, if that plugin wants to know. While pods make way for
+    /// hundreds, each that goes asks about all of them: one question serves those that look alike, and who is
+    /// held on to is not moved at all.
     fn ask_gated(&self, change: &Change, world: World<'_>, moves: &mut Vec<(PodId, Strategy)>) {
         for ((profile, gate), pods) in &self.gated {
             let wants = world.profiles[*profile].is_interested(1 << *gate, change.event);
             if !wants && change.event.resource != Resource::Any {
                 continue;
             }
+            let mut asked = BTreeMap::new();
             for id in pods {
                 let Some(waiting) = self.pods.get(id) else { continue };
-                let rejected = waiting.record.rejected;
-                let question = Question::new(*profile, rejected, change.event, world);
-                self.ask_pod(&question, change, *id, moves);
+                let Some(candidate) = waiting.candidate(&self.shapes) else { continue };
+                let group = waiting.group();
+                let (question, answer) = asked.entry(group).or_insert_with(|| {
+                    let question = Question::new(*profile, group.rejected, change.event, world);
+                    let answer = question.ask_alike(change, candidate);
+                    (question, answer)
+                });
+                let strategy = match answer {
+                    Answer::All(strategy) => *strategy,
+                    Answer::Each => question.ask(change, candidate),
+                };
+                if strategy != Strategy::Skip && !is_held_by(*profile, *gate, candidate, world) {
+                    moves.push((*id, strategy));
+                }
             }
         }
     }
@@ -219,6 +233,13 @@ impl Queue {
             Reach::AllBut(other) => id != other,
         }
     }
+}
+
+/// Whether the PreEnqueue plugin that holds a pod still does. Not measured: nothing is tried.
+fn is_held_by(profile: usize, gate: u16, candidate: Candidate<'_>, world: World<'_>) -> bool {
+    let plugins = &world.profiles[profile].plugins;
+    let held_by = plugins.get(usize::from(gate));
+    held_by.is_some_and(|entry| entry.plugin.pre_enqueue(candidate, world.cluster).is_some())
 }
 
 impl Group {

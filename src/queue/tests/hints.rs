@@ -18,6 +18,8 @@ const SHAPE: PluginInfo = info("Shape", POINTS, |_| Ok(Box::new(Answers(Asks::Sh
 const EACH: PluginInfo = info("Each", POINTS, |_| Ok(Box::new(Answers(Asks::Each))));
 /// Holds pods with the label `held` until there is a node.
 const HOLDS: PluginInfo = info("Holds", &[ExtensionPoint::PreEnqueue], |_| Ok(Box::new(Holds)));
+/// Holds pods with the label `kept` until there is a node, and is asked about those that come, once a shape.
+const KEEPS: PluginInfo = info("Keeps", &[ExtensionPoint::PreEnqueue], |_| Ok(Box::new(Keeps)));
 
 /// Takes pods by their label `turn`, the greatest first.
 const SORTS: PluginInfo = info("Sorts", &[ExtensionPoint::QueueSort], |_| Ok(Box::new(Sorts)));
@@ -66,6 +68,23 @@ impl Plugin for Holds {
 
     fn events(&self) -> &'static [Interest] {
         const { &[Interest::always(Resource::Node, Action::ADD)] }
+    }
+}
+
+struct Keeps;
+
+impl Plugin for Keeps {
+    fn pre_enqueue(&self, pod: Candidate<'_>, cluster: &Cluster) -> Option<PodRejection> {
+        let held = pod.pod.labels.get("kept").is_some() && cluster.node_count() == 0;
+        held.then(|| PodRejection { code: Code::Unschedulable, reasons: Vec::new() })
+    }
+
+    fn events(&self) -> &'static [Interest] {
+        const { &[Interest::asks(Resource::Node, Action::ADD)] }
+    }
+
+    fn hint(&self, _: &Change, pod: Candidate<'_>, _: &Cluster) -> Hint {
+        Hint::queue_if(pod.pod.labels.get("kept") == Some("until a node comes"))
     }
 }
 
@@ -269,6 +288,19 @@ fn a_held_pod_is_looked_at_when_its_plugin_is_told_and_by_the_flush() {
     setup.now = setup.now + super::super::FLUSH_INTERVAL;
     setup.with(Queue::tick);
     assert_eq!(setup.lengths(), (1, 0, 0, 0));
+}
+
+#[test]
+fn held_pods_go_where_they_are_let_go_and_the_change_helps() {
+    let mut setup = Setup::of(vec![KEEPS]);
+    for number in 0..6 {
+        let until = if number % 2 == 0 { "until a node comes" } else { "for ever" };
+        setup.add(number, &[("kept", until)]);
+    }
+    setup.with(|queue, world| queue.on_change(change(NODE_ADD), Reach::All, world));
+    assert_eq!(setup.lengths(), (0, 0, 0, 6));
+    setup.node_comes();
+    assert_eq!(setup.lengths(), (3, 0, 0, 3));
 }
 
 #[test]
