@@ -12,22 +12,21 @@ pub(crate) struct Interner<T> {
     ids: Map<T, u32>,
     /// How often a value came or went.
     epoch: u64,
+    /// The number that was acquired last: of pods that come, one is like the other.
+    last: u32,
 }
 
 impl<T> Default for Interner<T> {
     fn default() -> Self {
-        Self { slots: Vec::new(), free: Vec::new(), ids: Map::default(), epoch: 0 }
+        Self { slots: Vec::new(), free: Vec::new(), ids: Map::default(), epoch: 0, last: 0 }
     }
 }
 
 impl<T: Eq + Hash + Clone> Interner<T> {
     /// The number of `value`, which has one owner more from now on.
     pub(crate) fn acquire(&mut self, value: &T) -> u32 {
-        if let Some(&id) = self.ids.get(value) {
-            if let Some((_, owners)) = &mut self.slots[id as usize] {
-                *owners += 1;
-            }
-            return id;
+        if let Some(id) = self.find(value) {
+            return self.acquire_again(id);
         }
         self.epoch += 1;
         let slot = Some((value.clone(), 1));
@@ -39,6 +38,16 @@ impl<T: Eq + Hash + Clone> Interner<T> {
             u32::try_from(self.slots.len() - 1).expect("invariant: fewer than 2^32 values")
         };
         self.ids.insert(value.clone(), id);
+        self.last = id;
+        id
+    }
+
+    /// One owner more for `id`, which has some.
+    fn acquire_again(&mut self, id: u32) -> u32 {
+        if let Some((_, owners)) = &mut self.slots[id as usize] {
+            *owners += 1;
+        }
+        self.last = id;
         id
     }
 
@@ -48,11 +57,10 @@ impl<T: Eq + Hash + Clone> Interner<T> {
         T: std::borrow::Borrow<Q>,
         Q: Hash + Eq + ?Sized,
     {
-        let Some(id) = self.find(value) else { return self.acquire(&make()) };
-        if let Some((_, owners)) = &mut self.slots[id as usize] {
-            *owners += 1;
+        match self.find(value) {
+            Some(id) => self.acquire_again(id),
+            None => self.acquire(&make()),
         }
-        id
     }
 
     /// Takes one owner away from `id`.
@@ -79,7 +87,8 @@ impl<T: Eq + Hash + Clone> Interner<T> {
         T: std::borrow::Borrow<Q>,
         Q: Hash + Eq + ?Sized,
     {
-        self.ids.get(value).copied()
+        let last = self.get(self.last).filter(|last| (*last).borrow() == value);
+        last.map_or_else(|| self.ids.get(value).copied(), |_| Some(self.last))
     }
 
     /// The value of `id`, if it has owners.

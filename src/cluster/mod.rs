@@ -16,6 +16,7 @@ mod nodes;
 mod nominations;
 mod objects;
 mod permutation;
+mod pod_names;
 mod pods;
 mod reports;
 mod row;
@@ -39,7 +40,7 @@ pub use view::{Overlay, View};
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use crate::model::{HostPort, PodKey, ResourceReport, Taint};
+use crate::model::{HostPort, ResourceReport, Taint};
 use crate::units::{IndexVec, Map, NodeId, PodId, Set};
 
 use change_log::ChangeLog;
@@ -47,6 +48,7 @@ use images::Images;
 use interner::Interner;
 use labels::NodeLabels;
 use namespaces::Namespaces;
+use pod_names::PodNames;
 
 /// Everything that is known of the cluster.
 #[derive(Clone, Debug)]
@@ -70,7 +72,7 @@ pub struct Cluster {
 
     pods: IndexVec<PodId, Option<PodEntry>>,
     free_pods: Vec<PodId>,
-    pod_by_key: Map<PodKey, PodId>,
+    pod_names: PodNames,
     /// The waiting pods that are nominated to a node.
     nominated: BTreeMap<NodeId, Vec<PodId>>,
     /// UIDs of waiting pods that others are being asked to make way for.
@@ -127,7 +129,7 @@ impl Cluster {
             present_nodes: 0,
             pods: IndexVec::default(),
             free_pods: Vec::new(),
-            pod_by_key: Map::default(),
+            pod_names: PodNames::default(),
             nominated: BTreeMap::new(),
             preempting: Set::default(),
             bound_pods: 0,

@@ -14,6 +14,12 @@ impl Cluster {
         present.map(|(node, pods)| (*node, pods.as_slice()))
     }
 
+    /// Whether a waiting pod is nominated to any node.
+    #[must_use]
+    pub fn has_nominations(&self) -> bool {
+        !self.nominated.is_empty()
+    }
+
     /// The waiting pods that are nominated to the node called `name`, in the order of nomination.
     #[must_use]
     pub fn nominated_to(&self, name: &str) -> &[PodId] {

@@ -70,7 +70,7 @@ impl Cluster {
     /// The pod of this namespace and name.
     #[must_use]
     pub fn find_pod(&self, key: &PodKey) -> Option<PodId> {
-        self.pod_by_key.get(key).copied()
+        self.pod_names.find(key, |id| self.pod(id).is_some_and(|entry| entry.key == *key))
     }
 
     /// The pod `id`, while it is known.
@@ -89,7 +89,7 @@ impl Cluster {
         } else {
             self.pods.push(Some(entry))
         };
-        self.pod_by_key.insert(pod.key.clone(), id);
+        self.pod_names.insert(&pod.key, id);
         if let Some(name) = &pod.node_name {
             let node = self.node_id(name);
             self.put(id, Place::Bound(node));
@@ -175,7 +175,7 @@ impl Cluster {
         self.withdraw(id);
         let mut entry = self.pods[id].take()?;
         self.drain(&mut entry);
-        self.pod_by_key.remove(&entry.key);
+        self.pod_names.remove(&entry.key, id);
         self.free_pods.push(id);
         Some(entry.uid)
     }

@@ -1,7 +1,7 @@
 //! The cluster by itself: what changes, what is interned, what is forgotten.
 
 use super::*;
-use crate::model::{Effect, Image, Labels, Node, Pod};
+use crate::model::{Effect, Image, Labels, Node, Pod, PodKey};
 
 fn node(name: &str, milli_cpu: i64) -> Node {
     let mut node = Node { name: name.into(), allocatable_pods: 10, ..Node::default() };

@@ -106,14 +106,13 @@ impl Engine {
         &mut self,
         pod: PodId,
         queued: QueuedPod,
-        node_id: NodeId,
+        (node_id, node): (NodeId, Box<str>),
         waits: Waits,
         now: Nanos,
         out: &mut Vec<Effect>,
     ) {
         self.last_attempt += 1;
         let id = AttemptId(self.last_attempt);
-        let node = self.cluster.node_name(node_id).into();
         let must_wait = !waits.is_empty();
         let stage = Stage::Permitting(waits);
         let attempt = Box::new(Attempt {

@@ -120,10 +120,7 @@ impl Engine {
             cluster: &self.cluster,
             pod: &trial.queued.pod,
             nominated: nominated_node(&self.cluster, &trial.queued.pod),
-            start: {
-                let attempt = u64::from(trial.queued.attempts);
-                start_position(self.config.seed, &trial.queued.pod.uid, attempt, u32::MAX)
-            },
+            attempt: (self.config.seed, u64::from(trial.queued.attempts)),
         };
         let trying = Trying {
             search_from: &mut self.search_from,
@@ -243,16 +240,16 @@ impl Engine {
         out: &mut Vec<Effect>,
     ) {
         self.cluster.assume(id, node);
-        if let Err(refused) = self.reserve(&queued, id, node) {
+        let name: Box<str> = self.cluster.node_name(node).into();
+        if let Err(refused) = self.reserve(&queued, id, (node, &name)) {
             self.refuse_placement(id, queued, refused, now, out);
             return;
         }
         let (permitted, decided) = self.permit(&queued, id, node, now);
         match permitted {
             Ok(waits) => {
-                let name = self.cluster.node_name(node).into();
-                self.decide(&queued.pod, DecisionVerdict::Node(name), out);
-                self.start_binding(id, queued, node, waits, now, out);
+                self.decide(&queued.pod, DecisionVerdict::Node(name.clone()), out);
+                self.start_binding(id, queued, (node, name), waits, now, out);
             }
             Err(refused) => {
                 self.unreserve(&queued, id, node);

@@ -6,7 +6,7 @@ use std::borrow::Cow;
 use crate::cluster::{Cluster, View};
 use crate::framework::{
     BuildTimes, Code, Diagnosis, Evals, ExtensionPoint, FailedNodes, Histogram, PluginMask,
-    PodRejection, PostFilter, Prepared, Profile, Stopwatch, Table, prepare_timed,
+    PodRejection, PostFilter, Prepared, Profile, Stopwatch, Table, prepare_timed, start_position,
 };
 use crate::model::{DefaultPreemptionArgs, Pod};
 use crate::preemption::{Outcome, Preemption, Unplaced, preempt, propose};
@@ -66,8 +66,8 @@ pub(super) struct Judging<'a> {
     pub(super) pod: &'a Pod,
     /// The node that the pod is nominated to.
     pub(super) nominated: Option<NodeId>,
-    /// Where among the nodes preemption begins to look, counted around.
-    pub(super) start: u32,
+    /// The seed and the number of the attempt: with the pod they say where preemption begins to look.
+    pub(super) attempt: (u64, u64),
 }
 
 /// Judges a pod against the cluster.
@@ -374,7 +374,8 @@ fn preempt_for(
     args: DefaultPreemptionArgs,
     watch: &Stopwatch<'_>,
 ) -> Preemption {
-    let Judging { cluster, pod, nominated, start, .. } = *judging;
+    let Judging { cluster, pod, nominated, attempt: (seed, attempt), .. } = *judging;
+    let start = start_position(seed, &pod.uid, attempt, u32::MAX);
     watch.probe().preemption_attempt();
     let unplaced = Unplaced { pod, view: View::new(cluster), judged, nominated, start };
     match (said.and_then(|(said, _)| said.preemption(cluster)), said) {

@@ -35,11 +35,10 @@ impl Engine {
         &mut self,
         queued: &QueuedPod,
         id: PodId,
-        node: NodeId,
+        (node, node_name): (NodeId, &str),
     ) -> Result<(), Refused> {
         let point = ExtensionPoint::Reserve;
-        let node_name: Box<str> = self.cluster.node_name(node).into();
-        let at = Placement { pod: &queued.pod, id, node, node_name: &node_name };
+        let at = Placement { pod: &queued.pod, id, node, node_name };
         let mut watch = Stopwatch::start(&*self.config.probe, queued.profile)
             .timing_plugins(self.config.probe.times_plugins());
         let mut refused = None;

@@ -310,7 +310,7 @@ impl Engine {
         let few = if self.races.beside_others(now) { BINDINGS_BESIDE_OTHERS_MAX } else { all };
         let credits = all.min(few);
         let free = self.in_flight < credits && self.parked.len() < extend::PARKED_MAX;
-        free && !self.stopped && !self.standby && self.is_synced() && self.queue.has_next()
+        free && !self.stopped && !self.standby && self.queue.has_next() && self.is_synced()
     }
 
     /// Has a pod that waits count as nominated, as its object says, without its being in the queue: for

@@ -112,6 +112,9 @@ impl Engine {
 /// The node that a waiting pod is nominated to: as its object says, or as was decided a moment ago.
 pub(super) fn nominated_node(cluster: &Cluster, pod: &Pod) -> Option<NodeId> {
     let in_memory = || {
+        if !cluster.has_nominations() {
+            return None;
+        }
         let entry = cluster.pod(cluster.find_pod(&pod.key)?)?;
         let same = entry.uid == pod.uid && entry.place == Place::Pending;
         entry.nominated_node.as_deref().filter(|_| same)

@@ -3,9 +3,7 @@
 use std::collections::BTreeMap;
 
 use crate::cluster::View;
-use crate::framework::{
-    Candidate, Code, ExtensionPoint, Profile, Stopwatch, explain, start_position,
-};
+use crate::framework::{Candidate, Code, ExtensionPoint, Profile, Stopwatch, explain};
 use crate::model::{Pod, PodKey};
 use crate::preemption::Outcome;
 use crate::units::NodeId;
@@ -98,7 +96,7 @@ impl Engine {
             cluster: &self.cluster,
             pod,
             nominated: nominated_node(&self.cluster, pod),
-            start: start_position(self.config.seed, &pod.uid, 0, u32::MAX),
+            attempt: (self.config.seed, 0),
         };
         let judged = judge(&judging, None, &mut watch);
         let (sorted, over) = match judged {

@@ -22,6 +22,9 @@ impl Nominated {
     /// Upstream: addGENominatedPods, v1.37.
     pub(super) fn before(pod: &Pod, cluster: &Cluster) -> Self {
         let mut nominated = Self::default();
+        if !cluster.has_nominations() {
+            return nominated;
+        }
         let itself = cluster.find_pod(&pod.key);
         let itself = itself.filter(|id| cluster.pod(*id).is_some_and(|entry| entry.uid == pod.uid));
         let first = |id: &PodId| {

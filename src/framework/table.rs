@@ -17,6 +17,9 @@ const SLICE: usize = 256;
 /// Cells that are compared one by one before one is looked up.
 const CELLS_LOOKED_AT: usize = 8;
 
+/// Memory for so many nodes is kept between builds.
+const SLICE_KEPT: usize = 32;
+
 /// The nodes of one pod, judged.
 #[derive(Debug)]
 pub struct Table {
@@ -31,6 +34,31 @@ pub struct Table {
     pub(super) gated: Option<Box<Gated>>,
     /// Where every node is, in a table that is kept.
     pub(super) record: Option<Box<Record>>,
+    /// Memory of the last build, for the next one: a kept table judges a node or two for each pod.
+    pub(super) slice: Slice,
+}
+
+/// One slice of nodes and its columns.
+#[derive(Debug, Default)]
+pub(super) struct Slice {
+    nodes: Vec<NodeId>,
+    verdicts: Vec<Verdict>,
+    scratch: Vec<i64>,
+    points: Vec<i64>,
+    words: Vec<u32>,
+    /// The position of each node, and the bin that it was in.
+    places: Vec<(u32, u32)>,
+}
+
+impl Slice {
+    /// What its columns take, in bytes.
+    pub(super) fn bytes(&self) -> usize {
+        self.nodes.capacity() * size_of::<NodeId>()
+            + self.verdicts.capacity() * size_of::<Verdict>()
+            + (self.scratch.capacity() + self.points.capacity()) * size_of::<i64>()
+            + self.words.capacity() * size_of::<u32>()
+            + self.places.capacity() * size_of::<(u32, u32)>()
+    }
 }
 
 /// Where the time of a build went.
@@ -84,6 +112,7 @@ impl Table {
             invalid: None,
             gated: None,
             record,
+            slice: Slice::default(),
         }
     }
 
@@ -99,7 +128,10 @@ impl Table {
         let mut build = Build::new(evals, self, watch);
         nodes.for_each(|node| build.push(view, node));
         build.flush(view);
-        let (times, judged) = (build.times, build.judged);
+        let (times, judged, slice) = (build.times, build.judged, build.slice);
+        if slice.nodes.capacity() <= SLICE_KEPT {
+            self.slice = slice;
+        }
         watch.evaluated(ExtensionPoint::Filter, evals.plugins(ExtensionPoint::Filter), judged);
         times
     }
@@ -318,17 +350,11 @@ impl<F: Fn(u32) -> Option<u32>> Iterator for Around<F> {
     }
 }
 
-/// The state of a build: one slice of nodes and its columns.
+/// The state of a build.
 struct Build<'t> {
     evals: &'t Evals,
     table: &'t mut Table,
-    nodes: Vec<NodeId>,
-    verdicts: Vec<Verdict>,
-    scratch: Vec<i64>,
-    points: Vec<i64>,
-    words: Vec<u32>,
-    /// The position of each node, and the bin that it was in.
-    places: Vec<(u32, u32)>,
+    slice: Slice,
     last_cell: Option<usize>,
     watch: &'t Stopwatch<'t>,
     times: BuildTimes,
@@ -338,15 +364,11 @@ struct Build<'t> {
 
 impl<'t> Build<'t> {
     fn new(evals: &'t Evals, table: &'t mut Table, watch: &'t Stopwatch<'t>) -> Self {
+        let slice = std::mem::take(&mut table.slice);
         Self {
             evals,
             table,
-            nodes: Vec::with_capacity(SLICE),
-            verdicts: Vec::with_capacity(SLICE),
-            scratch: vec![0; SLICE],
-            points: Vec::with_capacity(SLICE),
-            words: Vec::new(),
-            places: Vec::with_capacity(SLICE),
+            slice,
             last_cell: None,
             watch,
             times: BuildTimes::default(),
@@ -355,8 +377,8 @@ impl<'t> Build<'t> {
     }
 
     fn push(&mut self, view: &View<'_>, node: NodeId) {
-        self.nodes.push(node);
-        if self.nodes.len() == SLICE {
+        self.slice.nodes.push(node);
+        if self.slice.nodes.len() == SLICE {
             self.flush(view);
         }
     }
@@ -366,36 +388,38 @@ impl<'t> Build<'t> {
         let evals = self.evals;
         let probe = self.watch.probe();
         let begun = probe.clock();
-        self.judged += self.nodes.len() as u64;
-        self.verdicts.clear();
-        self.verdicts.resize(self.nodes.len(), Verdict::PASS);
-        evals.filter_local(view, &self.nodes, &mut self.verdicts, self.watch);
+        let Slice { nodes, verdicts, .. } = &mut self.slice;
+        self.judged += nodes.len() as u64;
+        verdicts.clear();
+        verdicts.resize(nodes.len(), Verdict::PASS);
+        evals.filter_local(view, nodes, verdicts, self.watch);
         self.drop_rejected(view);
         let filtered = probe.clock();
-        let count = self.nodes.len();
-        self.points.clear();
-        self.points.resize(count, 0);
-        self.words.clear();
-        self.words.resize(count * evals.stride(), 0);
-        let scratch = &mut self.scratch[..count];
-        let invalid = evals.score(view, &self.nodes, scratch, &mut self.points, self.watch);
+        let Slice { nodes, scratch, points, words, .. } = &mut self.slice;
+        let count = nodes.len();
+        scratch.resize(count, 0);
+        points.clear();
+        points.resize(count, 0);
+        words.clear();
+        words.resize(count * evals.stride(), 0);
+        let invalid = evals.score(view, nodes, scratch, points, self.watch);
         self.table.invalid = self.table.invalid.or(invalid);
-        evals.key(view, &self.nodes, &mut self.words);
+        evals.key(view, nodes, words);
         self.find_places(view.cluster);
         for index in 0..count {
             self.file(index);
         }
-        self.nodes.clear();
+        self.slice.nodes.clear();
         self.times.filter = self.times.filter + filtered.since(begun);
         self.times.score = self.times.score + probe.clock().since(filtered);
     }
 
     /// Counts the rejected nodes and leaves the feasible ones in the slice.
     fn drop_rejected(&mut self, view: &View<'_>) {
-        if self.verdicts.iter().all(|verdict| verdict.is_pass()) {
+        if self.slice.verdicts.iter().all(|verdict| verdict.is_pass()) {
             return;
         }
-        for (node, verdict) in self.nodes.iter().zip(&self.verdicts) {
+        for (node, verdict) in self.slice.nodes.iter().zip(&self.slice.verdicts) {
             if verdict.is_pass() {
                 continue;
             }
@@ -405,8 +429,8 @@ impl<'t> Build<'t> {
             }
         }
         let mut at = 0;
-        let verdicts = &self.verdicts;
-        self.nodes.retain(|_| {
+        let verdicts = &self.slice.verdicts;
+        self.slice.nodes.retain(|_| {
             at += 1;
             verdicts[at - 1].is_pass()
         });
@@ -419,13 +443,14 @@ impl<'t> Build<'t> {
             let position = cluster.position(*node);
             (position, record.map_or(NOWHERE, |record| record.bins.at(position)))
         };
-        self.places.clear();
-        self.places.extend(self.nodes.iter().map(place));
+        let Slice { nodes, places, .. } = &mut self.slice;
+        places.clear();
+        places.extend(nodes.iter().map(place));
     }
 
     fn file(&mut self, index: usize) {
         let stride = self.evals.stride();
-        let words = &self.words[index * stride..(index + 1) * stride];
+        let words = &self.slice.words[index * stride..(index + 1) * stride];
         // Few words: a loop beats a call of memcmp.
         let same = |cell: &usize| {
             let of_cell = &self.table.words[cell * stride..(cell + 1) * stride];
@@ -438,7 +463,8 @@ impl<'t> Build<'t> {
             None => self.table.cell(words),
         };
         self.last_cell = Some(cell);
-        self.table.file((cell, self.points[index]), self.evals.points_max(), self.places[index]);
+        let (points, place) = (self.slice.points[index], self.slice.places[index]);
+        self.table.file((cell, points), self.evals.points_max(), place);
     }
 }
 
