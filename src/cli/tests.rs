@@ -40,7 +40,9 @@ fn every_flag_is_read() {
                 --leader-elect=false --leader-elect-lease-duration 1m30s \
                 --leader-elect-renew-deadline -1ms --leader-elect-retry-period=0 \
                 --leader-elect-resource-lock l --leader-elect-resource-name m \
-                --leader-elect-resource-namespace n --pod-max-in-unschedulable-pods-duration 10m --kube-api-qps 1.5 --kube-api-burst 3 -v 2 --logging-format json \
+                --leader-elect-resource-namespace n --pod-max-in-unschedulable-pods-duration 10m \
+                --kube-api-qps 1.5 --kube-api-burst 3 --kube-api-content-type application/json \
+                -v 2 --logging-format json \
                 --secure-port 0 --bind-address ::1 --tls-cert-file c --tls-private-key-file p \
                 --http-address 127.0.0.1:80 --feature-gates A=true,B=false --feature_gates=C=1";
     let expected = RunArgs {
@@ -62,7 +64,7 @@ fn every_flag_is_read() {
         pod_max_in_unschedulable_pods_duration: Some(Duration::from_mins(10)),
         kube_api_qps: Some(1.5),
         kube_api_burst: Some(3),
-        kube_api_content_type: None,
+        kube_api_content_type: Some("application/json".to_owned()),
         secure: SecureServingArgs {
             secure_port: Some(0),
             bind_address: Some(Ipv6Addr::LOCALHOST.into()),
