@@ -5,7 +5,7 @@
 //! Called by `judge` and `cycle`. Whether something is kept changes no decision, only the time that one takes.
 
 use crate::cluster::{Cluster, Epochs, Facts, View};
-use crate::framework::{BuildTimes, Evals, PluginMask, Profile, Stopwatch, Table};
+use crate::framework::{BuildTimes, Evals, PluginMask, Profile, Slice, Stopwatch, Table};
 use crate::model::{Pod, Template};
 use crate::preemption::Outcome;
 use crate::units::Map;
@@ -13,7 +13,7 @@ use crate::units::Map;
 use super::selecting::Selecting;
 
 /// Memory of all kept tables at most, in bytes; one table may be larger.
-pub(super) const TABLE_BYTES_MAX: usize = 32 << 20;
+pub(super) const TABLE_BYTES_MAX: usize = 64 << 20;
 
 /// Templates of which it is known when they were last seen, at most.
 const TEMPLATES_SEEN_MAX: usize = 1 << 16;
@@ -39,6 +39,8 @@ pub(super) struct Tables {
     /// How many pods have asked for a table.
     asked: u64,
     selecting: Selecting,
+    /// What the tables judge nodes in, by turns.
+    slice: Slice,
     /// How many were built.
     built: u64,
     /// All nodes are judged for every pod.
@@ -197,7 +199,9 @@ impl Tables {
             let is_it = |it: &KeptFor| it.profile == profile && it.template.is_of(pod, selects);
             let mut all = same.iter();
             let at = all.position(|sorted| sorted.kept_for.as_ref().is_some_and(is_it))?;
-            Some(same.swap_remove(at))
+            let mut sorted = same.swap_remove(at);
+            sorted.table.lend(std::mem::take(&mut self.slice));
+            Some(sorted)
         });
         if let Some(kept_for) = kept.as_ref().and_then(|sorted| sorted.kept_for.as_ref()) {
             self.count -= 1;
@@ -255,6 +259,7 @@ impl Tables {
         let Some(kept_for) = sorted.kept_for.as_mut().filter(|_| sorted.table.can_be_kept()) else {
             return;
         };
+        self.slice = sorted.table.take_slice();
         if kept_for.uses % USES_A_COUNT == 0 {
             kept_for.bytes = sorted.table.bytes() + sorted.evals.bytes();
         }
@@ -296,7 +301,11 @@ impl Tables {
         let guess = nodes * BYTES_A_NODE + BYTES_A_TABLE;
         let bytes = self.bytes.checked_div(self.count).unwrap_or(guess);
         let room = TABLE_BYTES_MAX.checked_div(bytes).unwrap_or(usize::MAX).max(1);
-        self.asked - last <= room as u64
+        // Where more take turns than there is room for, those that came first keep theirs: the others would only
+        // drive each other out. A table that has more to catch up than there are nodes is worth nothing.
+        let fits = self.bytes + bytes <= TABLE_BYTES_MAX;
+        let since = self.asked - last;
+        since <= room as u64 || fits && since <= nodes as u64
     }
 
     fn drop_oldest(&mut self) {

@@ -140,12 +140,7 @@ impl Table {
         let cells: usize = self.cells.iter().map(super::cell::Cell::bytes).sum();
         let words = self.words.capacity() * size_of::<u32>();
         // Each cell's words are the key of its place, too.
-        size_of::<Self>()
-            + self.slice.bytes()
-            + record
-            + cells
-            + 2 * words
-            + self.cells.len() * 2 * size_of::<usize>()
+        size_of::<Self>() + record + cells + 2 * words + self.cells.len() * 2 * size_of::<usize>()
     }
 
     /// Notes that the node at `position` got `verdict`; false where the table has no record.

@@ -47,7 +47,7 @@ pub use profile::{
     EXTENDERS, EXTENDERS_NAME, PLUGINS_MAX, PluginMask, Profile, ProfileError, ProfilePlugin,
 };
 pub use profile_spec::{EnabledPlugin, ExtensionPoint, ProfileSpec};
-pub use table::{BuildTimes, Table, start_position};
+pub use table::{BuildTimes, Slice, Table, start_position};
 pub(crate) use unprepared::SaysOfAll;
 pub use verdict::{Code, Verdict};
 

@@ -17,9 +17,6 @@ const SLICE: usize = 256;
 /// Cells that are compared one by one before one is looked up.
 const CELLS_LOOKED_AT: usize = 8;
 
-/// Memory for so many nodes is kept between builds.
-const SLICE_KEPT: usize = 32;
-
 /// The nodes of one pod, judged.
 #[derive(Debug)]
 pub struct Table {
@@ -34,13 +31,13 @@ pub struct Table {
     pub(super) gated: Option<Box<Gated>>,
     /// Where every node is, in a table that is kept.
     pub(super) record: Option<Box<Record>>,
-    /// Memory of the last build, for the next one: a kept table judges a node or two for each pod.
+    /// Memory to judge nodes in.
     pub(super) slice: Slice,
 }
 
 /// One slice of nodes and its columns.
 #[derive(Debug, Default)]
-pub(super) struct Slice {
+pub struct Slice {
     nodes: Vec<NodeId>,
     verdicts: Vec<Verdict>,
     scratch: Vec<i64>,
@@ -48,17 +45,6 @@ pub(super) struct Slice {
     words: Vec<u32>,
     /// The position of each node, and the bin that it was in.
     places: Vec<(u32, u32)>,
-}
-
-impl Slice {
-    /// What its columns take, in bytes.
-    pub(super) fn bytes(&self) -> usize {
-        self.nodes.capacity() * size_of::<NodeId>()
-            + self.verdicts.capacity() * size_of::<Verdict>()
-            + (self.scratch.capacity() + self.points.capacity()) * size_of::<i64>()
-            + self.words.capacity() * size_of::<u32>()
-            + self.places.capacity() * size_of::<(u32, u32)>()
-    }
 }
 
 /// Where the time of a build went.
@@ -129,11 +115,19 @@ impl Table {
         nodes.for_each(|node| build.push(view, node));
         build.flush(view);
         let (times, judged, slice) = (build.times, build.judged, build.slice);
-        if slice.nodes.capacity() <= SLICE_KEPT {
-            self.slice = slice;
-        }
+        self.slice = slice;
         watch.evaluated(ExtensionPoint::Filter, evals.plugins(ExtensionPoint::Filter), judged);
         times
+    }
+
+    /// Gives it `slice` to judge nodes in: tables that are kept take turns with one.
+    pub fn lend(&mut self, slice: Slice) {
+        self.slice = slice;
+    }
+
+    /// Takes back what it judged nodes in.
+    pub fn take_slice(&mut self) -> Slice {
+        std::mem::take(&mut self.slice)
     }
 
     /// Number of feasible nodes.
