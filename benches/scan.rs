@@ -116,7 +116,7 @@ fn basic_pod(name: &str) -> Pod {
     }
     requests.non_zero_milli_cpu = 100;
     requests.non_zero_memory = 500 << 20;
-    pod.images = vec!["registry.example/web:v1".into()];
+    pod.images = ["registry.example/web:v1".into()].into();
     pod
 }
 

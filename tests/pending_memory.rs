@@ -53,7 +53,7 @@ fn pod(number: usize) -> Box<Pod> {
         uid: format!("5f1b2c3d-0000-4000-8000-{number:012}").into(),
         resource_version: format!("{}", 1_000_000 + number).into(),
         labels: labels.collect(),
-        images: vec![format!("registry.example/{template}:v1").into()],
+        images: [format!("registry.example/{template}:v1").into()].into(),
         scheduler_name: "berth".into(),
         ..Pod::default()
     };

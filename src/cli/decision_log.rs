@@ -89,8 +89,8 @@ impl<W: Write> DecisionLog<W> {
         }
         let line = Line {
             number: decision.number,
-            pod: decision.pod.to_string(),
-            uid: &decision.uid,
+            pod: decision.pod.key.to_string(),
+            uid: &decision.pod.uid,
             verdict: match &decision.verdict {
                 DecisionVerdict::Node(node) => Verdict::Node { node },
                 DecisionVerdict::Message(message) => Verdict::Message { message },
@@ -153,11 +153,15 @@ impl<W: Write> Drop for DecisionLog<W> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use std::sync::Arc;
+
+    use crate::engine::PodRef;
     use crate::model::PodKey;
 
     fn decision(number: u64, verdict: DecisionVerdict) -> Decision {
-        let pod = PodKey { namespace: "a".into(), name: format!("p{number}").into() };
-        Decision { number, pod, uid: format!("u-{number}").into(), verdict }
+        let key = PodKey { namespace: "a".into(), name: format!("p{number}").into() };
+        let (uid, resource_version) = (format!("u-{number}").into(), "1".into());
+        Decision { number, pod: Arc::new(PodRef { key, uid, resource_version }), verdict }
     }
 
     fn placed(number: u64) -> Decision {

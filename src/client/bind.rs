@@ -1,5 +1,7 @@
 //! One Binding: its request, and the one place where its outcome is classified.
 
+use std::sync::Arc;
+
 use http::Method;
 use serde::Deserialize;
 
@@ -12,8 +14,8 @@ use super::json::quote;
 #[derive(Clone, Debug)]
 pub(super) struct Bind {
     pub(super) attempt: AttemptId,
-    pub(super) pod: PodRef,
-    pub(super) node: Box<str>,
+    pub(super) pod: Arc<PodRef>,
+    pub(super) node: Arc<str>,
 }
 
 /// What is read of a pod after a conflict.

@@ -45,7 +45,8 @@ impl RawObjects {
     pub(super) fn keep(&self, event: &Event, raw: &RawValue) {
         match event {
             Event::PodUpsert(pod) => {
-                let ours = || self.wanted.schedulers.contains(&pod.scheduler_name);
+                let ours =
+                    || self.wanted.schedulers.iter().any(|name| **name == *pod.scheduler_name);
                 let wanted = match pod.node_name {
                     Some(_) => self.wanted.placed_pods,
                     None => self.wanted.placed_pods || ours(),

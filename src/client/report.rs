@@ -2,6 +2,7 @@
 //! decides what is written, and by `writer`, which sends it.
 
 use std::borrow::Cow;
+use std::sync::Arc;
 
 use http::Method;
 
@@ -27,8 +28,8 @@ const INSTANCE_BYTES_MAX: usize = 128;
 /// An Event that was asked for.
 #[derive(Clone, Debug)]
 pub(super) struct Job {
-    pub(super) pod: PodRef,
-    pub(super) profile: Box<str>,
+    pub(super) pod: Arc<PodRef>,
+    pub(super) profile: Arc<str>,
     pub(super) report: Report,
     /// When it happened.
     pub(super) at: Nanos,
@@ -36,7 +37,7 @@ pub(super) struct Job {
 
 impl Job {
     /// A note that is too long is cut here, so that a full queue has a known size.
-    pub(super) fn new(pod: PodRef, profile: Box<str>, mut report: Report, at: Nanos) -> Self {
+    pub(super) fn new(pod: Arc<PodRef>, profile: Arc<str>, mut report: Report, at: Nanos) -> Self {
         if let Report::FailedScheduling { message } = &mut report
             && message.len() > NOTE_BYTES_MAX
         {
@@ -234,11 +235,11 @@ mod tests {
     fn notes_are_cut_on_a_character() {
         let note = |message: String| {
             let report = Report::FailedScheduling { message: message.into() };
-            let pod = PodRef {
+            let pod = Arc::new(PodRef {
                 key: crate::model::PodKey::default(),
                 uid: "u".into(),
                 resource_version: "1".into(),
-            };
+            });
             words(&Job::new(pod, "p".into(), report, Nanos(0))).3.into_owned()
         };
         assert_eq!(note("x".repeat(1_024)), "x".repeat(1_024));

@@ -32,7 +32,7 @@ pub(super) const FINISH_AFTER: Nanos = Nanos::from_secs(6 * 60);
 struct Key {
     uid: Box<str>,
     resource_version: Box<str>,
-    profile: Box<str>,
+    profile: Arc<str>,
     reason: &'static str,
 }
 

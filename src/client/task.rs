@@ -96,7 +96,7 @@ enum BindTrouble {
 
 /// A request that has been answered.
 enum Done {
-    Bind { pod: PodRef, problem: Option<(BindTrouble, String)> },
+    Bind { pod: Arc<PodRef>, problem: Option<(BindTrouble, String)> },
     Evict { evict: Evict, answer: EvictAnswer },
     PreBind(Answer),
     Ask { ask: Ask, answer: inquiry::Answer },

@@ -20,7 +20,7 @@ use tracing::debug;
 use crate::engine::{Event, Kind};
 use crate::model::{ObjectKey, ObjectKind, PodKey};
 use crate::units::Nanos;
-use crate::wire::{self, Change, Identity, ObjectError, protobuf};
+use crate::wire::{self, Alike, Change, Identity, ObjectError, protobuf};
 
 use super::api::{Api, Problem};
 use super::lines::{self, Cut, Format, Lines, SILENCE_MAX, WATCH_SECONDS};
@@ -117,8 +117,8 @@ trait Watched: Resource<DynamicType = ()> + DeserializeOwned + Send + Sync + 'st
     const IS_RAW: bool = false;
     /// The part of a query that selects the objects that it is about.
     const SELECTION: &'static str;
-    /// That it was added or changed.
-    fn upsert(&self) -> Result<Event, ObjectError>;
+    /// That it was added or changed; a pod shares with those before it.
+    fn upsert(&self, alike: &mut Alike) -> Result<Event, ObjectError>;
     /// That the object of this identity is gone.
     fn delete(gone: Identity) -> Event;
     /// Its JSON, where that is kept.
@@ -132,8 +132,8 @@ impl<K: Watched> Watched for wire::WithRaw<K> {
     const IS_RAW: bool = true;
     const SELECTION: &'static str = K::SELECTION;
 
-    fn upsert(&self) -> Result<Event, ObjectError> {
-        self.object.upsert()
+    fn upsert(&self, alike: &mut Alike) -> Result<Event, ObjectError> {
+        self.object.upsert(alike)
     }
 
     fn delete(gone: Identity) -> Event {
@@ -151,8 +151,8 @@ impl Watched for wire::Pod {
     const SELECTION: &'static str =
         "&fieldSelector=status.phase%21%3DSucceeded%2Cstatus.phase%21%3DFailed";
 
-    fn upsert(&self) -> Result<Event, ObjectError> {
-        Ok(Event::PodUpsert(Box::new(self.to_model()?)))
+    fn upsert(&self, alike: &mut Alike) -> Result<Event, ObjectError> {
+        Ok(Event::PodUpsert(Box::new(self.to_model_among(alike)?)))
     }
 
     fn delete(gone: Identity) -> Event {
@@ -165,7 +165,7 @@ impl Watched for wire::Node {
     const KIND: Kind = Kind::Node;
     const SELECTION: &'static str = "";
 
-    fn upsert(&self) -> Result<Event, ObjectError> {
+    fn upsert(&self, _: &mut Alike) -> Result<Event, ObjectError> {
         Ok(Event::NodeUpsert(Box::new(self.to_model()?)))
     }
 
@@ -178,7 +178,7 @@ impl Watched for wire::Namespace {
     const KIND: Kind = Kind::Namespace;
     const SELECTION: &'static str = "";
 
-    fn upsert(&self) -> Result<Event, ObjectError> {
+    fn upsert(&self, _: &mut Alike) -> Result<Event, ObjectError> {
         Ok(Event::NamespaceUpsert(Box::new(self.to_model()?)))
     }
 
@@ -191,7 +191,7 @@ impl<K: wire::Kept + Send + Sync + 'static> Watched for K {
     const KIND: Kind = Kind::Object(<K as wire::Kept>::KIND);
     const SELECTION: &'static str = "";
 
-    fn upsert(&self) -> Result<Event, ObjectError> {
+    fn upsert(&self, _: &mut Alike) -> Result<Event, ObjectError> {
         Ok(Event::ObjectUpsert(Box::new(self.to_model()?)))
     }
 
@@ -234,8 +234,19 @@ async fn follow<K: Watched>(
     let (api, started) = (Api::new(client), Instant::now());
     let raw = how.raw.filter(|_| K::IS_RAW);
     let wanted = if how.protobuf && !K::IS_RAW { Format::Protobuf } else { Format::Json };
-    let mut feed =
-        Feed { api, wanted, events, log, failures: 0, started, raw, counters, arrived: None };
+    let alike = Alike::default();
+    let mut feed = Feed {
+        api,
+        wanted,
+        events,
+        log,
+        failures: 0,
+        started,
+        raw,
+        counters,
+        arrived: None,
+        alike,
+    };
     tokio::select! {
         biased;
         () = receiver.closed() => {}
@@ -256,6 +267,8 @@ struct Feed {
     counters: Arc<Counters>,
     /// When the change that is passed on came; none of a list.
     arrived: Option<Instant>,
+    /// What pods have in common.
+    alike: Alike,
 }
 
 impl Feed {
@@ -409,7 +422,7 @@ impl Feed {
     }
 
     async fn upsert<K: Watched>(&mut self, object: &K) -> Result<(), Stop> {
-        match object.upsert() {
+        match object.upsert(&mut self.alike) {
             Ok(event) => {
                 if let (Some(kept), Some(raw)) = (&self.raw, object.raw()) {
                     kept.keep(&event, raw);

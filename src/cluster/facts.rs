@@ -19,7 +19,7 @@ impl Cluster {
         scalars.sort_unstable();
         let taints = self.taint_sets.get(row.taints).cloned().unwrap_or_default();
         Node {
-            name: entry.name.clone(),
+            name: (&*entry.name).into(),
             labels: self.labels.of(&entry.labels),
             taints,
             unschedulable: row.flags & Row::UNSCHEDULABLE != 0,

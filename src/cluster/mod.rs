@@ -187,6 +187,12 @@ impl Cluster {
         &self.entries[id].name
     }
 
+    /// The same, to be kept.
+    #[must_use]
+    pub fn shared_node_name(&self, id: NodeId) -> Arc<str> {
+        Arc::clone(&self.entries[id].name)
+    }
+
     /// The features that node `id` declares.
     #[must_use]
     pub fn declared_features(&self, id: NodeId) -> &[Box<str>] {

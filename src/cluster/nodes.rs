@@ -1,5 +1,7 @@
 //! Nodes come, change and go.
 
+use std::sync::Arc;
+
 use crate::model::Node;
 use crate::units::{NodeId, Resources};
 
@@ -9,7 +11,7 @@ use super::{Cluster, Row, ScalarUse};
 #[derive(Clone, Debug, Default)]
 pub struct NodeEntry {
     /// Its name.
-    pub name: Box<str>,
+    pub name: Arc<str>,
     /// Numbers of the keys and values of its labels.
     pub(crate) labels: Vec<(u32, u32)>,
     /// Numbers of the names of its images, and their sizes in bytes as the node says.
@@ -96,7 +98,7 @@ impl Cluster {
     #[must_use]
     pub fn nodes_not_seen(&self, list: u32) -> Vec<Box<str>> {
         let unseen = |id: &NodeId| self.entries[*id].seen != list;
-        self.nodes().filter(unseen).map(|id| self.entries[id].name.clone()).collect()
+        self.nodes().filter(unseen).map(|id| self.node_name(id).into()).collect()
     }
 
     /// The id of the node or place called `name`; makes one if there is none.
@@ -143,7 +145,7 @@ impl Cluster {
             return;
         }
         let entry = std::mem::take(&mut self.entries[id]);
-        self.node_by_name.remove(&entry.name);
+        self.node_by_name.remove(&*entry.name);
         self.at_position[self.positions[id] as usize] = None;
         self.rows[id] = Row::vacant();
         self.free_nodes.push(id);

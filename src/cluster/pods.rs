@@ -104,7 +104,7 @@ impl Cluster {
         let known = self.pod(id).map_or(Place::Pending, |entry| entry.place);
         let place = match (&pod.node_name, known.node()) {
             (None, _) => known,
-            (Some(name), Some(node)) if self.entries[node].name == *name => Place::Bound(node),
+            (Some(name), Some(node)) if *self.entries[node].name == **name => Place::Bound(node),
             (Some(name), _) => Place::Bound(self.node_id(name)),
         };
         if known.node().is_some() && known.node() == place.node() && self.counts_alike(id, pod) {

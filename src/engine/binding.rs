@@ -14,7 +14,8 @@ use super::changes::world;
 use super::cycle::pod_ref;
 use super::lifecycle::Waits;
 use super::{
-    AttemptId, BindOutcome, DecisionVerdict, Effect, Engine, Nomination, NoticeLevel, Report,
+    AttemptId, BindOutcome, DecisionVerdict, Effect, Engine, Nomination, NoticeLevel, PodRef,
+    Report,
 };
 
 /// The first wait before a Binding whose fate is unknown is sent again; it doubles each time.
@@ -30,7 +31,9 @@ const TRIES_BEFORE_NOTICE: u32 = 4;
 pub(super) struct Attempt {
     pub(super) pod: PodId,
     pub(super) queued: QueuedPod,
-    pub(super) node: Box<str>,
+    /// What writers know the pod by.
+    who: Arc<PodRef>,
+    pub(super) node: Arc<str>,
     pub(super) node_id: NodeId,
     /// How often the Binding was sent.
     tries: u32,
@@ -77,7 +80,7 @@ impl Attempt {
 
     /// A call of `plugin` about this placement.
     pub(super) fn call(&self, point: ExtensionPoint, plugin: Arc<dyn Plugin>) -> PluginCall {
-        let (pod, node) = (self.queued.pod.clone(), self.node.clone());
+        let (pod, node) = (self.queued.pod.clone(), Box::from(&*self.node));
         PluginCall { plugin, point, pod, node }
     }
 
@@ -104,9 +107,9 @@ impl Engine {
     /// done.
     pub(super) fn start_binding(
         &mut self,
-        pod: PodId,
+        (pod, who): (PodId, Arc<PodRef>),
         queued: QueuedPod,
-        (node_id, node): (NodeId, Box<str>),
+        (node_id, node): (NodeId, Arc<str>),
         waits: Waits,
         now: Nanos,
         out: &mut Vec<Effect>,
@@ -118,6 +121,7 @@ impl Engine {
         let attempt = Box::new(Attempt {
             pod,
             queued,
+            who,
             node,
             node_id,
             tries: 0,
@@ -143,8 +147,8 @@ impl Engine {
         attempt.stage = Stage::InFlight;
         attempt.tries = attempt.tries.saturating_add(1);
         self.in_flight += 1;
-        let pod = pod_ref(&attempt.queued.pod);
-        out.push(Effect::Bind { attempt: id, pod, node: attempt.node.clone() });
+        let (pod, node) = (Arc::clone(&attempt.who), Arc::clone(&attempt.node));
+        out.push(Effect::Bind { attempt: id, pod, node });
     }
 
     /// A Binding was answered, or is known not to be.
@@ -332,7 +336,7 @@ impl Engine {
         self.unreserve(&attempt.queued, attempt.pod, attempt.node_id);
         self.cluster.forget(attempt.pod);
         let (node, reason) = (attempt.node.clone(), why.to_owned());
-        self.decide(&attempt.queued.pod, DecisionVerdict::Forgotten { node, reason }, out);
+        self.decide_about(&attempt.who, DecisionVerdict::Forgotten { node, reason }, out);
         Some((attempt, left))
     }
 
@@ -344,8 +348,8 @@ impl Engine {
         now: Nanos,
         out: &mut Vec<Effect>,
     ) -> Vec<PodKey> {
-        let node = attempt.node.clone();
-        out.push(self.report(&attempt.queued, Report::Scheduled { node }));
+        let report = Report::Scheduled { node: Arc::clone(&attempt.node) };
+        out.push(self.report_about(Arc::clone(&attempt.who), attempt.queued.profile, report));
         self.measure_bound(attempt, now);
         self.post_bind(id, attempt, out)
     }
@@ -401,7 +405,7 @@ impl Engine {
             self.unreserve(&attempt.queued, attempt.pod, attempt.node_id);
             let reason = why.to_owned();
             let verdict = DecisionVerdict::Forgotten { node: attempt.node, reason };
-            self.decide(&attempt.queued.pod, verdict, out);
+            self.decide_about(&attempt.who, verdict, out);
         }
     }
 
@@ -453,6 +457,7 @@ impl Engine {
         self.cluster.update_pod(id, &pod, list);
         let attempt = self.attempt_of.get(&id).and_then(|at| self.attempts.get_mut(at));
         if let Some(attempt) = attempt {
+            attempt.who = Arc::new(pod_ref(&pod));
             let before = std::mem::replace(&mut attempt.queued.pod, pod.clone());
             self.note_own(before, pod);
         }

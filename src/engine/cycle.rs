@@ -214,8 +214,8 @@ impl Engine {
                     || self.best_nodes(table, evals, &view),
                     |best| best.iter().map(|node| self.cluster.node_name(*node).into()).collect(),
                 );
-                let name = self.cluster.node_name(node).into();
-                self.would_place(id, &queued.pod, name, best, out);
+                let name = self.cluster.shared_node_name(node);
+                self.would_place(id, &queued.pod, &name, best, out);
                 ended(AttemptResult::Scheduled);
             }
             Ok((Some(node), _)) => self.place(id, queued, node, now, out),
@@ -240,7 +240,7 @@ impl Engine {
         out: &mut Vec<Effect>,
     ) {
         self.cluster.assume(id, node);
-        let name: Box<str> = self.cluster.node_name(node).into();
+        let name = self.cluster.shared_node_name(node);
         if let Err(refused) = self.reserve(&queued, id, (node, &name)) {
             self.refuse_placement(id, queued, refused, now, out);
             return;
@@ -248,8 +248,9 @@ impl Engine {
         let (permitted, decided) = self.permit(&queued, id, node, now);
         match permitted {
             Ok(waits) => {
-                self.decide(&queued.pod, DecisionVerdict::Node(name.clone()), out);
-                self.start_binding(id, queued, (node, name), waits, now, out);
+                let who = Arc::new(pod_ref(&queued.pod));
+                self.decide_about(&who, DecisionVerdict::Node(Arc::clone(&name)), out);
+                self.start_binding((id, who), queued, (node, name), waits, now, out);
             }
             Err(refused) => {
                 self.unreserve(&queued, id, node);
@@ -335,19 +336,30 @@ impl Engine {
     }
 
     pub(super) fn report(&self, queued: &QueuedPod, report: Report) -> Effect {
-        let profile = self.config.profiles[queued.profile].name.clone();
-        Effect::Report { pod: pod_ref(&queued.pod), profile, report }
+        self.report_about(Arc::new(pod_ref(&queued.pod)), queued.profile, report)
+    }
+
+    /// The same, about a pod of this profile.
+    pub(super) fn report_about(&self, pod: Arc<PodRef>, profile: usize, report: Report) -> Effect {
+        let profile = Arc::clone(&self.config.profiles[profile].name);
+        Effect::Report { pod, profile, report }
     }
 
     /// A line of the decision log.
     pub(super) fn decide(&mut self, pod: &Pod, verdict: DecisionVerdict, out: &mut Vec<Effect>) {
+        self.decide_about(&Arc::new(pod_ref(pod)), verdict, out);
+    }
+
+    /// The same, where it is known already who the pod is.
+    pub(super) fn decide_about(
+        &mut self,
+        pod: &Arc<PodRef>,
+        verdict: DecisionVerdict,
+        out: &mut Vec<Effect>,
+    ) {
         self.last_decision += 1;
-        out.push(Effect::Decision(Decision {
-            number: self.last_decision,
-            pod: pod.key.clone(),
-            uid: pod.uid.clone(),
-            verdict,
-        }));
+        let (number, pod) = (self.last_decision, Arc::clone(pod));
+        out.push(Effect::Decision(Decision { number, pod, verdict }));
     }
 
     /// A line for the operator.

@@ -1,5 +1,7 @@
 //! A dry run: decides as ever, binds nothing, and compares with where the pods really went.
 
+use std::sync::Arc;
+
 use crate::cluster::View;
 use crate::framework::{DryRunOutcome, Evals, Table};
 use crate::model::Pod;
@@ -32,15 +34,15 @@ impl Engine {
         &mut self,
         id: PodId,
         pod: &Pod,
-        node: Box<str>,
+        node: &Arc<str>,
         best: Vec<Box<str>>,
         out: &mut Vec<Effect>,
     ) {
-        self.decide(pod, DecisionVerdict::Node(node.clone()), out);
+        self.decide(pod, DecisionVerdict::Node(Arc::clone(node)), out);
         let text = format!("would go to {node}, one of {} best nodes", best.len());
         Self::notice(NoticeLevel::Info, pod, text, out);
-        let others = best.into_iter().filter(|other| *other != node).collect::<Vec<_>>();
-        let all = std::iter::once(node).chain(others).collect();
+        let others = best.into_iter().filter(|other| **other != **node);
+        let all = std::iter::once((&**node).into()).chain(others).collect();
         if let Some(dry_run) = &mut self.dry_run {
             dry_run.decided.insert(id, all);
         }

@@ -257,9 +257,9 @@ pub enum Effect {
         /// The attempt it belongs to.
         attempt: AttemptId,
         /// The pod.
-        pod: PodRef,
+        pod: Arc<PodRef>,
         /// The node.
-        node: Box<str>,
+        node: Arc<str>,
     },
     /// Take a Binding back that is not sent yet; then it is answered with [`BindOutcome::Retracted`]. One
     /// that is sent is answered as ever.
@@ -299,9 +299,9 @@ pub enum Effect {
     /// Write an Event.
     Report {
         /// The pod it is about.
-        pod: PodRef,
+        pod: Arc<PodRef>,
         /// Name of the profile, which reports.
-        profile: Box<str>,
+        profile: Arc<str>,
         /// What happened.
         report: Report,
     },
@@ -360,7 +360,7 @@ pub enum Report {
     /// Normal, reason Scheduled, action Binding.
     Scheduled {
         /// The node.
-        node: Box<str>,
+        node: Arc<str>,
     },
     /// Warning, reason FailedScheduling, action Scheduling.
     FailedScheduling {
@@ -421,9 +421,7 @@ pub struct Decision {
     /// Counts up from 1 in the order in which decisions were made.
     pub number: u64,
     /// The pod.
-    pub pod: PodKey,
-    /// Its UID.
-    pub uid: Box<str>,
+    pub pod: Arc<PodRef>,
     /// What was decided.
     pub verdict: DecisionVerdict,
 }
@@ -432,13 +430,13 @@ pub struct Decision {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum DecisionVerdict {
     /// The pod goes to this node.
-    Node(Box<str>),
+    Node(Arc<str>),
     /// It goes nowhere, and why.
     Message(String),
     /// A placement that was decided before did not come true; the pod no longer counts on that node.
     Forgotten {
         /// The node it was meant for.
-        node: Box<str>,
+        node: Arc<str>,
         /// Why.
         reason: String,
     },

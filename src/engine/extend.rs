@@ -232,7 +232,7 @@ impl Engine {
         let mut extenders = self.config.extenders.iter().enumerate().skip(tried);
         let binder = extenders.find(|(_, extender)| extender.binds && extender.is_interested(pod));
         let Some((extender, _)) = binder else { return false };
-        let (pod, question) = (pod_ref(pod), Question::Bind(attempt.node.clone()));
+        let (pod, question) = (pod_ref(pod), Question::Bind((&*attempt.node).into()));
         attempt.stage = Stage::Calling;
         attempt.binder = "";
         self.in_flight += 1;

@@ -186,6 +186,6 @@ impl Engine {
 
     /// Index of the profile that a pod names.
     pub(super) fn profile_of(&self, pod: &Pod) -> Option<usize> {
-        self.config.profiles.iter().position(|profile| profile.name == pod.scheduler_name)
+        self.config.profiles.iter().position(|profile| *profile.name == *pod.scheduler_name)
     }
 }

@@ -54,7 +54,7 @@ impl Engine {
         }
         attempt.announced = true;
         let pod = &attempt.queued.pod;
-        let nomination = Nomination::Set(attempt.node.clone());
+        let nomination = Nomination::Set((&*attempt.node).into());
         let nomination = nomination.news_to(pod.nominated_node.as_deref());
         if nomination != Nomination::Keep {
             out.push(Effect::Nominate { pod: pod_ref(pod), nomination });

@@ -5,6 +5,7 @@
 //! Upstream: preemption.Executor with asynchronous preemption, v1.37.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use crate::cluster::Cluster;
 use crate::model::PodKey;
@@ -152,7 +153,7 @@ impl Engine {
         if self.unplace(victim, now, out) {
             let report = Report::Preempted { by: by.into(), node, in_memory: true };
             let profile = self.config.profiles[profile].name.clone();
-            out.push(Effect::Report { pod, profile, report });
+            out.push(Effect::Report { pod: Arc::new(pod), profile, report });
             return Asked::InMemory;
         }
         let (key, uid) = (pod.key.clone(), pod.uid.clone());
@@ -217,7 +218,7 @@ impl Engine {
                 let profile = self.config.profiles[under_way.profile].name.clone();
                 let pod =
                     PodRef { key: key.clone(), uid: uid.into(), resource_version: Box::default() };
-                out.push(Effect::Report { pod, profile, report });
+                out.push(Effect::Report { pod: Arc::new(pod), profile, report });
             }
             under_way.failed |= outcome == EvictionOutcome::Failed;
             if under_way.asked.remove(uid) {

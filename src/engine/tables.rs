@@ -34,6 +34,8 @@ pub(super) struct Tables {
     kept: Map<u64, Vec<Box<Sorted>>>,
     count: usize,
     bytes: usize,
+    /// The hash of the last pod.
+    last: u64,
     /// When each template was last seen, by its hash.
     seen: Map<u64, u64>,
     /// How many pods have asked for a table.
@@ -194,14 +196,23 @@ impl Tables {
         self.selecting.refresh(cluster);
         let selecting = &self.selecting;
         let selects = |key: &str| selecting.selects(pod, cluster, key);
-        let hash = Template::hash_of(pod, profile, selects);
-        let kept = self.kept.get_mut(&hash).and_then(|same| {
-            let is_it = |it: &KeptFor| it.profile == profile && it.template.is_of(pod, selects);
-            let mut all = same.iter();
-            let at = all.position(|sorted| sorted.kept_for.as_ref().is_some_and(is_it))?;
+        let is_it = |it: &KeptFor| it.profile == profile && it.template.is_of(pod, selects);
+        let find = |hash: u64| {
+            let mut all = self.kept.get(&hash)?.iter();
+            all.position(|sorted| sorted.kept_for.as_ref().is_some_and(is_it))
+        };
+        // Pods of a template come together, and to compare is less than to hash.
+        let (hash, at) = if let Some(at) = find(self.last) {
+            (self.last, Some(at))
+        } else {
+            let hash = Template::hash_of(pod, profile, selects);
+            (hash, find(hash))
+        };
+        self.last = hash;
+        let kept = at.zip(self.kept.get_mut(&hash)).map(|(at, same)| {
             let mut sorted = same.swap_remove(at);
             sorted.table.lend(std::mem::take(&mut self.slice));
-            Some(sorted)
+            sorted
         });
         if let Some(kept_for) = kept.as_ref().and_then(|sorted| sorted.kept_for.as_ref()) {
             self.count -= 1;

@@ -13,7 +13,7 @@ use super::{
 /// One scheduler name and its plugins.
 pub struct Profile {
     /// The `schedulerName` of its pods.
-    pub name: Box<str>,
+    pub name: Arc<str>,
     /// How many of the nodes are searched; `None`, 0 and 100 mean all.
     pub percentage_of_nodes_to_score: Option<u8>,
     /// Its plugins: those that filter first, in the order in which they do.
@@ -129,7 +129,7 @@ impl Profile {
         let sorts = |entry: &ProfilePlugin| entry.points.contains(&ExtensionPoint::QueueSort);
         let sorter = plugins.iter().position(sorts).and_then(|at| u16::try_from(at).ok());
         Ok(Self {
-            name: spec.scheduler_name.clone(),
+            name: (&*spec.scheduler_name).into(),
             sorter,
             percentage_of_nodes_to_score: spec.percentage_of_nodes_to_score,
             unscored: unprepared::score_error(spec, &plugins),

@@ -1,5 +1,7 @@
 //! A node as the scheduler sees it.
 
+use std::borrow::Cow;
+
 use crate::units::Resources;
 
 use super::{Labels, Taint};
@@ -38,10 +40,10 @@ pub struct Image {
 ///
 /// Upstream: imagelocality.normalizedImageName, v1.37.
 #[must_use]
-pub fn normalized_image_name(name: &str) -> String {
+pub fn normalized_image_name(name: &str) -> Cow<'_, str> {
     let colon = name.rfind(':');
     let slash = name.rfind('/');
-    if colon <= slash { format!("{name}:latest") } else { name.to_owned() }
+    if colon <= slash { format!("{name}:latest").into() } else { name.into() }
 }
 
 #[cfg(test)]

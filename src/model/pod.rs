@@ -22,7 +22,8 @@ impl std::fmt::Display for PodKey {
     }
 }
 
-/// A pod, without what nobody here reads.
+/// A pod, without what nobody here reads. What pods of one template have in common is shared where the reader has
+/// seen it before.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 #[expect(clippy::struct_excessive_bools, reason = "each is a fact of its own")]
 pub struct Pod {
@@ -41,7 +42,7 @@ pub struct Pod {
     /// Its phase is Succeeded or Failed: it uses nothing any more.
     pub finished: bool,
     /// The scheduler it asks for.
-    pub scheduler_name: Box<str>,
+    pub scheduler_name: Arc<str>,
     /// Its priority; zero where unset.
     pub priority: i32,
     /// `preemptionPolicy: Never`.
@@ -51,7 +52,7 @@ pub struct Pod {
     /// Names of its scheduling gates.
     pub scheduling_gates: Vec<Box<str>>,
     /// Its tolerations.
-    pub tolerations: Vec<Toleration>,
+    pub tolerations: Arc<[Toleration]>,
     /// `spec.nodeSelector`.
     pub node_selector: Labels,
     /// `spec.affinity.nodeAffinity`.
@@ -64,7 +65,7 @@ pub struct Pod {
     pub report: Arc<ResourceReport>,
     /// Normalised names of the images of init containers, containers and image volumes, repetitions
     /// included.
-    pub images: Vec<Box<str>>,
+    pub images: Arc<[Box<str>]>,
     /// Its pod affinity and anti-affinity, if it has a term of either.
     pub pod_affinity: Option<Box<PodAffinity>>,
     /// Its topology spread constraints.

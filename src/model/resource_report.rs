@@ -4,6 +4,8 @@
 //! Upstream: podRequestsAndLimitsByLifecycle of pkg/scheduler/metrics/resources, v1.37: from the spec alone,
 //! whatever the status says of a resize.
 
+use std::sync::Arc;
+
 use crate::units::Quantity;
 
 use super::requests::{PodResources, Source, Sum, is_pod_level_resource};
@@ -27,13 +29,33 @@ pub struct ResourceReport {
 impl PodResources {
     /// What is said of a pod with these resources.
     #[must_use]
-    pub fn report(&self, scheduler_name: &str, has_priority: bool) -> ResourceReport {
-        ResourceReport {
-            requests: listed(&self.spec_requests()),
-            limits: listed(&self.limits()),
-            scheduler_name: scheduler_name.into(),
-            has_priority,
-        }
+    pub fn report(&self, scheduler_name: &str, has_priority: bool) -> Arc<ResourceReport> {
+        self.report_as(scheduler_name, has_priority, None)
+    }
+
+    /// The same; where `known` says just that, it is given back.
+    #[must_use]
+    pub fn report_as(
+        &self,
+        scheduler_name: &str,
+        has_priority: bool,
+        known: Option<Arc<ResourceReport>>,
+    ) -> Arc<ResourceReport> {
+        let (requests, limits) = (self.spec_requests(), self.limits());
+        let same = |known: &Arc<ResourceReport>| {
+            *known.scheduler_name == *scheduler_name
+                && known.has_priority == has_priority
+                && known.requests.iter().map(named).eq(amounts(&requests))
+                && known.limits.iter().map(named).eq(amounts(&limits))
+        };
+        known.filter(same).unwrap_or_else(|| {
+            Arc::new(ResourceReport {
+                requests: listed(&requests),
+                limits: listed(&limits),
+                scheduler_name: scheduler_name.into(),
+                has_priority,
+            })
+        })
     }
 
     /// Upstream: resource.PodLimits without status, v1.37: overhead is added to what has a limit.
@@ -54,8 +76,16 @@ impl PodResources {
 }
 
 fn listed(sum: &Sum<'_>) -> Amounts {
+    amounts(sum).map(|(name, quantity)| (name.into(), quantity)).collect()
+}
+
+fn amounts<'a>(sum: &'a Sum<'_>) -> impl Iterator<Item = (&'a str, Quantity)> {
     let some = sum.0.iter().filter(|(_, quantity)| !quantity.is_zero());
-    some.map(|(name, quantity)| ((*name).into(), *quantity)).collect()
+    some.map(|(name, quantity)| (*name, *quantity))
+}
+
+fn named((name, quantity): &(Box<str>, Quantity)) -> (&str, Quantity) {
+    (name, *quantity)
 }
 
 #[cfg(test)]

@@ -176,7 +176,7 @@ mod tests {
             ("scalars", requests(|r| r.request.scalars = vec![("example.com/gpu".into(), 1)])),
             ("non-zero CPU", requests(|r| r.non_zero_milli_cpu = 1)),
             ("non-zero memory", requests(|r| r.non_zero_memory = 1)),
-            ("tolerations", Pod { tolerations: vec![toleration], ..Pod::default() }),
+            ("tolerations", Pod { tolerations: [toleration].into(), ..Pod::default() }),
             (
                 "node selector",
                 Pod { node_selector: Labels::from_iter([("a", "b")]), ..Pod::default() },
@@ -186,7 +186,7 @@ mod tests {
                 Pod { node_affinity: Some(NodeAffinity::default()), ..Pod::default() },
             ),
             ("ports", Pod { host_ports: vec![port], ..Pod::default() }),
-            ("images", Pod { images: vec!["a".into()], ..Pod::default() }),
+            ("images", Pod { images: ["a".into()].into(), ..Pod::default() }),
             ("never preempts", Pod { never_preempts: true, ..Pod::default() }),
             ("namespace", Pod { key: in_namespace, ..Pod::default() }),
             ("node name", Pod { node_name: Some("n".into()), ..Pod::default() }),

@@ -162,8 +162,8 @@ impl Picture {
         if let Some(node) = &pod.node_name {
             return Standing::Placed(node.clone());
         }
-        if !self.schedulers.contains(&pod.scheduler_name) {
-            return Standing::Foreign(pod.scheduler_name.clone());
+        if !self.schedulers.iter().any(|name| **name == *pod.scheduler_name) {
+            return Standing::Foreign((*pod.scheduler_name).into());
         }
         if !pod.scheduling_gates.is_empty() {
             return Standing::Gated(pod.scheduling_gates.clone());

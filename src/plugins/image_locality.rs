@@ -33,7 +33,7 @@ impl Plugin for ImageLocality {
 
     fn prepare(&self, pod: &Pod, cx: &PrepareCx<'_>) -> PluginEval {
         let mut images: Vec<PodImage> = Vec::new();
-        for name in &pod.images {
+        for name in pod.images.iter() {
             if let Some(image) = images.iter_mut().find(|image| image.name == *name) {
                 image.times += 1;
             } else if cx.view.cluster.image(name).is_some() {

@@ -287,7 +287,7 @@ impl EngineThread {
         for effect in effects.drain(..) {
             match effect {
                 Effect::Decision(decision) => {
-                    debug!(pod = %decision.pod, verdict = ?decision.verdict, "decided");
+                    debug!(pod = %decision.pod.key, verdict = ?decision.verdict, "decided");
                     self.decisions.write(&decision);
                 }
                 Effect::Notice { level, pod, message } => {

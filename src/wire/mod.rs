@@ -8,6 +8,7 @@
 //! [`ObjectError`] that says where it stands.
 
 mod affinity;
+mod alike;
 mod amounts;
 mod claim;
 mod error;
@@ -38,6 +39,7 @@ mod workloads;
 #[cfg(test)]
 mod tests;
 
+pub use alike::Alike;
 pub use claim::PersistentVolumeClaim;
 pub use error::ObjectError;
 pub(crate) use metadata::core_kind;

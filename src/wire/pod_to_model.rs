@@ -1,11 +1,12 @@
 //! From the trimmed pod to the scheduler's. The part with rules of its own, what a pod needs, is in
 //! `pod_requests`, and what berth cannot judge yet in `unsupported`.
 
-use std::sync::Arc;
+use std::borrow::Cow;
 
 use crate::model::{self, HostPort, PodKey, normalized_image_name};
 
 use super::affinity::Affinity;
+use super::alike::{Alike, Shares};
 use super::error::{FieldError, ObjectError};
 use super::metadata::{self, text};
 use super::pod::{Pod, PodSpec};
@@ -24,7 +25,16 @@ impl Pod {
     ///
     /// Upstream: `SetDefaults_PodSpec`, v1.37.
     pub fn to_model(&self) -> Result<model::Pod, ObjectError> {
-        self.convert().map_err(|error| {
+        self.convert_with(&mut Shares::default())
+    }
+
+    /// The same, of one pod of many: what it has in common with those before it is shared.
+    pub fn to_model_among(&self, alike: &mut Alike) -> Result<model::Pod, ObjectError> {
+        self.convert_with(alike.shares(&self.metadata))
+    }
+
+    fn convert_with(&self, shares: &mut Shares) -> Result<model::Pod, ObjectError> {
+        self.convert(shares).map_err(|error| {
             let name = format!("{}/{}", self.namespace(), text(self.metadata.name.as_ref()));
             error.of("Pod", name)
         })
@@ -37,7 +47,7 @@ impl Pod {
         }
     }
 
-    fn convert(&self) -> Result<model::Pod, FieldError> {
+    fn convert(&self, shares: &mut Shares) -> Result<model::Pod, FieldError> {
         let Self { metadata, spec, status } = self;
         let name = metadata::name(metadata)?.into();
         let key = PodKey { namespace: self.namespace().into(), name };
@@ -53,10 +63,10 @@ impl Pod {
             },
             resource_version: text(metadata.resource_version.as_ref()).into(),
             generation: metadata.generation.unwrap_or_default(),
-            labels: metadata::labels(metadata),
+            labels: shares.labels(metadata),
             terminating: metadata.deletion_timestamp.is_some(),
             finished: status.finished,
-            scheduler_name: scheduler_name.into(),
+            scheduler_name: shares.scheduler_name(scheduler_name),
             priority: spec.priority.unwrap_or_default(),
             never_preempts: spec.never_preempts,
             node_name: spec.node_name.clone().filter(|name| !name.is_empty()),
@@ -64,7 +74,7 @@ impl Pod {
                 let gates = spec.scheduling_gates.iter();
                 gates.map(|gate| gate.name.clone().unwrap_or_default()).collect()
             },
-            tolerations: spec.tolerations.iter().map(|t| t.0.clone()).collect(),
+            tolerations: shares.tolerations(&spec.tolerations),
             node_selector: {
                 let labels = spec.node_selector.iter().flatten();
                 labels.map(|(key, value)| (key.as_str(), value.as_str())).collect()
@@ -75,8 +85,8 @@ impl Pod {
             },
             host_ports: spec.host_ports(),
             requests: resources.requests(),
-            report: Arc::new(resources.report(scheduler_name, spec.priority.is_some())),
-            images: spec.images(),
+            report: shares.report(&resources, scheduler_name, spec.priority.is_some()),
+            images: shares.images(spec),
             pod_affinity: spec.affinity.as_ref().and_then(Affinity::pod_terms),
             topology_spread: {
                 let constraints = spec.topology_spread_constraints.iter();
@@ -122,11 +132,11 @@ impl PodSpec {
     /// The images that a node can have, normalised: init containers, containers, image volumes.
     ///
     /// Upstream: imagelocality.sumImageScores, v1.37.
-    fn images(&self) -> Vec<Box<str>> {
+    pub(super) fn images(&self) -> impl Iterator<Item = Cow<'_, str>> {
         let containers = self.init_containers.iter().chain(self.containers.iter());
         let volumes = self.volumes.iter().filter_map(|volume| volume.image.as_ref());
         let containers = containers.map(|container| container.image.as_deref());
         let names = containers.chain(volumes.map(|image| image.reference.as_deref()));
-        names.map(|name| normalized_image_name(name.unwrap_or_default()).into()).collect()
+        names.map(|name| normalized_image_name(name.unwrap_or_default()))
     }
 }

@@ -140,11 +140,11 @@ impl Driver {
 
     /// A later decision about a pod takes the place of an earlier one.
     fn decided(&mut self, decision: Decision) {
-        let pod = decision.pod.to_string();
+        let pod = decision.pod.key.to_string();
         self.run.order.retain(|other| *other != pod);
         match decision.verdict {
             DecisionVerdict::Node(node) => {
-                self.run.placements.insert(pod.clone(), node.into());
+                self.run.placements.insert(pod.clone(), node.to_string());
             }
             DecisionVerdict::Message(_) | DecisionVerdict::Forgotten { .. } => {
                 self.run.placements.remove(&pod);

@@ -4,6 +4,8 @@
 //! Upstream: kubelet lifecycle.predicateAdmitHandler, v1.37. Differs from upstream: a critical pod evicts
 //! nobody, and features of nodes (OS, supplemental groups) are not looked at.
 
+use std::sync::Arc;
+
 use crate::model::{Effect, HostPort, Labels, Node, NodeAffinity, Pod, Toleration};
 use crate::units::{Resources, is_extended_resource};
 
@@ -22,7 +24,7 @@ pub(super) struct Needs {
     pub(super) charge: Charge,
     selector: Labels,
     affinity: Option<Box<NodeAffinity>>,
-    tolerations: Box<[Toleration]>,
+    tolerations: Arc<[Toleration]>,
 }
 
 /// What the admitted pods of a node take.
@@ -57,7 +59,7 @@ impl Needs {
             charge: Charge { amounts: pod.requests.request, ports: pod.host_ports.into() },
             selector: pod.node_selector,
             affinity: pod.node_affinity.map(Box::new),
-            tolerations: pod.tolerations.into(),
+            tolerations: pod.tolerations,
         }
     }
 }

@@ -3,7 +3,7 @@
 
 use std::collections::VecDeque;
 use std::sync::Arc;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use crate::engine::{BindOutcome, DecisionVerdict, Effect, Engine, EngineConfig, Event, Kind};
 use crate::framework::{NoProbe, Probe, Profile, ProfileSpec};
@@ -135,10 +135,8 @@ impl Driver {
         let came = Instant::now();
         tally.upserts += nanos(came - began);
         self.attempts(pods, came, tally);
-        let decided = Instant::now();
-        self.bind(&mut echoes)?;
+        tally.bound += nanos(self.bind(&mut echoes)?);
         let bound = Instant::now();
-        tally.bound += nanos(bound - decided);
         for event in leaving {
             self.step(event);
         }
@@ -170,10 +168,11 @@ impl Driver {
         }
     }
 
-    /// The Bindings that were asked for are answered, and the watch shows them.
-    fn bind(&mut self, echoes: &mut VecDeque<Box<Pod>>) -> Result<(), BenchError> {
-        for at in 0..self.effects.len() {
-            let (attempt, node) = match &mut self.effects[at] {
+    /// The Bindings that were asked for are answered, and the watch shows them; how long that took.
+    fn bind(&mut self, echoes: &mut VecDeque<Box<Pod>>) -> Result<Duration, BenchError> {
+        let mut answers = Vec::with_capacity(2 * echoes.len());
+        for effect in &self.effects {
+            let (attempt, node) = match effect {
                 Effect::Bind { attempt, pod, node } => {
                     let next = echoes.front().map(|echo| &echo.key);
                     if next != Some(&pod.key) {
@@ -181,25 +180,29 @@ impl Driver {
                         let (attempt, bound) = (*attempt, pod.key.clone());
                         return Err(BenchError::OutOfOrder { attempt, bound, next });
                     }
-                    (*attempt, std::mem::take(node))
+                    (*attempt, node)
                 }
                 Effect::Decision(decision) => match &decision.verdict {
                     DecisionVerdict::Node(_) => continue,
                     DecisionVerdict::Message(message)
                     | DecisionVerdict::Forgotten { reason: message, .. } => {
-                        let (pod, message) = (decision.pod.clone(), message.clone());
+                        let (pod, message) = (decision.pod.key.clone(), message.clone());
                         return Err(BenchError::NotPlaced { pod, message });
                     }
                 },
                 _ => continue,
             };
-            self.step(Event::BindResult { attempt, outcome: BindOutcome::Bound });
+            answers.push(Event::BindResult { attempt, outcome: BindOutcome::Bound });
             if let Some(mut echo) = echoes.pop_front() {
-                echo.node_name = Some(node);
-                self.step(Event::PodUpsert(echo));
+                echo.node_name = Some((&**node).into());
+                answers.push(Event::PodUpsert(echo));
             }
         }
-        Ok(())
+        let began = Instant::now();
+        for answer in answers {
+            self.step(answer);
+        }
+        Ok(began.elapsed())
     }
 
     /// That `standing` pods are placed, and all of them are confirmed.

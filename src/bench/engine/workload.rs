@@ -1,14 +1,12 @@
 //! The clusters and pods that the engine is measured with: nodes of 4 CPU and 32Gi in three zones, pods of
 //! 100m and 500Mi, as an API server would show them.
 
-use std::sync::Arc;
-
 use clap::ValueEnum;
 use serde_json::{Value, json};
 
 use crate::model::{self, HOSTNAME, Labels, Node, Pod, PodKey, Service};
 use crate::units::{Resources, mix, uuid_v4};
-use crate::wire;
+use crate::wire::{self, Alike};
 
 use super::BenchError;
 
@@ -119,6 +117,8 @@ pub(super) struct Arrival {
 pub(super) struct Maker {
     workload: Workload,
     /// A pod of each template, and what it is once it is bound.
+    ///
+    /// As decoded pods do, all share what they have in common.
     templates: Vec<(Pod, Pod)>,
     seed: u64,
     made: usize,
@@ -126,7 +126,8 @@ pub(super) struct Maker {
 
 impl Maker {
     pub(super) fn new(workload: Workload, templates: usize, seed: u64) -> Result<Self, BenchError> {
-        let of = |at| template(workload.of_template(at), at, templates);
+        let mut alike = Alike::default();
+        let of = |at| template(workload.of_template(at), (at, templates), &mut alike);
         let templates = (0..templates).map(of).collect::<Result<_, _>>()?;
         Ok(Self { workload, templates, seed, made: 0 })
     }
@@ -143,8 +144,6 @@ impl Maker {
             pod.key = PodKey { namespace: NAMESPACE.into(), name: name.as_str().into() };
             pod.uid = uid.as_str().into();
             pod.resource_version = format!("{}", 1_000_000 + version).into();
-            // Each decoded pod has one of its own.
-            pod.report = Arc::new((*pod.report).clone());
         }
         Arrival { pod, echo }
     }
@@ -164,7 +163,11 @@ impl Maker {
 }
 
 /// A pod of template number `at` of `of`, before and after it is bound.
-fn template(workload: Workload, at: usize, of: usize) -> Result<(Pod, Pod), BenchError> {
+fn template(
+    workload: Workload,
+    (at, of): (usize, usize),
+    alike: &mut Alike,
+) -> Result<(Pod, Pod), BenchError> {
     let app = format!("{}-{at}", workload.name());
     let milli_cpu = if of == 1 { 100 } else { 50 + at % 100 };
     let (affinity, spread) = workload.spec(&app);
@@ -191,17 +194,17 @@ fn template(workload: Workload, at: usize, of: usize) -> Result<(Pod, Pod), Benc
         },
         "status": {"phase": "Pending"},
     });
-    let waiting = read(&pod)?;
+    let waiting = read(&pod, alike)?;
     pod["status"]["conditions"] = json!([
         {"type": "PodScheduled", "status": "True", "lastTransitionTime": "2026-01-01T00:00:00Z"},
     ]);
-    Ok((waiting, read(&pod)?))
+    Ok((waiting, read(&pod, alike)?))
 }
 
-fn read(pod: &Value) -> Result<Pod, BenchError> {
+fn read(pod: &Value, alike: &mut Alike) -> Result<Pod, BenchError> {
     let pod: wire::Pod = serde_json::from_value(pod.clone())
         .map_err(|error| BenchError::Unreadable(error.to_string()))?;
-    pod.to_model().map_err(|error| BenchError::Unreadable(error.to_string()))
+    pod.to_model_among(alike).map_err(|error| BenchError::Unreadable(error.to_string()))
 }
 
 /// Node number `at`.

@@ -1,5 +1,7 @@
 //! Events: their text, the series of repetitions, another try, what is dropped.
 
+use std::sync::Arc;
+
 use super::super::Left;
 use super::super::lanes::EVENTS_QUEUED_MAX;
 use super::super::series::{FINISH_AFTER, REFRESH_AFTER, SERIES_MAX};
@@ -81,8 +83,8 @@ async fn a_repetition_becomes_a_series_that_is_written_now_and_then() {
 async fn another_resource_version_or_a_pause_makes_another_event() {
     let bench = Bench::new(ok);
     let Effect::Report { pod, profile, report } = failed("a", "m") else { unreachable!() };
-    let changed = PodRef { resource_version: "8".into(), ..pod };
-    bench.push([failed("a", "m"), Effect::Report { pod: changed, profile, report }]);
+    let changed = PodRef { resource_version: "8".into(), ..PodRef::clone(&pod) };
+    bench.push([failed("a", "m"), Effect::Report { pod: Arc::new(changed), profile, report }]);
     assert_eq!(counts(&bench.fake.requests(2).await), ["POST 0", "POST 0"]);
     pass(Nanos(3 * FINISH_AFTER.0)).await;
     bench.push([failed("a", "m")]);

@@ -17,7 +17,7 @@ fn evict(name: &str) -> Effect {
 async fn the_request_deletes_one_uid() {
     let bench = Bench::new(ok);
     let report = Report::Preempted { by: "uid-p".into(), node: "n1".into(), in_memory: false };
-    let preempted = Effect::Report { pod: pod("a"), profile: "berth".into(), report };
+    let preempted = Effect::Report { pod: pod("a").into(), profile: "berth".into(), report };
     bench.push([evict("a"), preempted]);
     let seen = bench.fake.requests(2).await;
     assert_eq!(bench.fake.lines()[0], "DELETE /api/v1/namespaces/ns/pods/a");

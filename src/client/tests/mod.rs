@@ -105,7 +105,7 @@ fn pod(name: &str) -> PodRef {
 
 /// A Binding of pod `name` to node "n1".
 fn bind(attempt: u64, name: &str) -> Effect {
-    Effect::Bind { attempt: AttemptId(attempt), pod: pod(name), node: "n1".into() }
+    Effect::Bind { attempt: AttemptId(attempt), pod: pod(name).into(), node: "n1".into() }
 }
 
 /// The condition of pod `name` with `message`.
@@ -122,13 +122,13 @@ fn patch(name: &str, message: &str) -> Effect {
 /// A report that pod `name` could not be placed.
 fn failed(name: &str, message: &str) -> Effect {
     let report = Report::FailedScheduling { message: message.into() };
-    Effect::Report { pod: pod(name), profile: "berth".into(), report }
+    Effect::Report { pod: pod(name).into(), profile: "berth".into(), report }
 }
 
 /// A report that pod `name` was placed.
 fn scheduled(name: &str) -> Effect {
     let report = Report::Scheduled { node: "n1".into() };
-    Effect::Report { pod: pod(name), profile: "berth".into(), report }
+    Effect::Report { pod: pod(name).into(), profile: "berth".into(), report }
 }
 
 /// A Status with `code`, as an API server answers.

@@ -152,7 +152,7 @@ impl Scene {
         assert!(self.kit.next.attempt, "nothing is ready, not even {name}");
         let effects = self.kit.step(Event::Attempt);
         let tried = effects.iter().find_map(|effect| match effect {
-            Effect::Decision(decision) => Some(decision.pod.name.to_string()),
+            Effect::Decision(decision) => Some(decision.pod.key.name.to_string()),
             _ => None,
         });
         assert_eq!(tried.as_deref(), Some(name));

@@ -116,7 +116,7 @@ fn templated(name: &str, template: u8) -> TestPod {
         values: vec!["ssd".into()],
     };
     match template {
-        0 => test.0.images = vec!["a".into(), "b".into()],
+        0 => test.0.images = ["a".into(), "b".into()].into(),
         1 => test.0.node_selector = Labels::from_iter([("disk", "ssd")]),
         2 => {
             let port = HostPort { protocol: "TCP".into(), ip: "0.0.0.0".into(), port: 80 };
@@ -130,12 +130,13 @@ fn templated(name: &str, template: u8) -> TestPod {
         }
         4 => {
             test.0.required_features = vec!["F"];
-            test.0.tolerations = vec![Toleration {
+            test.0.tolerations = [Toleration {
                 key: "".into(),
                 operator: TolerationOperator::Exists,
                 value: "".into(),
                 effect: None,
-            }];
+            }]
+            .into();
         }
         5 => test = test.gpus(1),
         _ => test = related(test, template),

@@ -304,7 +304,7 @@ impl World {
                     let bound = known.is_some();
                     let outcome = if bound { BindOutcome::Bound } else { BindOutcome::Gone };
                     let shown = known.map(|pod| {
-                        pod.node_name = Some(node.clone());
+                        pod.node_name = Some((&**node).into());
                         TestPod(pod.clone())
                     });
                     waiting.extend(self.kit.answer(*attempt, outcome));

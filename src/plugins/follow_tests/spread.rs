@@ -72,7 +72,7 @@ proptest! {
         }
         if tolerates {
             let (key, value, operator) = ("a".into(), "".into(), TolerationOperator::Exists);
-            pod.tolerations = vec![Toleration { key, operator, value, effect: None }];
+            pod.tolerations = [Toleration { key, operator, value, effect: None }].into();
         }
         let args = PluginArgs { default_spread: DefaultSpread::System, ..PluginArgs::default() };
         let plugin = (INFO.make)(&args).expect("the args fit");

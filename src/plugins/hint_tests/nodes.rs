@@ -185,7 +185,7 @@ fn tainted(keys: &[&str], effect: Effect) -> Node {
 
 #[test]
 fn taints_after_a_node() {
-    let tolerant = Pod { tolerations: vec![toleration("a")], ..pod() };
+    let tolerant = Pod { tolerations: [toleration("a")].into(), ..pod() };
     let (free, a) = (node([]), tainted(&["a"], Effect::NoSchedule));
     let (b, both) = (tainted(&["b"], Effect::NoExecute), tainted(&["a", "b"], Effect::NoSchedule));
     let soft = tainted(&["b"], Effect::PreferNoSchedule);
@@ -224,7 +224,7 @@ fn cordons_after_a_node_or_an_update_of_the_pod() {
         let change = node_change(action, old, Some(new));
         assert_eq!(ask(&*plugin("NodeUnschedulable"), &pod(), &change), want, "{name}");
     }
-    let now_tolerating = |key| Pod { tolerations: vec![toleration(key)], ..pod() };
+    let now_tolerating = |key| Pod { tolerations: [toleration(key)].into(), ..pod() };
     for (key, want) in [("node.kubernetes.io/unschedulable", Queue), ("other", Skip)] {
         let new = now_tolerating(key);
         let change =

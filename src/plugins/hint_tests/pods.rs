@@ -302,7 +302,7 @@ fn spreading_after_a_pod() {
 fn spreading_after_an_update_of_the_pod() {
     let honoring = SpreadConstraint { honors_taints: true, ..constraint("zone", "foo") };
     let before = |constraint| spread(vec![constraint]);
-    let tolerant = |pod: Pod| Pod { tolerations: vec![toleration("a")], ..pod };
+    let tolerant = |pod: Pod| Pod { tolerations: [toleration("a")].into(), ..pod };
     let renamed = |pod: Pod, label| Pod { labels: Labels::from_iter([(label, "")]), ..pod };
     let plain = || before(constraint("zone", "foo"));
     let rows = [

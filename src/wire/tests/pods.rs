@@ -99,10 +99,10 @@ fn tolerations() {
         toleration("dedicated", TolerationOperator::Equal, "web", None),
         toleration("load", TolerationOperator::Lt, "5", None),
     ];
-    assert_eq!(full().to_model().unwrap().tolerations, want);
+    assert_eq!(*full().to_model().unwrap().tolerations, want);
     let odd = pod(json!({"tolerations": [{"operator": "Equal", "effect": "Evict"}]}));
     assert_eq!(
-        odd.tolerations,
+        *odd.tolerations,
         [toleration("", TolerationOperator::Equal, "", Some(Effect::Unknown))]
     );
 }

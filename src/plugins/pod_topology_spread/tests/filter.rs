@@ -207,7 +207,7 @@ fn node_taints_policy() {
         ),
     ];
     for (name, constraint, tolerations, want) in rows {
-        let pod = Pod { tolerations, ..pod("foo", vec![constraint]) };
+        let pod = Pod { tolerations: tolerations.into(), ..pod("foo", vec![constraint]) };
         assert_eq!(verdicts(&pod, View::new(&cluster)), want, "{name}");
     }
 }
