@@ -463,6 +463,14 @@ impl Engine {
         }
     }
 
+    /// The attempts that `wanted` says yes to, in the order in which they began.
+    pub(super) fn attempts_where(&self, wanted: impl Fn(&Attempt) -> bool) -> Vec<AttemptId> {
+        let some = self.attempts.iter().filter(|(_, attempt)| wanted(attempt));
+        let mut some: Vec<_> = some.map(|(id, _)| *id).collect();
+        some.sort_unstable();
+        some
+    }
+
     fn take_attempt(&mut self, id: AttemptId) -> Option<Box<Attempt>> {
         let attempt = self.attempts.remove(&id)?;
         self.attempt_of.remove(&attempt.pod);

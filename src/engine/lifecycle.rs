@@ -128,12 +128,13 @@ impl Engine {
     }
 
     fn waiting_for(&self, profile: usize, plugin: u16) -> WaitingPods {
-        let waits = |attempt: &&Attempt| {
+        let waits = |attempt: &Attempt| {
             let Stage::Permitting(waits) = &attempt.stage else { return false };
             attempt.queued.profile == profile && waits.iter().any(|(other, _)| *other == plugin)
         };
-        let pods = self.attempts.values().map(Box::as_ref).filter(waits);
-        let pods = pods.map(|attempt| (attempt.queued.pod.key.clone(), attempt.pod)).collect();
+        let attempts = self.attempts_where(waits).into_iter();
+        let attempts = attempts.filter_map(|id| self.attempts.get(&id));
+        let pods = attempts.map(|attempt| (attempt.queued.pod.key.clone(), attempt.pod)).collect();
         WaitingPods { pods, ..WaitingPods::default() }
     }
 
@@ -329,9 +330,7 @@ impl Engine {
         }
         let is_pre_binding =
             |attempt: &Attempt| matches!(attempt.stage, Stage::PreBinding { answered: true, .. });
-        let all = self.attempts.iter();
-        let some = all.filter_map(|(id, attempt)| is_pre_binding(attempt).then_some(*id));
-        for id in some.collect::<Vec<_>>() {
+        for id in self.attempts_where(is_pre_binding) {
             self.look_at(id, false, now, out);
         }
     }

@@ -87,7 +87,7 @@ pub struct Engine {
     cluster: Cluster,
     queue: Queue,
     /// Placements that the watch has not confirmed yet.
-    attempts: BTreeMap<AttemptId, Box<Attempt>>,
+    attempts: Map<AttemptId, Box<Attempt>>,
     attempt_of: Map<PodId, AttemptId>,
     /// Preemptions that are under way.
     preemptions: Preemptions,
@@ -130,7 +130,7 @@ impl Engine {
         Self {
             cluster: Cluster::new(config.seed),
             queue: Queue::new(config.backoff, Arc::clone(&config.probe)),
-            attempts: BTreeMap::new(),
+            attempts: Map::default(),
             attempt_of: Map::default(),
             preemptions: Preemptions::default(),
             parked: BTreeMap::new(),

@@ -137,9 +137,7 @@ impl Engine {
         }
         // One that was sent before may have been carried out.
         let unsure = |attempt: &Attempt| attempt.stage == Stage::InFlight && attempt.is_first_try();
-        let here = self.attempts.iter();
-        let here = here.filter(|(_, attempt)| attempt.node_id == node && unsure(attempt));
-        for id in here.map(|(id, _)| *id).collect::<Vec<_>>() {
+        for id in self.attempts_where(|attempt| attempt.node_id == node && unsure(attempt)) {
             if !self.still_fits(id) {
                 out.push(Effect::Retract { attempt: id });
             }
