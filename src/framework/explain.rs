@@ -41,7 +41,7 @@ pub fn explain(
                 let mut out = [0];
                 item.eval.score(view, &[node], &mut out);
                 (out[0], out[0])
-            } else if let Some((_, raw, points)) = cells.by_eval.iter().find(|(a, ..)| *a == at) {
+            } else if let Some((_, raw, points)) = cells.by_eval(evals).find(|(a, ..)| *a == at) {
                 let of = |scores: &[i64]| cell.map_or(0, |cell| scores[cell]);
                 (of(raw), of(points))
             } else {

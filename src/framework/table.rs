@@ -56,12 +56,29 @@ pub struct BuildTimes {
     pub score: Nanos,
 }
 
-/// Raw and normalised scores of every cell, one entry an eval with a cell score.
+/// Raw and normalised scores of every cell.
 pub(super) struct CellScores {
-    /// Position in the evals, raw scores, points after normalising.
-    pub(super) by_eval: Vec<(usize, Vec<i64>, Vec<i64>)>,
+    /// One row of entries a cell after the other: the weighted sums; then for each eval with a cell score, in
+    /// their order, its raw scores and its points after normalising. In one piece, since it is made for each pod.
+    rows: Vec<i64>,
+    cells: usize,
+}
+
+impl CellScores {
     /// Weighted sum a cell.
-    pub(super) totals: Vec<i64>,
+    pub(super) fn totals(&self) -> &[i64] {
+        &self.rows[..self.cells]
+    }
+
+    /// Raw scores and points of each of `evals` that has a cell score, with its position in them.
+    pub(super) fn by_eval<'a>(
+        &'a self,
+        evals: &'a Evals,
+    ) -> impl Iterator<Item = (usize, &'a [i64], &'a [i64])> {
+        let scored = evals.items().iter().enumerate().filter(|(_, item)| item.parts.cell_score);
+        let row = |row: usize| &self.rows[row * self.cells..(row + 1) * self.cells];
+        scored.enumerate().map(move |(nth, (at, _))| (at, row(1 + 2 * nth), row(2 + 2 * nth)))
+    }
 }
 
 impl Table {
@@ -166,9 +183,9 @@ impl Table {
 
     fn invalid_in(&self, evals: &Evals, scores: &CellScores) -> Option<InvalidScore> {
         let position = |at: usize| evals.items()[at].position;
-        let mut all = scores.by_eval.iter();
+        let mut all = scores.by_eval(evals);
         self.invalid
-            .or_else(|| all.find_map(|(at, _, points)| InvalidScore::find(position(*at), points)))
+            .or_else(|| all.find_map(|(at, _, points)| InvalidScore::find(position(at), points)))
     }
 
     /// One of the best nodes: the first at or after `start` in the permutation, cyclic, that is not `busy`;
@@ -225,7 +242,7 @@ impl Table {
     #[must_use]
     pub fn totals(&self, evals: &Evals, view: &View<'_>) -> Vec<(NodeId, i64)> {
         let scores = self.score_cells(evals, view);
-        let levels = self.open().cells().zip(&scores.totals).flat_map(|(cell, total)| {
+        let levels = self.open().cells().zip(scores.totals()).flat_map(|(cell, total)| {
             cell.levels().map(|level| (total.wrapping_add(level.points), level))
         });
         let mut all: Vec<(u32, i64)> = levels
@@ -239,7 +256,7 @@ impl Table {
     /// The best total, and the levels that have it.
     fn best_levels(&self, scores: &CellScores) -> Option<(i64, Vec<&Level>)> {
         let open = self.open();
-        let tops = open.cells().zip(&scores.totals).filter_map(|(cell, total)| {
+        let tops = open.cells().zip(scores.totals()).filter_map(|(cell, total)| {
             let level = cell.top()?;
             Some((total.wrapping_add(level.points), level))
         });
@@ -277,24 +294,24 @@ impl Table {
         watch: &Stopwatch<'_>,
     ) -> CellScores {
         let open = self.open();
-        let mut totals = vec![0i64; open.feasible.len()];
-        let mut by_eval = Vec::new();
-        for (at, item) in evals.items().iter().enumerate().filter(|(_, i)| i.parts.cell_score) {
+        let cells = open.feasible.len();
+        let askers = || evals.items().iter().filter(|item| item.parts.cell_score);
+        let mut rows = vec![0i64; cells * (1 + 2 * askers().count())];
+        let (totals, scores) = rows.split_at_mut(cells);
+        for (nth, item) in askers().enumerate() {
+            let (raw, points) = scores[2 * nth * cells..2 * (nth + 1) * cells].split_at_mut(cells);
             let cells = Cells::new(open.words, evals.stride(), item.offset, open.feasible);
-            let mut raw = vec![0; open.feasible.len()];
             let run = || {
-                item.eval.raw(view, cells, &mut raw);
-                let mut points = raw.clone();
-                item.eval.normalise(cells, &mut points);
-                points
+                item.eval.raw(view, cells, raw);
+                points.copy_from_slice(raw);
+                item.eval.normalise(cells, points);
             };
-            let points = watch.run(item.name, ExtensionPoint::Score, run, |_| Code::Success);
-            for (total, points) in totals.iter_mut().zip(&points) {
+            watch.run(item.name, ExtensionPoint::Score, run, |()| Code::Success);
+            for (total, points) in totals.iter_mut().zip(&*points) {
                 *total = total.wrapping_add(points.wrapping_mul(item.weight));
             }
-            by_eval.push((at, raw, points));
         }
-        CellScores { by_eval, totals }
+        CellScores { rows, cells }
     }
 
     /// The open cell with these key words, by its place among the open ones.

@@ -2,6 +2,7 @@
 //! `engine::tables` finds the table of a pod by it.
 
 use std::hash::{BuildHasher, Hash};
+use std::sync::Arc;
 
 use crate::units::Set;
 
@@ -19,11 +20,23 @@ pub struct Template {
 fn facts(pod: &Pod) -> impl Hash + Eq + '_ {
     let owner = pod.owner.as_ref().filter(|owner| is_read(owner));
     let who = (&pod.key.namespace, owner, pod.priority, pod.never_preempts);
-    let needs = (&pod.requests, &pod.host_ports, &pod.images, &pod.volumes);
-    let nodes = (&pod.tolerations, &pod.node_selector, &pod.node_affinity, &pod.node_name);
+    let needs = (&pod.requests, &pod.host_ports, Shared(&pod.images), &pod.volumes);
+    let nodes = (Shared(&pod.tolerations), &pod.node_selector, &pod.node_affinity, &pod.node_name);
     let others = (&pod.pod_affinity, &pod.topology_spread);
     (who, needs, nodes, others, &pod.required_features, &pod.unsupported)
 }
+
+/// A list that pods of one template share: one and the same needs no second look.
+#[derive(Hash)]
+struct Shared<'a, T>(&'a Arc<[T]>);
+
+impl<T: Eq> PartialEq for Shared<'_, T> {
+    fn eq(&self, other: &Self) -> bool {
+        Arc::ptr_eq(self.0, other.0) || self.0 == other.0
+    }
+}
+
+impl<T: Eq> Eq for Shared<'_, T> {}
 
 /// Whether somebody looks at what the controller selects. Every Job has pods of its own and selects for nobody.
 fn is_read(owner: &Owner) -> bool {
