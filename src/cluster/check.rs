@@ -3,6 +3,7 @@
 use crate::units::NodeId;
 
 use super::row::count_usage;
+use super::storage_users::StorageUsers;
 use super::{Cluster, Place, Row, ScalarUse};
 
 /// A node's name, its row, and its countable resources: name, allocatable, requested.
@@ -63,11 +64,23 @@ impl Cluster {
             }
         }
         assert_eq!(self.placed_pods(), placed);
+        self.check_storage_users();
         let of_classes: u32 = self.classes().map(|(_, _, pods)| pods).sum();
         assert_eq!(of_classes as usize, placed.0);
         let with_affinity = self.classes().filter(|(_, c, pods)| *pods > 0 && c.affinity.is_some());
         let numbers: Vec<u32> = with_affinity.map(|(number, ..)| number).collect();
         assert_eq!(self.classes_with_affinity(), numbers);
+    }
+
+    /// The claims in use are those of the pods on nodes.
+    fn check_storage_users(&self) {
+        let mut want = StorageUsers::default();
+        for pod in self.pods.iter().filter_map(|(_, entry)| entry.as_ref()) {
+            if let Some(node) = pod.place.node() {
+                want.count(&pod.key, &pod.volumes, node, true);
+            }
+        }
+        assert_eq!(self.storage_users, want);
     }
 
     /// The classes on `node` are those of its pods.

@@ -4,7 +4,7 @@
 use super::Cluster;
 
 /// Number of [`Fact`]s.
-const FACTS: usize = 10;
+const FACTS: usize = 11;
 
 /// A kind of fact that plugins read when they prepare a pod.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -27,9 +27,12 @@ pub enum Fact {
     AffinityClasses,
     /// That there is such a class at all: a first one came.
     Affinity,
-    /// Claims and volumes, also as they are assumed to be, classes, drivers and what storage is left. What is said
-    /// of the volumes of one node counts as a change of that node.
-    Storage,
+    /// Classes and drivers of storage.
+    StorageClasses,
+    /// Claims and volumes, also as they are assumed to be, and what storage is left. Who follows the nodes one by
+    /// one need not read it for the pods that are there: a change of a claim or volume is one of the nodes that use
+    /// it.
+    Volumes,
 }
 
 /// A set of [`Fact`]s.
@@ -90,7 +93,8 @@ impl Cluster {
             objects.controllers_epoch(),
             self.affinity_changes,
             self.affinity_epoch,
-            objects.storage_epoch(),
+            objects.classes_epoch(),
+            objects.volumes_epoch(),
         ])
     }
 }

@@ -20,6 +20,7 @@ mod pod_names;
 mod pods;
 mod reports;
 mod row;
+mod storage_users;
 #[cfg(test)]
 mod tests;
 mod view;
@@ -49,6 +50,7 @@ use interner::Interner;
 use labels::NodeLabels;
 use namespaces::Namespaces;
 use pod_names::PodNames;
+use storage_users::StorageUsers;
 
 /// Everything that is known of the cluster.
 #[derive(Clone, Debug)]
@@ -102,6 +104,8 @@ pub struct Cluster {
     affinity_epoch: u64,
     /// How often a class came to those or left them.
     affinity_changes: u64,
+    /// Which claims the pods on nodes use.
+    storage_users: StorageUsers,
     /// Which nodes have changed.
     changes: ChangeLog,
 }
@@ -148,6 +152,7 @@ impl Cluster {
             affinity_classes: Vec::new(),
             affinity_epoch: 0,
             affinity_changes: 0,
+            storage_users: StorageUsers::default(),
             changes: ChangeLog::default(),
         }
     }

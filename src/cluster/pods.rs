@@ -339,6 +339,7 @@ impl Cluster {
         let Some(entry) = &self.pods[id] else { return };
         count_usage(&mut self.rows[node], &mut self.scalars[node], &entry.usage, sign);
         count_ports(&mut self.ports[node], &entry.ports, sign);
+        self.storage_users.count(&entry.key, &entry.volumes, node, sign > 0);
         self.count_class(entry.class, node, sign);
     }
 

@@ -14,7 +14,7 @@ use crate::units::{Nanos, NodeId};
 
 use super::said::Said;
 use super::sample::{feasible_nodes_wanted, search};
-use super::tables::{Sorted, Sought, Tables};
+use super::tables::{OwnWord, Sorted, Sought, Tables};
 
 /// What was found out about a pod.
 pub(super) enum Judged {
@@ -82,11 +82,13 @@ pub(super) fn judge(
 ) -> Judged {
     let Judging { profile, cluster, pod, .. } = *judging;
     let view = View::new(cluster);
-    let mut sought = seek(judging, trying.as_mut());
-    if let Some(kept) = sought.as_mut().and_then(|sought| sought.kept.take()) {
-        match judge_by_kept(judging, trying.as_ref(), kept, watch) {
+    let mut sought = seek(judging, trying.as_mut(), watch);
+    if let Some(sought) = &mut sought
+        && let Some(kept) = sought.kept.take()
+    {
+        match judge_by_kept(judging, trying.as_ref(), (kept, &mut sought.own), watch) {
             Ok(judged) => return judged,
-            Err(kept) => sought = sought.map(|sought| sought.with(kept)),
+            Err(kept) => sought.kept = Some(kept),
         }
     }
     let mut diagnosis = Diagnosis { nodes: cluster.node_count(), ..Diagnosis::default() };
@@ -189,27 +191,34 @@ fn unplace(
 }
 
 /// What is kept for pods like this one, where all nodes are in question; taken out.
-fn seek(judging: &Judging<'_>, trying: Option<&mut Trying<'_>>) -> Option<Sought> {
+fn seek(
+    judging: &Judging<'_>,
+    trying: Option<&mut Trying<'_>>,
+    watch: &Stopwatch<'_>,
+) -> Option<Sought> {
     let Judging { profile, cluster, pod, .. } = *judging;
     let Trying { tables: (tables, at), said, .. } = trying?;
     // A pod that is nominated counts on its node for others, not for itself.
     let all = judging.nominated.is_none() && !said.has_filtered();
     let candidates = cluster.node_count() as usize;
     let wanted = feasible_nodes_wanted(profile.percentage_of_nodes_to_score, candidates);
-    if all && wanted.is_none() { tables.seek(*at, pod, cluster) } else { None }
+    if !all || wanted.is_some() {
+        return None;
+    }
+    tables.seek((*at, profile), pod, &View::new(cluster), watch)
 }
 
 /// Judges the nodes by what is kept for pods like this one; gives it back where the pod has to be prepared.
 fn judge_by_kept(
     judging: &Judging<'_>,
     trying: Option<&Trying<'_>>,
-    mut sorted: Box<Sorted>,
+    (mut sorted, own): (Box<Sorted>, &mut OwnWord),
     watch: &mut Stopwatch<'_>,
 ) -> Result<Judged, Box<Sorted>> {
     let Judging { cluster, pod, .. } = *judging;
     let view = View::new(cluster);
     let found_in = watch.lap();
-    let Some(times) = sorted.catch_up(pod, &view, watch) else { return Err(sorted) };
+    let Some(times) = sorted.catch_up(pod, own, &view, watch) else { return Err(sorted) };
     let said = trying.map(|trying| (trying.said, trying.asks_before_evicting));
     #[cfg(test)]
     sorted.check((judging.profile, pod), &view);

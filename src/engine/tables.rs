@@ -2,13 +2,18 @@
 //! they sorted. Least recently used first out; kept from the second time that a template is seen, and soon
 //! enough after the first.
 //!
+//! Where plugins are asked about every pod of a template, as about claims of its own, there may be several for it,
+//! one for each shape of what they say.
+//!
 //! Called by `judge` and `cycle`. Whether something is kept changes no decision, only the time that one takes.
 
+use std::hash::BuildHasher;
+
 use crate::cluster::{Cluster, Epochs, Facts, View};
-use crate::framework::{BuildTimes, Evals, PluginMask, Profile, Slice, Stopwatch, Table};
+use crate::framework::{BuildTimes, Evals, Own, PluginMask, Profile, Slice, Stopwatch, Table};
 use crate::model::{Pod, Template};
 use crate::preemption::Outcome;
-use crate::units::Map;
+use crate::units::{Map, NodeId, Set};
 
 use super::selecting::Selecting;
 
@@ -22,6 +27,9 @@ const TEMPLATES_SEEN_MAX: usize = 1 << 16;
 const BYTES_A_NODE: usize = 4;
 /// What a table takes besides, roughly.
 const BYTES_A_TABLE: usize = 8 << 10;
+
+/// Of how many nodes another pod of the template may be told something else, for its table to be of use.
+const UNLIKE_MAX: usize = 64;
 
 /// After so many pods the bytes of a table are counted anew.
 const USES_A_COUNT: u32 = 64;
@@ -65,6 +73,8 @@ struct KeptFor {
     hash: u64,
     profile: usize,
     template: Template,
+    /// The plugins that are asked about every pod of it, and the shape of what they say.
+    each: (PluginMask, u64),
     /// When the evals were prepared, and from what; `None` where they serve one pod only.
     prepared: Option<(Epochs, Facts)>,
     /// It is known that no node will do.
@@ -110,14 +120,30 @@ pub(super) struct Sought {
     profile: usize,
     /// What is kept for it.
     pub(super) kept: Option<Box<Sorted>>,
-    /// It is worth while to keep what will be found.
-    keeps: bool,
+    /// What makes the pod differ from the one that it was used for last.
+    pub(super) own: OwnWord,
 }
 
-impl Sought {
-    /// With `kept`, which was taken out of it.
-    pub(super) fn with(self, kept: Box<Sorted>) -> Self {
-        Self { kept: Some(kept), ..self }
+/// What is said of one pod alone, beside what is kept for its template.
+#[derive(Debug, Default)]
+pub(super) struct OwnWord {
+    /// The evals that take the place of those that are kept.
+    evals: Own,
+    /// The nodes of which they say something else.
+    unlike: Vec<NodeId>,
+    /// There are such evals, or were.
+    is_said: bool,
+}
+
+impl OwnWord {
+    /// All pods of the template are judged alike by `evals`, those before this one and it, but on these nodes.
+    fn unlike(&self, evals: &Evals) -> Vec<NodeId> {
+        // Other pods that come to a node in thought may use the very same claim.
+        let nominated = evals.nominated().filter(|_| self.is_said);
+        let mut nodes: Vec<NodeId> = self.unlike.iter().copied().chain(nominated).collect();
+        nodes.sort_unstable();
+        nodes.dedup();
+        nodes
     }
 }
 
@@ -127,19 +153,27 @@ impl Sorted {
         Box::new(Self { evals, table, kept_for: None })
     }
 
-    /// Catches up, by the evals that are kept; `None` where `pod` has to be prepared anew.
+    /// Catches up, by the evals that are kept, with the `own` ones in their place; `None` where `pod` has to be
+    /// prepared anew.
     pub(super) fn catch_up(
         &mut self,
         pod: &Pod,
+        own: &mut OwnWord,
         view: &View<'_>,
         watch: &Stopwatch<'_>,
     ) -> Option<BuildTimes> {
-        let (before, facts) = self.kept_for.as_ref()?.prepared?;
+        let kept_for = self.kept_for.as_mut()?;
+        let (before, facts) = kept_for.prepared?;
         if !before.agree(&view.cluster.epochs(), facts) {
             return None;
         }
         self.evals.serve(pod, view.cluster);
-        self.table.catch_up((&mut self.evals, false), view, watch)
+        let unlike = own.unlike(&self.evals);
+        if !unlike.is_empty() {
+            kept_for.nowhere = None;
+        }
+        self.evals.renew(std::mem::take(&mut own.evals), view);
+        self.table.catch_up((&mut self.evals, false), &unlike, view, watch)
     }
 
     /// What was caught up is what would be built from the start.
@@ -181,6 +215,25 @@ impl Sorted {
     }
 }
 
+/// Which of these, all of one hash, serves a pod of which its `own` evals say so.
+fn serving(
+    same: &[Box<Sorted>],
+    own: Own,
+    is_it: impl Fn(&KeptFor) -> bool,
+    view: &View<'_>,
+) -> Option<(usize, OwnWord)> {
+    let shape = own.shape(view);
+    let mut unlike = Vec::new();
+    let at = same.iter().position(|sorted| {
+        unlike.clear();
+        let kept_for = sorted.kept_for.as_ref();
+        kept_for.is_some_and(|it| it.each.1 == shape && is_it(it))
+            && sorted.evals.are_like(&own, view, &mut unlike)
+            && unlike.len() <= UNLIKE_MAX
+    });
+    at.map(|at| (at, OwnWord { evals: own, unlike, is_said: true }))
+}
+
 impl Tables {
     /// Keeps nothing from now on.
     pub(super) fn turn_off(&mut self) {
@@ -188,15 +241,21 @@ impl Tables {
     }
 
     /// Looks for what is kept for `pod`, and takes it out.
-    pub(super) fn seek(&mut self, profile: usize, pod: &Pod, cluster: &Cluster) -> Option<Sought> {
+    pub(super) fn seek(
+        &mut self,
+        (number, profile): (usize, &Profile),
+        pod: &Pod,
+        view: &View<'_>,
+        watch: &Stopwatch<'_>,
+    ) -> Option<Sought> {
         if self.off {
             return None;
         }
         self.asked += 1;
-        self.selecting.refresh(cluster);
+        self.selecting.refresh(view.cluster);
         let selecting = &self.selecting;
-        let selects = |key: &str| selecting.selects(pod, cluster, key);
-        let is_it = |it: &KeptFor| it.profile == profile && it.template.is_of(pod, selects);
+        let selects = |key: &str| selecting.selects(pod, view.cluster, key);
+        let is_it = |it: &KeptFor| it.profile == number && it.template.is_of(pod, selects);
         let find = |hash: u64| {
             let mut all = self.kept.get(&hash)?.iter();
             all.position(|sorted| sorted.kept_for.as_ref().is_some_and(is_it))
@@ -205,10 +264,20 @@ impl Tables {
         let (hash, at) = if let Some(at) = find(self.last) {
             (self.last, Some(at))
         } else {
-            let hash = Template::hash_of(pod, profile, selects);
+            let hash = Template::hash_of(pod, number, selects);
             (hash, find(hash))
         };
+        let same = self.kept.get(&hash).map_or(&[][..], Vec::as_slice);
+        let found = at.and_then(|at| {
+            let each = same[at].kept_for.as_ref()?.each.0;
+            if each == 0 {
+                return Some((at, OwnWord::default()));
+            }
+            let own = Own::prepare(profile, pod, *view, each, watch)?;
+            serving(&same[at..], own, is_it, view).map(|(after, own)| (at + after, own))
+        });
         self.last = hash;
+        let (at, own) = found.unzip();
         let kept = at.zip(self.kept.get_mut(&hash)).map(|(at, same)| {
             let mut sorted = same.swap_remove(at);
             sorted.table.lend(std::mem::take(&mut self.slice));
@@ -219,8 +288,7 @@ impl Tables {
             self.bytes -= kept_for.bytes;
             self.found += 1;
         }
-        let keeps = kept.is_some() || self.is_worth_it(hash, cluster.nodes_bound());
-        Some(Sought { hash, profile, kept, keeps })
+        Some(Sought { hash, profile: number, kept, own: own.unwrap_or_default() })
     }
 
     /// All nodes sorted for `pod` by its fresh `evals`; with what was kept for it, and to be kept, if it can.
@@ -234,25 +302,32 @@ impl Tables {
     ) -> (Box<Sorted>, BuildTimes) {
         let epochs = view.cluster.epochs();
         let prepared = || Some((epochs, profile.prepared_from(pod)?));
+        let was_kept = sought.kept.is_some();
         if let Some(mut sorted) = sought.kept.take()
             && !sorted.evals.follow_others()
-            && let Some(times) = sorted.table.catch_up((&mut evals, true), view, watch)
+            && let unlike = sought.own.unlike(&evals)
+            && let Some(times) = sorted.table.catch_up((&mut evals, true), &unlike, view, watch)
         {
             sorted.evals = evals;
             if let Some(kept_for) = &mut sorted.kept_for {
                 kept_for.prepared = prepared();
+                kept_for.nowhere = None;
             }
             return (sorted, times);
         }
-        if sought.keeps
+        let each = profile.prepares_each(pod);
+        let each = (each, if each == 0 { 0 } else { evals.shape(each, view) });
+        if (was_kept || self.is_worth_it((sought.hash, each), view.cluster.nodes_bound()))
             && let Some((table, times)) = Table::build_kept(&mut evals, view, watch)
         {
             self.built += 1;
+            self.drop_shape(sought.hash, each);
             let selects = |key: &str| self.selecting.selects(pod, view.cluster, key);
             let kept_for = KeptFor {
                 hash: sought.hash,
                 profile: sought.profile,
                 template: Template::of(pod, selects),
+                each,
                 prepared: prepared(),
                 nowhere: None,
                 bytes: 0,
@@ -303,8 +378,12 @@ impl Tables {
         self.built
     }
 
-    /// Whether this template comes back before its table would have to go again.
-    fn is_worth_it(&mut self, hash: u64, nodes: usize) -> bool {
+    /// Whether this template, in this shape, comes back before its table would have to go again.
+    fn is_worth_it(&mut self, (hash, each): (u64, (PluginMask, u64)), nodes: usize) -> bool {
+        let hash = match each {
+            (0, _) => hash,
+            (_, shape) => Set::<()>::default().hasher().hash_one((hash, shape)),
+        };
         if self.seen.len() >= TEMPLATES_SEEN_MAX {
             self.seen.clear();
         }
@@ -317,6 +396,18 @@ impl Tables {
         let fits = self.bytes + bytes <= TABLE_BYTES_MAX;
         let since = self.asked - last;
         since <= room as u64 || fits && since <= nodes as u64
+    }
+
+    /// Drops what was kept for pods of the same shape, and could not be caught up.
+    fn drop_shape(&mut self, hash: u64, each: (PluginMask, u64)) {
+        let Some(same) = self.kept.get_mut(&hash).filter(|_| each.0 != 0) else { return };
+        let is_it = |sorted: &mut Box<Sorted>| {
+            sorted.kept_for.as_ref().is_some_and(|kept_for| kept_for.each == each)
+        };
+        for gone in same.extract_if(.., is_it) {
+            self.count -= 1;
+            self.bytes -= gone.kept_for.map_or(0, |kept_for| kept_for.bytes);
+        }
     }
 
     fn drop_oldest(&mut self) {

@@ -15,6 +15,7 @@ mod property;
 mod queueing;
 mod race;
 mod tables;
+mod tables_claims;
 mod tables_volumes;
 mod volumes;
 mod waiting;

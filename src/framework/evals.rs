@@ -245,7 +245,11 @@ fn prepare_counted(
 
 /// An eval without the parts at whose extension points its plugin does not speak; `None` where nothing
 /// is left.
-fn prepared(position: u16, entry: &ProfilePlugin, eval: Box<dyn Eval>) -> Option<PreparedEval> {
+pub(super) fn prepared(
+    position: u16,
+    entry: &ProfilePlugin,
+    eval: Box<dyn Eval>,
+) -> Option<PreparedEval> {
     let mut parts = eval.parts();
     parts.filter &= entry.points.contains(&ExtensionPoint::Filter);
     parts.gate &= parts.filter;
@@ -366,6 +370,11 @@ impl Evals {
     /// the verdict.
     pub(super) fn excepted(&self) -> Vec<NodeId> {
         if self.has_gates() { self.nominated.nodes().collect() } else { Vec::new() }
+    }
+
+    /// The nodes to which others are nominated that come first.
+    pub(crate) fn nominated(&self) -> impl Iterator<Item = NodeId> + '_ {
+        self.nominated.nodes()
     }
 
     /// They judge for `pod` from now on, of the template that they were prepared for.
@@ -533,6 +542,10 @@ impl Evals {
     #[inline]
     pub(super) fn points_max(&self) -> i64 {
         self.points_max
+    }
+
+    pub(super) fn item_mut(&mut self, position: u16) -> Option<&mut PreparedEval> {
+        self.items.iter_mut().find(|item| item.position == position)
     }
 
     /// All evals, in order.

@@ -83,10 +83,11 @@ impl Table {
     }
 
     /// Judges again what has changed since it was built or caught up: by the evals that it was kept with, or by
-    /// `fresh` ones. `None` where it must be built anew, or cannot be kept.
+    /// `fresh` ones. `unlike` are judged again too. `None` where it must be built anew, or cannot be kept.
     pub fn catch_up(
         &mut self,
         (evals, fresh): (&mut Evals, bool),
+        unlike: &[NodeId],
         view: &View<'_>,
         watch: &Stopwatch<'_>,
     ) -> Option<BuildTimes> {
@@ -112,7 +113,11 @@ impl Table {
         }
         record.next_change = changes.next();
         let before = std::mem::replace(&mut record.nominated, evals.excepted());
-        again.extend(before.into_iter().filter(|node| !again.contains(node)).collect::<Vec<_>>());
+        for node in before.into_iter().chain(unlike.iter().copied()) {
+            if !again.contains(&node) {
+                again.push(node);
+            }
+        }
         for node in again.iter().filter(|node| !view.row(**node).is_present()) {
             self.move_to(evals.points_max(), view.cluster.position(*node), NOWHERE);
         }

@@ -15,6 +15,7 @@ mod idle;
 mod kept;
 mod lifecycle;
 mod nominated;
+mod own;
 mod plugin;
 mod probe;
 mod profile;
@@ -35,6 +36,7 @@ pub use lifecycle::{
     ApiOperation, Bind, PERMIT_WAIT_MAX, Permit, Placement, PluginCall, PreBind, PreBound, Refusal,
     WaitingPods,
 };
+pub use own::Own;
 pub(crate) use plugin::default_normalise;
 pub use plugin::{
     Cells, Eval, KeyOut, Parts, Plugin, PluginEval, PluginInfo, PostFilter, PrepareCx,

@@ -1,5 +1,7 @@
 //! The door for plugins: one prepared [`Eval`] a plugin and pod, working on slices of nodes.
 
+use std::any::Any;
+
 use crate::cluster::{Cluster, Facts, NodeNews, View};
 use crate::model::{DefaultPreemptionArgs, PluginArgs, Pod, PodKey};
 use crate::units::NodeId;
@@ -54,6 +56,13 @@ pub trait Plugin: Send + Sync {
     /// Where no node will do the same holds for [`Plugin::post_filter`].
     fn prepared_from(&self, _pod: &Pod) -> Option<Facts> {
         None
+    }
+
+    /// Whether what [`Plugin::prepare`] says differs between pods of the template of `pod`, and [`Eval::is_like`]
+    /// tells whether it says the same of nodes: it is asked about every pod then, whatever
+    /// [`Plugin::prepared_from`] says, which is about the others.
+    fn prepares_each(&self, _pod: &Pod) -> bool {
+        false
     }
 
     /// [`Plugin::prepare`] in a profile that has Filter of it without PreFilter: a rejection of the pod
@@ -229,17 +238,29 @@ pub struct Parts {
 }
 
 /// One plugin and one pod; pure in the view and its arguments; slices in, slices out.
-pub trait Eval: Send {
+pub trait Eval: Any + Send {
     /// Which of the parts below there are.
     fn parts(&self) -> Parts;
 
     /// Whether what [`Eval::filter`] (without a gate), [`Eval::score`] and [`Eval::key`] say of a node stays
     /// the same for all pods of one [`Template`](crate::model::Template) until that node changes: they read
-    /// nothing else of the pod, and nothing of the cluster but the node's own row, columns, labels, taints and
+    /// nothing else of the pod (or [`Eval::is_like`] tells), and nothing of the cluster but the node's own row, columns, labels, taints and
     /// images. If so, a number for what else the meaning of its key words follows from, mostly 0. `None`, which
     /// is always right: every pod has all nodes judged again.
     fn lasting(&self) -> Option<u64> {
         None
+    }
+
+    /// Where [`Plugin::prepares_each`]: whether it says the same of every node as `other`, which the plugin prepared
+    /// for a pod of the same template, but for the nodes that it adds to `unlike`. Both may be asked about nodes
+    /// that change later.
+    fn is_like(&self, _other: &dyn Eval, _view: &View<'_>, _unlike: &mut Vec<NodeId>) -> bool {
+        true
+    }
+
+    /// Where [`Plugin::prepares_each`]: a number that those share who are alike by [`Eval::is_like`].
+    fn shape(&self, _view: &View<'_>) -> u64 {
+        0
     }
 
     /// It is about to be kept for later pods of its template: from now on [`Eval::catch_up`] tells it what

@@ -193,6 +193,14 @@ impl Profile {
         all.reduce(|a, b| Some(a?.and(b?))).unwrap_or(Some(Facts::NONE))
     }
 
+    /// The plugins that have to be asked about every pod of the template of `pod`.
+    #[must_use]
+    pub fn prepares_each(&self, pod: &Pod) -> PluginMask {
+        let all = (0u16..).zip(&self.plugins);
+        let each = all.filter(|(_, entry)| entry.plugin.prepares_each(pod));
+        each.fold(0, |mask, (at, _)| mask | 1 << at)
+    }
+
     /// The plugins in `mask` that want to know of `event`, and what they have to be asked then.
     pub fn interested(
         &self,

@@ -1,5 +1,6 @@
 //! What CSI drivers say of themselves and of nodes, and which volumes are attached.
 
+use super::object::Groups;
 use crate::units::Quantity;
 
 use super::LabelSelector;
@@ -87,4 +88,18 @@ pub struct VolumeAttachment {
     pub node_name: Box<str>,
     /// The volume's name; `None` for a volume that stands in a pod.
     pub volume_name: Option<Box<str>>,
+}
+
+impl VolumeAttachment {
+    /// The node, and the volume.
+    pub(super) fn groups(&self) -> Groups<'_> {
+        let volume = self.volume_name.as_deref().map(|name| Self::group_of_volume(name).into());
+        [Some((&*self.node_name).into()), volume, None]
+    }
+
+    /// The group of the attachments of this volume: no node is called so.
+    #[must_use]
+    pub fn group_of_volume(name: &str) -> String {
+        format!("\n{name}")
+    }
 }

@@ -29,7 +29,7 @@ pub use node::{Image, Node, normalized_image_name};
 pub use node_affinity::{
     NodeAffinity, NodeOperator, NodeRequirement, NodeSelectorTerm, PreferredTerm,
 };
-pub use object::{ClusterWide, Named, Namespaced, Object, ObjectKey, ObjectKind};
+pub use object::{ClusterWide, Groups, Named, Namespaced, Object, ObjectKey, ObjectKind};
 pub use plugin_args::{
     BalancedResources, DefaultPreemptionArgs, DefaultSpread, InterPodAffinityArgs,
     NodeResourcesFitArgs, PluginArgs, ScoringStrategy, StrategyKind, VolumeBindingArgs,

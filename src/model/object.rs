@@ -24,11 +24,18 @@ pub trait Named: Clone + fmt::Debug + PartialEq + Eq {
     /// `object`, if it is of this kind.
     fn of(object: &Object) -> Option<&Self>;
 
-    /// What objects of this kind are looked up by besides their names, such as a storage class.
-    fn group(&self) -> Option<Cow<'_, str>> {
-        None
+    /// What objects of this kind are looked up by besides their names, such as a storage class; no two are the
+    /// same.
+    fn groups(&self) -> Groups<'_> {
+        [const { None }; GROUPS_MAX]
     }
 }
+
+/// In how many groups an object may be.
+const GROUPS_MAX: usize = 3;
+
+/// The groups that an object is in.
+pub type Groups<'a> = [Option<Cow<'a, str>>; GROUPS_MAX];
 
 /// Objects of this kind are in namespaces.
 pub trait Namespaced: Named {}
@@ -38,7 +45,7 @@ pub trait ClusterWide: Named {}
 
 /// Names the kinds in their order: model, `kind` and plural in the API.
 macro_rules! kinds {
-    ($($model:ident $kind:literal $plural:literal $scope:ident $(by $group:expr)?;)+) => {
+    ($($model:ident $kind:literal $plural:literal $scope:ident $(by $groups:expr)?;)+) => {
         /// The kinds of objects that are listed and watched besides nodes, pods and namespaces.
         #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
         pub enum ObjectKind {
@@ -115,9 +122,9 @@ macro_rules! kinds {
                     }
                 }
 
-                $(fn group(&self) -> Option<Cow<'_, str>> {
-                    let group: fn(&$model) -> Cow<'_, str> = $group;
-                    Some(group(self))
+                $(fn groups(&self) -> Groups<'_> {
+                    let groups: fn(&$model) -> Groups<'_> = $groups;
+                    groups(self)
                 })?
             }
         )+
@@ -134,13 +141,13 @@ kinds! {
     ReplicaSet "ReplicaSet" "replicasets" Namespaced;
     StatefulSet "StatefulSet" "statefulsets" Namespaced;
     PodDisruptionBudget "PodDisruptionBudget" "poddisruptionbudgets" Namespaced;
-    PersistentVolumeClaim "PersistentVolumeClaim" "persistentvolumeclaims" Namespaced;
-    PersistentVolume "PersistentVolume" "persistentvolumes" ClusterWide by PersistentVolume::group;
+    PersistentVolumeClaim "PersistentVolumeClaim" "persistentvolumeclaims" Namespaced by PersistentVolumeClaim::groups;
+    PersistentVolume "PersistentVolume" "persistentvolumes" ClusterWide by PersistentVolume::groups;
     StorageClass "StorageClass" "storageclasses" ClusterWide;
     CsiNode "CSINode" "csinodes" ClusterWide;
     CsiDriver "CSIDriver" "csidrivers" ClusterWide;
-    CsiStorageCapacity "CSIStorageCapacity" "csistoragecapacities" Namespaced by |it| Cow::Borrowed(&it.class);
-    VolumeAttachment "VolumeAttachment" "volumeattachments" ClusterWide by |it| Cow::Borrowed(&it.node_name);
+    CsiStorageCapacity "CSIStorageCapacity" "csistoragecapacities" Namespaced by |it| [Some((&*it.class).into()), None, None];
+    VolumeAttachment "VolumeAttachment" "volumeattachments" ClusterWide by VolumeAttachment::groups;
 }
 
 impl ObjectKind {

@@ -4,6 +4,7 @@ use std::borrow::Cow;
 
 use crate::units::Quantity;
 
+use super::object::Groups;
 use super::{HOSTNAME, LabelSelector, Labels, NodeOperator, NodeSelectorTerm};
 
 /// A claim of storage.
@@ -50,6 +51,12 @@ pub struct PersistentVolumeClaim {
 }
 
 impl PersistentVolumeClaim {
+    /// The volume that it names.
+    pub(super) fn groups(&self) -> Groups<'_> {
+        let volume = (!self.volume_name.is_empty()).then(|| (&*self.volume_name).into());
+        [volume, None, None]
+    }
+
     /// It names a volume, and both are bound for good.
     ///
     /// Upstream: volumeBinder.isPVCFullyBound, v1.37.
@@ -122,16 +129,24 @@ impl PersistentVolume {
         names_host.then_some(host)
     }
 
-    /// The group that it is looked up in.
-    pub(super) fn group(&self) -> Cow<'_, str> {
-        let group = match (&self.claim, self.host()) {
-            (Some(claim), _) => VolumeGroup::Of(&claim.namespace, &claim.name),
-            (None, Some(host)) => VolumeGroup::OnHost(host),
-            (None, None) => return Cow::Borrowed(&self.class),
+    /// The groups that it is looked up in.
+    pub(super) fn groups(&self) -> Groups<'_> {
+        let named = |group: VolumeGroup<'_>| {
+            let mut text = String::new();
+            group.write(&self.class, &mut text);
+            Some(Cow::Owned(text))
         };
-        let mut text = String::new();
-        group.write(&self.class, &mut text);
-        Cow::Owned(text)
+        let called = match &self.source {
+            PersistentVolumeSource::Csi { handle, .. } => named(VolumeGroup::Called(handle)),
+            PersistentVolumeSource::Other => None,
+            _ => named(VolumeGroup::InTree),
+        };
+        let (who, on_hosts) = match (&self.claim, self.host()) {
+            (Some(claim), _) => (named(VolumeGroup::Of(&claim.namespace, &claim.name)), None),
+            (None, Some(host)) => (named(VolumeGroup::OnHost(host)), named(VolumeGroup::OnHosts)),
+            (None, None) => (Some(Cow::Borrowed(&*self.class)), None),
+        };
+        [who, on_hosts, called]
     }
 }
 
@@ -142,18 +157,32 @@ pub enum VolumeGroup<'a> {
     Free,
     /// Nobody has them, and only the host of this name can use them.
     OnHost(&'a str),
+    /// All that are in a group of that kind.
+    OnHosts,
     /// The claim of this namespace and name has them, or they are kept for it.
     Of(&'a str, &'a str),
+    /// A CSI driver calls them so, in whatever class.
+    Called(&'a str),
+    /// They have no CSI driver of their own, but one may take their plugin's place; in whatever class.
+    InTree,
 }
 
 impl VolumeGroup<'_> {
     /// Puts what it is called in the class `class` in the place of `text`.
     pub fn write(self, class: &str, text: &mut String) {
         text.clear();
-        text.push_str(class);
         // No class, label or namespace has a line break in it, and no label a slash.
+        if !matches!(self, Self::Called(_) | Self::InTree) {
+            text.push_str(class);
+        }
         match self {
             Self::Free => {}
+            Self::OnHosts => text.push_str("\n\n"),
+            Self::InTree => text.push_str("\n\nin-tree"),
+            Self::Called(handle) => {
+                text.push_str("\n\ncalled\n");
+                text.push_str(handle);
+            }
             Self::OnHost(host) => {
                 text.push('\n');
                 text.push_str(host);

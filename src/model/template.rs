@@ -1,15 +1,16 @@
 //! What pods made from one template have in common, as far as plugins judge nodes by it.
 //! `engine::tables` finds the table of a pod by it.
 
-use std::hash::{BuildHasher, Hash};
+use std::hash::{BuildHasher, Hash, Hasher};
 use std::sync::Arc;
 
 use crate::units::Set;
 
-use super::{LabelSelector, Labels, Owner, Pod, PodAffinity};
+use super::{LabelSelector, Labels, Owner, Pod, PodAffinity, PodVolume, VolumeSource};
 
 /// All that an eval may read of a pod that is kept for others ([`Eval::lasting`](crate::framework::Eval::lasting)):
-/// everything but names, what its object says of its state, and labels that nobody selects by.
+/// everything but names, what its object says of its state, labels that nobody selects by, and which claims its
+/// volumes are: a StatefulSet's pods have claims of their own.
 #[derive(Clone, Debug)]
 pub struct Template {
     /// One of the pods, with just those labels.
@@ -20,7 +21,7 @@ pub struct Template {
 fn facts(pod: &Pod) -> impl Hash + Eq + '_ {
     let owner = pod.owner.as_ref().filter(|owner| is_read(owner));
     let who = (&pod.key.namespace, owner, pod.priority, pod.never_preempts);
-    let needs = (&pod.requests, &pod.host_ports, Shared(&pod.images), &pod.volumes);
+    let needs = (&pod.requests, &pod.host_ports, Shared(&pod.images), Volumes(&pod.volumes));
     let nodes = (Shared(&pod.tolerations), &pod.node_selector, &pod.node_affinity, &pod.node_name);
     let others = (&pod.pod_affinity, &pod.topology_spread);
     (who, needs, nodes, others, &pod.required_features, &pod.unsupported)
@@ -37,6 +38,33 @@ impl<T: Eq> PartialEq for Shared<'_, T> {
 }
 
 impl<T: Eq> Eq for Shared<'_, T> {}
+
+/// The volumes of a pod, whatever its claims are called.
+struct Volumes<'a>(&'a [PodVolume]);
+
+impl<'a> Volumes<'a> {
+    /// The names of the volumes, and what they are, `None` for a claim.
+    fn all(&self) -> impl Iterator<Item = (&'a str, Option<&'a VolumeSource>)> {
+        self.0.iter().map(|PodVolume { name, source }| {
+            (&**name, (!matches!(source, VolumeSource::Claim { .. })).then_some(source))
+        })
+    }
+}
+
+impl Hash for Volumes<'_> {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        self.0.len().hash(state);
+        self.all().for_each(|volume| volume.hash(state));
+    }
+}
+
+impl PartialEq for Volumes<'_> {
+    fn eq(&self, other: &Self) -> bool {
+        self.all().eq(other.all())
+    }
+}
+
+impl Eq for Volumes<'_> {}
 
 /// Whether somebody looks at what the controller selects. Every Job has pods of its own and selects for nobody.
 fn is_read(owner: &Owner) -> bool {
@@ -103,7 +131,7 @@ impl PodAffinity {
 mod tests {
     use super::super::{
         AffinityTerm, HostPort, LabelOperator, LabelRequirement, NodeAffinity, PodKey, PodRequests,
-        PodVolume, SpreadConstraint, Toleration, TolerationOperator, VolumeSource,
+        SpreadConstraint, Toleration, TolerationOperator,
     };
     use super::*;
 
@@ -156,6 +184,24 @@ mod tests {
             assert!(web.is_of(&labelled("web", "2"), nobody), "{pod:?}");
             assert!(!web.is_of(&labelled("db", "1"), nobody), "{pod:?}");
         }
+    }
+
+    #[test]
+    fn names_of_claims_make_no_template_either() {
+        let volume = |name: &str, source| PodVolume { name: name.into(), source };
+        let claim = |name: &str| VolumeSource::Claim { name: name.into() };
+        let with = |volume| Pod { volumes: vec![volume], ..Pod::default() };
+        let one = with(volume("data", claim("data-0")));
+        let same = |other: &Pod| {
+            let hash = |pod: &Pod| Template::hash_of(pod, 0, nobody);
+            let is_it = Template::of(&one, nobody).is_of(other, nobody);
+            assert_eq!(is_it, hash(&one) == hash(other));
+            is_it
+        };
+        assert!(same(&with(volume("data", claim("data-1")))));
+        assert!(!same(&with(volume("logs", claim("data-0")))), "another volume");
+        assert!(!same(&with(volume("data", VolumeSource::Ephemeral))), "another kind");
+        assert!(!same(&Pod::default()));
     }
 
     #[test]

@@ -1,13 +1,16 @@
 //! VolumeRestrictions: no disk is used by two pods of a node that cannot share it, and no claim with the
 //! access mode `ReadWriteOncePod` by two pods at all.
 
-use crate::cluster::{Cluster, Fact, Facts, View};
+use std::any::Any;
+use std::hash::BuildHasher;
+
+use crate::cluster::{Cluster, Facts, View};
 use crate::framework::{
     Action, Candidate, Change, Code, Eval, ExtensionPoint, Hint, Interest, Parts, Plugin,
     PluginEval, PluginInfo, PrepareCx, Resource, Verdict,
 };
 use crate::model::{AccessModes, PersistentVolumeClaim, Pod, PodVolume, VolumeSource};
-use crate::units::{NodeId, PodId};
+use crate::units::{NodeId, PodId, Set};
 
 pub(super) const INFO: PluginInfo = PluginInfo {
     name: "VolumeRestrictions",
@@ -31,9 +34,12 @@ const UNREAD: u32 = 2;
 struct VolumeRestrictions;
 
 impl Plugin for VolumeRestrictions {
-    fn prepared_from(&self, pod: &Pod) -> Option<Facts> {
-        let claims = pod.volumes.iter().any(|volume| named_claim(volume).is_some());
-        Some(if claims { Facts::of(&[Fact::Storage]) } else { Facts::NONE })
+    fn prepared_from(&self, _pod: &Pod) -> Option<Facts> {
+        Some(Facts::NONE)
+    }
+
+    fn prepares_each(&self, pod: &Pod) -> bool {
+        pod.volumes.iter().any(|volume| named_claim(volume).is_some())
     }
 
     fn prepare(&self, pod: &Pod, cx: &PrepareCx<'_>) -> PluginEval {
@@ -47,22 +53,20 @@ impl Plugin for VolumeRestrictions {
                 return PluginEval::Reject(Code::UnschedulableAndUnresolvable, vec![reason]);
             }
         };
-        let in_use = claims_in_use(&pod.key.namespace, &claims, cluster);
+        let is_used = |name: &&Box<str>| cluster.is_claim_named(&pod.key.namespace, name);
+        let in_use = claims.iter().filter(is_used).map(|_| 1).sum();
         let disks = restricted_disks(pod);
-        let skips = disks.is_empty() && in_use == 0;
-        if skips && claims.is_empty() {
+        if disks.is_empty() && in_use == 0 {
             return PluginEval::Skip;
         }
-        let (position, epoch) = (cx.position, cluster.objects().storage_epoch());
-        let claims = Some(claims);
-        let eval = Box::new(VolumeRestrictionsEval { position, disks, claims, in_use, epoch });
-        if skips { PluginEval::SkipWhile(eval) } else { PluginEval::Run(eval) }
+        let (position, claims) = (cx.position, Some(claims));
+        PluginEval::Run(Box::new(VolumeRestrictionsEval { position, disks, claims, in_use }))
     }
 
     /// Disks are looked at first; that PreFilter was not asked comes to light after them.
     fn unprepared(&self, pod: &Pod, cx: &PrepareCx<'_>) -> PluginEval {
         let (position, disks) = (cx.position, restricted_disks(pod));
-        let eval = VolumeRestrictionsEval { position, disks, claims: None, in_use: 0, epoch: 0 };
+        let eval = VolumeRestrictionsEval { position, disks, claims: None, in_use: 0 };
         PluginEval::Run(Box::new(eval))
     }
 
@@ -168,26 +172,6 @@ fn named_claim(volume: &PodVolume) -> Option<&str> {
     }
 }
 
-/// How many of the `claims` in `namespace` are used by a pod that is on a node.
-fn claims_in_use(namespace: &str, claims: &[Box<str>], cluster: &Cluster) -> i64 {
-    if claims.is_empty() {
-        return 0;
-    }
-    let mut used = vec![false; claims.len()];
-    for pod in cluster.nodes().flat_map(|node| cluster.pods_on(node)) {
-        let Some(entry) = cluster.pod(*pod).filter(|entry| *entry.key.namespace == *namespace)
-        else {
-            continue;
-        };
-        for name in entry.volumes.iter().filter_map(named_claim) {
-            if let Some(at) = claims.iter().position(|claim| **claim == *name) {
-                used[at] = true;
-            }
-        }
-    }
-    used.into_iter().map(i64::from).sum()
-}
-
 struct VolumeRestrictionsEval {
     position: u16,
     /// Its disks that cannot be shared freely.
@@ -196,14 +180,14 @@ struct VolumeRestrictionsEval {
     claims: Option<Vec<Box<str>>>,
     /// How many of them are used by a pod that is on a node.
     in_use: i64,
-    /// The storage epoch that the claims are from.
-    epoch: u64,
 }
 
-/// In [`Eval::lasting`] how many of the claims are in use has this many bits, the epoch the others.
-const IN_USE_BITS: u32 = 16;
-
 impl VolumeRestrictionsEval {
+    /// How many claims are in use, and which it may be.
+    fn in_the_way(&self) -> Option<(i64, Option<&Vec<Box<str>>>)> {
+        (self.in_use > 0).then_some((self.in_use, self.claims.as_ref()))
+    }
+
     /// How many uses of its claims stand in the way in this view.
     ///
     /// Upstream: updateWithPod, v1.37: at first a claim counts once however many pods use it; then every
@@ -240,17 +224,17 @@ impl Eval for VolumeRestrictionsEval {
     }
 
     fn lasting(&self) -> Option<u64> {
-        let claims = self.claims.as_ref()?;
-        if claims.is_empty() {
-            return Some(0);
-        }
-        let in_use = u16::try_from(self.in_use).ok()?;
-        Some(self.epoch << IN_USE_BITS | u64::from(in_use))
+        self.claims.as_ref().map(|_| 0)
     }
 
-    /// Pods anywhere may have begun or ceased to use a claim that only one may.
-    fn catch_up(&mut self, _view: &View<'_>, _nodes: &[NodeId]) -> bool {
-        self.claims.as_ref().is_some_and(Vec::is_empty)
+    /// The disks are those of the template; whose claims nobody uses is judged by these alone.
+    fn is_like(&self, other: &dyn Eval, _view: &View<'_>, _unlike: &mut Vec<NodeId>) -> bool {
+        let other = (other as &dyn Any).downcast_ref::<Self>();
+        other.is_some_and(|other| self.in_the_way() == other.in_the_way())
+    }
+
+    fn shape(&self, _view: &View<'_>) -> u64 {
+        Set::<()>::default().hasher().hash_one(self.in_the_way())
     }
 
     fn filter(&self, view: &View<'_>, nodes: &[NodeId], out: &mut [Verdict]) {

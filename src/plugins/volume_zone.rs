@@ -1,8 +1,10 @@
 //! VolumeZone: the node is in a zone and region of each volume that the pod's claims are bound to.
 
+use std::any::Any;
 use std::collections::BTreeSet;
+use std::hash::BuildHasher;
 
-use crate::cluster::{Cluster, Fact, Facts, LabelColumn, View};
+use crate::cluster::{Cluster, Facts, LabelColumn, View};
 use crate::framework::{
     Action, Candidate, Change, Code, Eval, ExtensionPoint, Hint, Interest, Parts, Plugin,
     PluginEval, PluginInfo, PrepareCx, Resource, SaysOfAll, Verdict,
@@ -11,7 +13,7 @@ use crate::model::{
     BindingMode, PersistentVolume, PersistentVolumeClaim, Pod, PodVolume, StorageClass,
     VolumeSource,
 };
-use crate::units::NodeId;
+use crate::units::{NodeId, Set};
 
 pub(super) const INFO: PluginInfo = PluginInfo {
     name: "VolumeZone",
@@ -40,10 +42,13 @@ const LABELS: [(&str, &str); 4] = [
 struct VolumeZone;
 
 impl Plugin for VolumeZone {
-    fn prepared_from(&self, pod: &Pod) -> Option<Facts> {
-        let claims = |volume: &PodVolume| matches!(volume.source, VolumeSource::Claim { .. });
-        let claims = pod.volumes.iter().any(claims);
-        Some(if claims { Facts::of(&[Fact::Storage, Fact::NodeLabels]) } else { Facts::NONE })
+    fn prepared_from(&self, _pod: &Pod) -> Option<Facts> {
+        Some(Facts::NONE)
+    }
+
+    fn prepares_each(&self, pod: &Pod) -> bool {
+        let is_claim = |volume: &PodVolume| matches!(volume.source, VolumeSource::Claim { .. });
+        pod.volumes.iter().any(is_claim)
     }
 
     fn prepare(&self, pod: &Pod, cx: &PrepareCx<'_>) -> PluginEval {
@@ -63,8 +68,7 @@ impl Plugin for VolumeZone {
         if places.is_empty() {
             return PluginEval::Skip;
         }
-        let epoch = cx.view.cluster.objects().storage_epoch();
-        PluginEval::Run(Box::new(VolumeZoneEval { position: cx.position, places, epoch }))
+        PluginEval::Run(Box::new(VolumeZoneEval { position: cx.position, places }))
     }
 
     /// Filter finds out for itself what PreFilter would have.
@@ -148,10 +152,21 @@ fn waits(cluster: &Cluster, claim: &PersistentVolumeClaim) -> Result<(), String>
     }
 }
 
-/// A label of a volume: its position in [`LABELS`], and the numbers of the values that nodes have.
+/// A label of a volume.
 struct Place {
+    /// Its position in [`LABELS`].
     label: usize,
+    /// Its values.
+    names: Vec<Box<str>>,
+    /// The numbers of those that nodes have.
     values: Vec<u32>,
+}
+
+impl Place {
+    /// What it says.
+    fn said(&self) -> (usize, &[Box<str>]) {
+        (self.label, &self.names)
+    }
 }
 
 /// What the labels of `volume` say; a label with an empty value in it says nothing.
@@ -159,10 +174,11 @@ struct Place {
 /// Upstream: getPVTopologies and `LabelZonesToSet`, v1.37.
 fn places_of(cluster: &Cluster, volume: &PersistentVolume) -> impl Iterator<Item = Place> {
     let place = move |(label, (key, _)): (usize, (&str, &str))| {
-        let values = volume.labels.get(key)?.split(DELIMITER).map(str::trim);
-        let values = values.map(|value| (!value.is_empty()).then(|| cluster.label_value(value)));
-        let values: Vec<_> = values.collect::<Option<_>>()?;
-        Some(Place { label, values: values.into_iter().flatten().collect() })
+        let names = volume.labels.get(key)?.split(DELIMITER).map(str::trim);
+        let names = names.map(|name| (!name.is_empty()).then(|| name.into()));
+        let names: Vec<Box<str>> = names.collect::<Option<_>>()?;
+        let values = names.iter().filter_map(|name| cluster.label_value(name)).collect();
+        Some(Place { label, names, values })
     };
     LABELS.into_iter().enumerate().filter_map(place)
 }
@@ -180,11 +196,14 @@ fn topologies(volume: &PersistentVolume) -> [Option<BTreeSet<&str>>; LABELS.len(
 struct VolumeZoneEval {
     position: u16,
     places: Vec<Place>,
-    /// The storage epoch that they are from.
-    epoch: u64,
 }
 
 impl VolumeZoneEval {
+    /// What its places say.
+    fn said(&self) -> impl Iterator<Item = (usize, &[Box<str>])> {
+        self.places.iter().map(Place::said)
+    }
+
     /// Whether the node, whose labels these are in the order of [`LABELS`], is in all places.
     fn is_there(&self, own: [Option<u32>; LABELS.len()], or: [Option<u32>; LABELS.len()]) -> bool {
         if own.iter().all(Option::is_none) {
@@ -203,7 +222,16 @@ impl Eval for VolumeZoneEval {
     }
 
     fn lasting(&self) -> Option<u64> {
-        Some(self.epoch)
+        Some(0)
+    }
+
+    fn is_like(&self, other: &dyn Eval, _view: &View<'_>, _unlike: &mut Vec<NodeId>) -> bool {
+        let other = (other as &dyn Any).downcast_ref::<Self>();
+        other.is_some_and(|other| self.said().eq(other.said()))
+    }
+
+    fn shape(&self, _view: &View<'_>) -> u64 {
+        Set::<()>::default().hasher().hash_one(self.said().collect::<Vec<_>>())
     }
 
     fn filter(&self, view: &View<'_>, nodes: &[NodeId], out: &mut [Verdict]) {

@@ -13,8 +13,10 @@ use assumed::Assumed;
 use crate::model::{
     CsiDriver, CsiNode, CsiStorageCapacity, Object, ObjectKey, ObjectKind, PersistentVolume,
     PersistentVolumeClaim, PodDisruptionBudget, ReplicaSet, ReplicationController, Service,
-    StatefulSet, StorageClass, VolumeAttachment,
+    StatefulSet, StorageClass, VolumeAttachment, VolumeGroup,
 };
+
+use crate::units::NodeId;
 
 use super::Cluster;
 
@@ -106,13 +108,60 @@ impl Objects {
         self.replication_controllers.epoch() + sets
     }
 
-    /// How often something that is said of storage, or assumed of it, came, changed or went: where it is the
-    /// same, so is all of that. What is about one node, its `CSINode` and what is attached to it, is not in it:
-    /// that changes the node.
+    /// How often a class or a driver of storage came, changed or went.
     #[must_use]
-    pub fn storage_epoch(&self) -> u64 {
-        let said = self.claims.epoch() + self.volumes.epoch() + self.classes.epoch();
-        said + self.csi_drivers.epoch() + self.capacities.epoch() + self.assumed.epoch()
+    pub fn classes_epoch(&self) -> u64 {
+        self.classes.epoch() + self.csi_drivers.epoch()
+    }
+
+    /// How often something that is said of claims, volumes and what storage is left, or assumed of them, came,
+    /// changed or went. What is about one node, its `CSINode` and what is attached to it, is not in it: that
+    /// changes the node, as does a change of a claim that a pod on it uses, or of that claim's volume.
+    pub(super) fn volumes_epoch(&self) -> u64 {
+        let said = self.claims.epoch() + self.volumes.epoch();
+        said + self.capacities.epoch() + self.assumed.epoch()
+    }
+
+    /// The claims that name this volume, by namespace and name.
+    pub fn claims_of_volume<'a>(
+        &'a self,
+        volume: &str,
+    ) -> impl Iterator<Item = &'a PersistentVolumeClaim> + use<'a> {
+        self.claims.in_group(volume)
+    }
+
+    /// The attachments of this volume, by name.
+    pub fn attachments_of<'a>(
+        &'a self,
+        volume: &str,
+    ) -> impl Iterator<Item = &'a VolumeAttachment> + use<'a> {
+        self.attachments.in_group(&VolumeAttachment::group_of_volume(volume))
+    }
+
+    /// The volumes that a CSI driver calls so, whichever it is, by name.
+    pub fn volumes_called<'a>(
+        &'a self,
+        handle: &str,
+    ) -> impl Iterator<Item = &'a PersistentVolume> + use<'a> {
+        let mut text = String::new();
+        VolumeGroup::Called(handle).write("", &mut text);
+        self.volumes.in_group(&text)
+    }
+
+    /// Whether there is a volume without a CSI driver of its own, for which one may take its plugin's place.
+    #[must_use]
+    pub fn has_in_tree_volumes(&self) -> bool {
+        let mut text = String::new();
+        VolumeGroup::InTree.write("", &mut text);
+        self.volumes.has_group(&text)
+    }
+
+    /// Whether there is a volume of the class `class` that nobody has and only one host can use.
+    #[must_use]
+    pub fn has_volumes_on_hosts(&self, class: &str) -> bool {
+        let mut text = String::new();
+        VolumeGroup::OnHosts.write(class, &mut text);
+        self.volumes.has_group(&text)
     }
 
     /// What is said of the storage that is left of the class `class`, by namespace and name.
@@ -126,15 +175,6 @@ impl Objects {
     }
 }
 
-/// The name of the node that an object is about.
-fn node_of(object: &Object) -> Option<&str> {
-    match object {
-        Object::CsiNode(of_node) => Some(&of_node.name),
-        Object::VolumeAttachment(attachment) => Some(&attachment.node_name),
-        _ => None,
-    }
-}
-
 impl Cluster {
     /// The objects that are kept by name.
     #[must_use]
@@ -145,29 +185,27 @@ impl Cluster {
     /// Records an object; says what is different, if anything is.
     pub fn upsert_object(&mut self, object: Object) -> Option<ObjectChange> {
         self.objects.assumed.overtaken_by(&object);
-        let node = node_of(&object).and_then(|name| self.find_node(name));
-        let change = self.objects.upsert(object);
-        if let (Some(_), Some(node)) = (&change, node) {
-            self.changes.push(node);
+        let mut nodes = self.nodes_of(&object);
+        let change = self.objects.upsert(object)?;
+        if let ObjectChange::Updated(old) = &change {
+            nodes.extend(self.nodes_of(old));
         }
-        if let Some(ObjectChange::Updated(old)) = &change {
-            self.node_of_changes(old);
-        }
-        change
+        self.have_changed(nodes);
+        Some(change)
     }
 
-    /// The node that `object` is about, if it is about one, has changed.
-    fn node_of_changes(&mut self, object: &Object) {
-        if let Some(node) = node_of(object).and_then(|name| self.find_node(name)) {
-            self.changes.push(node);
-        }
+    fn have_changed(&mut self, mut nodes: Vec<NodeId>) {
+        nodes.sort_unstable();
+        nodes.dedup();
+        nodes.into_iter().for_each(|node| self.changes.push(node));
     }
 
     /// Forgets an object; gives it back, if it was there.
     pub fn delete_object(&mut self, kind: ObjectKind, key: &ObjectKey) -> Option<Object> {
         self.objects.assumed.gone(kind, key);
         let gone = self.objects.delete(kind, key)?;
-        self.node_of_changes(&gone);
+        let nodes = self.nodes_of(&gone);
+        self.have_changed(nodes);
         Some(gone)
     }
 
@@ -179,9 +217,8 @@ impl Cluster {
     /// The list is complete: forgets the objects that it did not name, and gives them back.
     pub fn end_object_list(&mut self, kind: ObjectKind) -> Vec<Object> {
         let gone = self.objects.end_list(kind);
-        for object in &gone {
-            self.node_of_changes(object);
-        }
+        let nodes = gone.iter().flat_map(|object| self.nodes_of(object)).collect();
+        self.have_changed(nodes);
         let Objects { volumes, claims, assumed, .. } = &mut self.objects;
         assumed.list_ended(
             |name| volumes.named(name).is_some(),

@@ -15,7 +15,7 @@ pub struct Store<T> {
     kept: Vec<Option<Kept<T>>>,
     /// Places in `kept` where nothing is.
     free: Vec<usize>,
-    /// Places of what is in each group ([`Named::group`]), by namespace and name.
+    /// Places of what is in each group ([`Named::groups`]), by namespace and name.
     groups: Map<Box<str>, Vec<usize>>,
     /// How many there are.
     count: usize,
@@ -92,7 +92,12 @@ impl<T: Named> Store<T> {
         self.epoch
     }
 
-    /// The objects of a group ([`Named::group`]), by namespace and name.
+    /// Whether a group has anything in it.
+    pub(super) fn has_group(&self, group: &str) -> bool {
+        self.groups.contains_key(group)
+    }
+
+    /// The objects of a group ([`Named::groups`]), by namespace and name.
     pub(super) fn in_group<'a>(&'a self, group: &str) -> impl Iterator<Item = &'a T> + use<'a, T> {
         let places = self.groups.get(group).into_iter().flatten();
         places.filter_map(|at| self.at(*at))
@@ -108,13 +113,13 @@ impl<T: Named> Store<T> {
             if before.object == object {
                 return None;
             }
-            let moves = before.object.group() != object.group();
+            let moves = before.object.groups() != object.groups();
             if moves {
-                self.leave_group(at);
+                self.leave_groups(at);
             }
             let old = self.kept[at].replace(Kept { object, seen });
             if moves {
-                self.join_group(at);
+                self.join_groups(at);
             }
             self.epoch += 1;
             return old.map(|kept| ObjectChange::Updated(kept.object));
@@ -126,7 +131,7 @@ impl<T: Named> Store<T> {
         let names = self.namespaces.entry(object.namespace().into()).or_default();
         names.insert(object.name().into(), at);
         self.kept[at] = Some(Kept { object, seen });
-        self.join_group(at);
+        self.join_groups(at);
         self.count += 1;
         self.epoch += 1;
         Some(ObjectChange::Added)
@@ -138,7 +143,7 @@ impl<T: Named> Store<T> {
         if names.is_empty() {
             self.namespaces.remove(namespace);
         }
-        self.leave_group(at);
+        self.leave_groups(at);
         let gone = self.kept[at].take();
         self.free.push(at);
         self.count -= 1;
@@ -170,23 +175,29 @@ impl<T: Named> Store<T> {
         self.kept[place].as_ref().map(|kept| &kept.object)
     }
 
-    fn join_group(&mut self, place: usize) {
+    fn join_groups(&mut self, place: usize) {
         let Some(object) = self.at(place) else { return };
-        let Some(group) = object.group() else { return };
-        let at = self.place_in_group(&group, object);
-        let group = Box::<str>::from(group);
-        self.groups.entry(group).or_default().insert(at, place);
+        let found = object.groups().into_iter().flatten().map(|group| {
+            let at = self.place_in_group(&group, object);
+            (Box::<str>::from(group), at)
+        });
+        for (group, at) in found.collect::<Vec<_>>() {
+            self.groups.entry(group).or_default().insert(at, place);
+        }
     }
 
-    fn leave_group(&mut self, place: usize) {
+    fn leave_groups(&mut self, place: usize) {
         let Some(object) = self.at(place) else { return };
-        let Some(group) = object.group() else { return };
-        let at = self.place_in_group(&group, object);
-        let group = group.into_owned();
-        let Some(places) = self.groups.get_mut(&*group) else { return };
-        places.remove(at);
-        if places.is_empty() {
-            self.groups.remove(&*group);
+        let found = object.groups().into_iter().flatten().map(|group| {
+            let at = self.place_in_group(&group, object);
+            (group.into_owned(), at)
+        });
+        for (group, at) in found.collect::<Vec<_>>() {
+            let Some(places) = self.groups.get_mut(&*group) else { continue };
+            places.remove(at);
+            if places.is_empty() {
+                self.groups.remove(&*group);
+            }
         }
     }
 

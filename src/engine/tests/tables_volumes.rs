@@ -1,7 +1,7 @@
 //! Kept tables of pods with volumes: claims, volumes, classes and what is said of nodes' storage come, change
 //! and go, and decisions are the same without tables.
 
-use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::collections::{BTreeMap, VecDeque};
 
 use proptest::prelude::*;
 
@@ -22,12 +22,22 @@ const DRIVER: &str = "csi.example.com";
 const NAMESPACE: &str = "default";
 /// Number of claims and of volumes that are there by themselves.
 const CLAIMS: u8 = 5;
-/// Number of templates; those after the first ones use a claim each.
-const TEMPLATES: u8 = 4 + CLAIMS;
+/// The template of pods with an ephemeral volume.
+pub(super) const EPHEMERAL: u8 = 3;
+/// The template of pods with a claim of their own, as a StatefulSet's are.
+pub(super) const OWN: u8 = 4;
+/// The template of the pods that use the claim `c0`, which is followed by those of the other claims.
+pub(super) const SHARED: u8 = 5;
+/// Number of templates.
+const TEMPLATES: u8 = SHARED + CLAIMS;
+/// What drivers call volumes, of which there are so many.
+const HANDLES: u8 = 3;
+/// A driver that takes the place of an in-tree plugin.
+const DISKS: &str = "ebs.csi.aws.com";
 
 /// Something that happens to an engine.
 #[derive(Clone, Debug)]
-enum Happening {
+pub(super) enum Happening {
     Node {
         which: u8,
         cpu: u16,
@@ -36,6 +46,8 @@ enum Happening {
     Pod {
         which: u8,
         template: u8,
+        /// Of its claim, where it has one of its own.
+        traits: u8,
     },
     /// A pod that another one put on a node.
     Foreign {
@@ -45,6 +57,11 @@ enum Happening {
     },
     PodGoes(u8),
     Claim {
+        which: u8,
+        traits: u8,
+    },
+    /// The claim of a pod with one of its own.
+    OwnClaim {
         which: u8,
         traits: u8,
     },
@@ -84,12 +101,16 @@ enum Happening {
 fn happening() -> impl Strategy<Value = Happening> {
     use Happening::{
         Attachment, Attempts, Capacity, Claim, Class, CsiNode, Driver, Foreign, Goes, Node,
-        NodeGoes, Pod, PodGoes, Volume, Wait,
+        NodeGoes, OwnClaim, Pod, PodGoes, Volume, Wait,
     };
     prop_oneof![
         4 => (0u8..6, 500u16..4000).prop_map(|(which, cpu)| Node { which, cpu }),
         1 => (0u8..6).prop_map(NodeGoes),
-        10 => (0u8..24, 0..TEMPLATES).prop_map(|(which, template)| Pod { which, template }),
+        6 => (0u8..24, 0..TEMPLATES, any::<u8>())
+            .prop_map(|(which, template, traits)| Pod { which, template, traits }),
+        8 => (0u8..24, EPHEMERAL..SHARED, any::<u8>())
+            .prop_map(|(which, template, traits)| Pod { which, template, traits }),
+        1 => (0u8..24, any::<u8>()).prop_map(|(which, traits)| OwnClaim { which, traits }),
         2 => (0u8..6, 0u8..7, 0..TEMPLATES)
             .prop_map(|(which, node, template)| Foreign { which, node, template }),
         2 => (0u8..30).prop_map(PodGoes),
@@ -112,20 +133,26 @@ fn has(traits: u8, bit: u8) -> bool {
     traits >> bit & 1 == 1
 }
 
-fn test_node(which: u8, cpu: u16) -> TestNode {
+pub(super) fn test_node(which: u8, cpu: u16) -> TestNode {
     let name = format!("n{which}");
     let test = node(&name).cpu(i64::from(cpu)).label("kubernetes.io/hostname", &name);
     if cpu.is_multiple_of(7) { test } else { test.label(ZONE, &format!("z{}", cpu % 3)) }
 }
 
-fn templated(name: &str, template: u8) -> TestPod {
+/// The claim of a pod of a template that has one of its own.
+fn own_claim(pod: &str, template: u8) -> String {
+    if template == EPHEMERAL { format!("{pod}-v") } else { format!("own-{pod}") }
+}
+
+pub(super) fn templated(name: &str, template: u8) -> TestPod {
     let mut test = pod(name).cpu(100 + 50 * i64::from(template));
     let source = match template {
         0 => VolumeSource::GcePersistentDisk { pd_name: "d".into(), read_only: true },
         1 => VolumeSource::GcePersistentDisk { pd_name: "d".into(), read_only: false },
         2 => VolumeSource::AwsElasticBlockStore { volume_id: "e".into() },
-        3 => VolumeSource::Ephemeral,
-        _ => VolumeSource::Claim { name: format!("c{}", template - 4).into() },
+        EPHEMERAL => VolumeSource::Ephemeral,
+        OWN => VolumeSource::Claim { name: own_claim(name, OWN).into() },
+        _ => VolumeSource::Claim { name: format!("c{}", template - SHARED).into() },
     };
     test.0.volumes.push(PodVolume { name: "v".into(), source });
     test
@@ -137,7 +164,7 @@ fn in_zone(zone: u8) -> LabelSelector {
     LabelSelector { requirements: vec![requirement] }
 }
 
-fn volume(which: u8, traits: u8) -> PersistentVolume {
+pub(super) fn volume(which: u8, traits: u8) -> PersistentVolume {
     let mut volume = PersistentVolume {
         name: format!("v{which}").into(),
         class: if has(traits, 0) { "made" } else { "local" }.into(),
@@ -148,10 +175,13 @@ fn volume(which: u8, traits: u8) -> PersistentVolume {
     if has(traits, 1) {
         volume.labels = [(ZONE, "z1")].into_iter().collect();
     }
-    if has(traits, 2) {
-        let (driver, handle) = (DRIVER.into(), volume.name.clone());
-        volume.source = PersistentVolumeSource::Csi { driver, handle };
-    }
+    let name = format!("h{}", which % HANDLES);
+    volume.source = match traits >> 5 {
+        0 | 1 => PersistentVolumeSource::Other,
+        2 => PersistentVolumeSource::AwsElasticBlockStore { volume_id: name.into() },
+        3 => PersistentVolumeSource::Csi { driver: DISKS.into(), handle: name.into() },
+        _ => PersistentVolumeSource::Csi { driver: DRIVER.into(), handle: name.into() },
+    };
     if has(traits, 3) {
         let at = |key: &str, value: String| NodeRequirement {
             key: key.into(),
@@ -169,7 +199,7 @@ fn volume(which: u8, traits: u8) -> PersistentVolume {
     volume
 }
 
-fn claim(which: u8, traits: u8) -> PersistentVolumeClaim {
+pub(super) fn claim(which: u8, traits: u8) -> PersistentVolumeClaim {
     let mut claim = PersistentVolumeClaim {
         namespace: NAMESPACE.into(),
         name: format!("c{which}").into(),
@@ -189,15 +219,15 @@ fn claim(which: u8, traits: u8) -> PersistentVolumeClaim {
     claim
 }
 
-struct World {
-    kit: Kit,
-    pods: BTreeMap<String, Pod>,
+pub(super) struct World {
+    pub(super) kit: Kit,
+    pub(super) pods: BTreeMap<String, Pod>,
     /// The version that the next object gets.
     version: u32,
 }
 
 impl World {
-    fn new(mut kit: Kit) -> Self {
+    pub(super) fn new(mut kit: Kit) -> Self {
         kit.sync();
         let mut world = Self { kit, pods: BTreeMap::new(), version: 0 };
         world.object(class("made", DRIVER, BindingMode::WaitForFirstConsumer, None));
@@ -206,7 +236,7 @@ impl World {
         world
     }
 
-    fn put(&mut self, pod: TestPod) -> Vec<Effect> {
+    pub(super) fn put(&mut self, pod: TestPod) -> Vec<Effect> {
         let name = pod.0.key.name.to_string();
         if self.pods.contains_key(&name) {
             return Vec::new();
@@ -215,7 +245,27 @@ impl World {
         self.kit.put(pod)
     }
 
-    fn object(&mut self, object: impl Into<Object>) -> Vec<Effect> {
+    /// As [`World::put`], with the claim that the pod has for itself.
+    pub(super) fn put_with_claim(&mut self, name: &str, template: u8, traits: u8) -> Vec<Effect> {
+        let mut effects = Vec::new();
+        if matches!(template, EPHEMERAL | OWN) && !self.pods.contains_key(name) {
+            effects = self.own_claim(name, template, traits);
+        }
+        effects.extend(self.put(templated(name, template)));
+        effects
+    }
+
+    fn own_claim(&mut self, pod: &str, template: u8, traits: u8) -> Vec<Effect> {
+        // Volumes are kept for nobody: several claims may name the same one.
+        let mut own = claim(traits >> 4 & 3, traits);
+        own.name = own_claim(pod, template).into();
+        own.uid = format!("uid-{}", own.name).into();
+        let uid = templated(pod, template).0.uid;
+        own.controller_uid = (template == EPHEMERAL).then_some(uid);
+        self.object(own)
+    }
+
+    pub(super) fn object(&mut self, object: impl Into<Object>) -> Vec<Effect> {
         let effects = self.show(object.into());
         self.follow(effects, false)
     }
@@ -238,8 +288,12 @@ impl World {
             Happening::NodeGoes(which) => {
                 self.kit.step(Event::NodeDelete(format!("n{which}").into()))
             }
-            Happening::Pod { which, template } => {
-                self.put(templated(&format!("p{which}"), template))
+            Happening::Pod { which, template, traits } => {
+                self.put_with_claim(&format!("p{which}"), template, traits)
+            }
+            Happening::OwnClaim { which, traits } => {
+                let template = if has(traits, 7) { EPHEMERAL } else { OWN };
+                self.own_claim(&format!("p{which}"), template, traits)
             }
             Happening::Foreign { which, node, template } => {
                 let test = templated(&format!("f{which}"), template).scheduler("x");
@@ -279,7 +333,7 @@ impl World {
         self.kit.step(Event::ObjectDelete(kind, ObjectKey { namespace, name: name.into() }))
     }
 
-    fn attempt(&mut self, fails: bool) -> Vec<Effect> {
+    pub(super) fn attempt(&mut self, fails: bool) -> Vec<Effect> {
         let effects = self.kit.step(Event::Attempt);
         self.follow(effects, fails)
     }
@@ -365,7 +419,7 @@ fn class(
 }
 
 /// The object that a happening is about.
-fn said(happening: &Happening) -> Object {
+pub(super) fn said(happening: &Happening) -> Object {
     match *happening {
         Happening::Claim { which, traits } => claim(which, traits).into(),
         Happening::Volume { which, traits } => volume(which, traits).into(),
@@ -386,8 +440,9 @@ fn said(happening: &Happening) -> Object {
                 volumes_max: Some(max),
                 ..CsiNodeDriver::default()
             };
+            let also = CsiNodeDriver { name: DISKS.into(), ..disks.clone() };
             let name = format!("n{node}").into();
-            CsiNode { name, drivers: vec![driver, disks], ..CsiNode::default() }.into()
+            CsiNode { name, drivers: vec![driver, disks, also], ..CsiNode::default() }.into()
         }
         Happening::Driver(traits) => CsiDriver {
             name: DRIVER.into(),
@@ -431,51 +486,4 @@ proptest! {
         }
         prop_assert_eq!(without.kit.engine.tables.found(), 0);
     }
-}
-
-/// A world with so many nodes and a claim, `c0`, that is bound to a volume with these traits.
-fn with_a_bound_claim(nodes: u8, traits: u8) -> World {
-    let mut world = World::new(Kit::unsynced());
-    for which in 0..nodes {
-        world.kit.put_node(&test_node(which, 3002));
-    }
-    world.object(volume(0, traits));
-    world.object(claim(0, 0b1000));
-    world
-}
-
-fn node_of(world: &mut World, name: &str, template: u8) -> Option<Box<str>> {
-    world.put(templated(name, template));
-    world.attempt(false);
-    world.pods[name].node_name.clone()
-}
-
-#[test]
-fn pods_that_share_a_claim_find_a_table_until_it_changes() {
-    let mut world = with_a_bound_claim(6, 0);
-    for at in 0..5 {
-        assert!(node_of(&mut world, &format!("a{at}"), 4).is_some());
-    }
-    let tables = &world.kit.engine.tables;
-    assert_eq!((tables.found(), tables.built()), (3, 1));
-    world.object(volume(0, 0b10));
-    assert_eq!(node_of(&mut world, "b", 4), None, "no node is in its zone now");
-    assert_eq!(world.kit.engine.tables.built(), 2);
-}
-
-#[test]
-fn what_is_said_of_a_nodes_volumes_changes_that_node_only() {
-    let mut world = with_a_bound_claim(60, 0b100);
-    let mut used: BTreeSet<Box<str>> = BTreeSet::new();
-    for at in 0..3 {
-        used.extend(node_of(&mut world, &format!("a{at}"), 4));
-    }
-    for at in 0..20 {
-        world.object(said(&Happening::CsiNode { node: at, max: 0 }));
-        let on = node_of(&mut world, &format!("b{at}"), 4).expect("most nodes take volumes");
-        let takes_none = (0..=at).any(|full| *on == *format!("n{full}"));
-        assert!(!takes_none || used.contains(&on), "{on} takes no volume that it has not");
-        used.insert(on);
-    }
-    assert_eq!(world.kit.engine.tables.built(), 1);
 }

@@ -65,6 +65,11 @@ impl InTreePlugin {
         Self::ALL.into_iter().find(|plugin| plugin.names().0 == name)
     }
 
+    /// Whether a CSI driver of this name may take the place of one of them.
+    pub(super) fn is_driver(name: &str) -> bool {
+        Self::ALL.into_iter().any(|plugin| plugin.names().1 == name)
+    }
+
     /// The name of the CSI driver.
     pub(super) const fn driver(self) -> &'static str {
         self.names().1

@@ -20,7 +20,7 @@ pub(super) struct CsiVolume<'a> {
 }
 
 /// What the driver calls the volume.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub(super) enum Handle<'a> {
     /// By its own name for it.
     Known(Cow<'a, str>),
@@ -115,6 +115,31 @@ pub(super) fn attached_volumes<'a>(cluster: &'a Cluster, node: &str) -> Vec<CsiV
     volumes.sort_unstable();
     volumes.dedup();
     volumes
+}
+
+/// Whether it is known which nodes have the volume: not where a disk of an in-tree plugin may be the same one.
+pub(super) fn is_traceable(volume: &CsiVolume<'_>, cluster: &Cluster) -> bool {
+    matches!(volume.handle, Handle::Claim(..))
+        || !InTreePlugin::is_driver(&volume.driver)
+        || !cluster.has_disks_in_pods() && !cluster.objects().has_in_tree_volumes()
+}
+
+/// Adds the nodes to which the volume is attached, or on which a pod uses it, and perhaps others; false where they
+/// are not known.
+pub(super) fn add_nodes_with(
+    volume: &CsiVolume<'_>,
+    cluster: &Cluster,
+    out: &mut Vec<NodeId>,
+) -> bool {
+    match &volume.handle {
+        Handle::Claim(namespace, name) => out.extend(cluster.nodes_with_claim(namespace, name)),
+        Handle::Known(handle) => {
+            for volume in cluster.objects().volumes_called(handle) {
+                out.extend(cluster.nodes_with_volume(&volume.name));
+            }
+        }
+    }
+    is_traceable(volume, cluster)
 }
 
 impl<'a> Owner<'a> {

@@ -1,11 +1,16 @@
 //! Judges nodes by how many volumes of each CSI driver they take.
 
+use std::any::Any;
+use std::hash::BuildHasher;
+
 use crate::cluster::View;
 use crate::framework::{Code, Eval, Parts, Verdict};
 use crate::model::CsiNode;
-use crate::units::NodeId;
+use crate::units::{NodeId, Set};
 
-use super::attached::{CsiVolume, Unknown, attached_volumes, volumes_in_use};
+use super::attached::{
+    CsiVolume, Unknown, add_nodes_with, attached_volumes, is_traceable, volumes_in_use,
+};
 
 const TOO_MANY: &str = "node(s) exceed max volume count";
 
@@ -20,7 +25,7 @@ pub(super) struct NodeVolumeLimitsEval {
     pub(super) with_csi_node: NewVolumes,
     /// On a node without.
     pub(super) without: NewVolumes,
-    /// The storage epoch that they are from; `None` where the pod has a claim of its own, found by its name.
+    /// The epoch of the classes that they are from; `None` where something of them cannot be told.
     pub(super) lasting: Option<u64>,
 }
 
@@ -72,6 +77,11 @@ impl Rejection<'_> {
 }
 
 impl NodeVolumeLimitsEval {
+    /// The volumes of the pod on nodes with and without a `CSINode`, as far as they are known.
+    fn lists(&self) -> impl Iterator<Item = &[CsiVolume<'static>]> {
+        [&self.with_csi_node, &self.without].into_iter().map(|list| list.as_deref().unwrap_or(&[]))
+    }
+
     /// Why `node` will not do, if so.
     ///
     /// Upstream: CSILimits.Filter, v1.37.
@@ -147,6 +157,30 @@ impl Eval for NodeVolumeLimitsEval {
 
     fn lasting(&self) -> Option<u64> {
         self.lasting
+    }
+
+    /// As many volumes of the same drivers are as good as others on nodes that have none of them.
+    fn is_like(&self, other: &dyn Eval, view: &View<'_>, unlike: &mut Vec<NodeId>) -> bool {
+        let Some(other) = (other as &dyn Any).downcast_ref::<Self>() else { return false };
+        self.lists().zip(other.lists()).all(|(own, others)| {
+            own.len() == others.len()
+                && own.iter().zip(others).all(|(one, other)| {
+                    one == other
+                        || one.driver == other.driver
+                            && add_nodes_with(one, view.cluster, unlike)
+                            && add_nodes_with(other, view.cluster, unlike)
+                })
+        })
+    }
+
+    fn shape(&self, view: &View<'_>) -> u64 {
+        let alike = |volume: &CsiVolume<'static>| {
+            let handle = (!is_traceable(volume, view.cluster)).then(|| volume.handle.clone());
+            (volume.driver.clone(), handle)
+        };
+        let lists: Vec<Vec<_>> =
+            self.lists().map(|list| list.iter().map(alike).collect()).collect();
+        Set::<()>::default().hasher().hash_one(lists)
     }
 
     fn filter(&self, view: &View<'_>, nodes: &[NodeId], out: &mut [Verdict]) {

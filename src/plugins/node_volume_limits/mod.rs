@@ -35,12 +35,13 @@ struct NodeVolumeLimits {
 
 impl Plugin for NodeVolumeLimits {
     fn prepared_from(&self, pod: &Pod) -> Option<Facts> {
-        if pod.volumes.iter().any(|volume| volume.source == VolumeSource::Ephemeral) {
-            return None;
-        }
-        // Also of disks of the pod alone: what counts on a node follows from claims.
+        // Also of disks of the pod alone: what counts on a node follows from claims and their classes.
         let counts = pod.volumes.iter().any(may_count);
-        Some(if counts { Facts::of(&[Fact::Storage]) } else { Facts::NONE })
+        Some(if counts { Facts::of(&[Fact::StorageClasses]) } else { Facts::NONE })
+    }
+
+    fn prepares_each(&self, pod: &Pod) -> bool {
+        pod.volumes.iter().any(is_claim)
     }
 
     fn prepare(&self, pod: &Pod, cx: &PrepareCx<'_>) -> PluginEval {
@@ -50,13 +51,13 @@ impl Plugin for NodeVolumeLimits {
         if none(&with_csi_node) && none(&without) {
             return PluginEval::Skip;
         }
-        let shared = pod.volumes.iter().all(|volume| volume.source != VolumeSource::Ephemeral);
+        let known = with_csi_node.is_ok() && without.is_ok();
         PluginEval::Run(Box::new(NodeVolumeLimitsEval {
             position: cx.position,
             requires_drivers: self.requires_drivers,
             with_csi_node,
             without,
-            lasting: shared.then(|| cx.view.cluster.objects().storage_epoch()),
+            lasting: known.then(|| cx.view.cluster.objects().classes_epoch()),
         }))
     }
 
@@ -107,8 +108,11 @@ fn takes_more(old: &CsiNode, new: &CsiNode) -> bool {
 
 /// Whether a volume of a pod may be one of a CSI driver.
 fn may_count(volume: &PodVolume) -> bool {
-    let is_claim = matches!(volume.source, VolumeSource::Claim { .. } | VolumeSource::Ephemeral);
-    is_claim || InTreePlugin::of_inline(&volume.source).is_some()
+    is_claim(volume) || InTreePlugin::of_inline(&volume.source).is_some()
+}
+
+fn is_claim(volume: &PodVolume) -> bool {
+    matches!(volume.source, VolumeSource::Claim { .. } | VolumeSource::Ephemeral)
 }
 
 /// The first volume of the pod that says something: a claim may be of any driver.

@@ -1,9 +1,12 @@
 //! The judging of nodes: whether a pod's claims find volumes there, and how full its storage would be.
 
+use std::any::Any;
+use std::hash::BuildHasher;
+
 use crate::cluster::View;
 use crate::framework::{Code, Eval, Parts, Verdict};
 use crate::plugins::resource_scores::by_shape;
-use crate::units::NodeId;
+use crate::units::{NodeId, Set};
 
 use super::find::{BIND_CONFLICT, Found, NO_VOLUME, NODE_CONFLICT, NOT_ENOUGH_SPACE, Slice};
 use super::plan::Plan;
@@ -21,8 +24,6 @@ pub(super) struct VolumeBindingEval {
     pub(super) plan: Plan,
     /// Utilization in percent and score from 0 to 100; empty where nodes are not scored.
     pub(super) shape: Vec<(i64, i64)>,
-    /// The storage epoch that the plan is from; `None` where the pod has a claim of its own, found by its name.
-    pub(super) lasting: Option<u64>,
 }
 
 impl Eval for VolumeBindingEval {
@@ -32,7 +33,16 @@ impl Eval for VolumeBindingEval {
     }
 
     fn lasting(&self) -> Option<u64> {
-        self.lasting
+        self.plan.is_local().then_some(0)
+    }
+
+    fn is_like(&self, other: &dyn Eval, _view: &View<'_>, _unlike: &mut Vec<NodeId>) -> bool {
+        let other = (other as &dyn Any).downcast_ref::<Self>();
+        other.is_some_and(|other| self.plan.asks() == other.plan.asks())
+    }
+
+    fn shape(&self, _view: &View<'_>) -> u64 {
+        Set::<()>::default().hasher().hash_one(self.plan.asks())
     }
 
     fn filter(&self, view: &View<'_>, nodes: &[NodeId], out: &mut [Verdict]) {

@@ -15,7 +15,7 @@ mod tests;
 use std::collections::BTreeMap;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
-use crate::cluster::{Cluster, Fact, Facts};
+use crate::cluster::{Cluster, Facts};
 use crate::framework::{
     Action, Candidate, Change, Code, ExtensionPoint, Hint, Interest, Placement, Plugin, PluginEval,
     PluginInfo, PreBind, PreBound, PrepareCx, Refusal, Resource,
@@ -76,11 +76,6 @@ impl VolumeBinding {
     }
 }
 
-/// Whether a claim is found by the name of the pod: no other pod of its template has it.
-fn has_own_claim(pod: &Pod) -> bool {
-    pod.volumes.iter().any(|volume| volume.source == VolumeSource::Ephemeral)
-}
-
 impl Plugin for VolumeBinding {
     fn lacks(&self, missing: ExtensionPoint, at: ExtensionPoint) -> Option<&'static str> {
         use ExtensionPoint::{Filter, PreBind, PreFilter, PreScore, Reserve, Score};
@@ -95,13 +90,14 @@ impl Plugin for VolumeBinding {
         true
     }
 
-    fn prepared_from(&self, pod: &Pod) -> Option<Facts> {
-        if has_own_claim(pod) {
-            return None;
-        }
-        let claims =
-            pod.volumes.iter().any(|volume| matches!(volume.source, VolumeSource::Claim { .. }));
-        Some(if claims { Facts::of(&[Fact::Storage, Fact::NodeLabels]) } else { Facts::NONE })
+    fn prepared_from(&self, _pod: &Pod) -> Option<Facts> {
+        Some(Facts::NONE)
+    }
+
+    fn prepares_each(&self, pod: &Pod) -> bool {
+        let is_claim =
+            |source: &_| matches!(source, VolumeSource::Claim { .. } | VolumeSource::Ephemeral);
+        pod.volumes.iter().any(|volume| is_claim(&volume.source))
     }
 
     fn prepare(&self, pod: &Pod, cx: &PrepareCx<'_>) -> PluginEval {
@@ -111,7 +107,6 @@ impl Plugin for VolumeBinding {
                 position: cx.position,
                 plan: Plan::new(&cx.view, &claims),
                 shape: self.shape.clone(),
-                lasting: (!has_own_claim(pod)).then(|| cx.view.cluster.objects().storage_epoch()),
             })),
             Err(reason) => PluginEval::Reject(Code::UnschedulableAndUnresolvable, vec![reason]),
         }

@@ -28,11 +28,33 @@ pub(super) struct Plan {
     /// The claims that wait, those for which a node was chosen already first, then the others, the
     /// smallest first.
     pub(super) waiting: Vec<Waiting>,
+    /// What it asks for, in words that do not depend on how the cluster is numbered.
+    asks: Asks,
+    /// Something of it depends on volumes that may come or go at any time: those that nobody has.
+    waits_for_volumes: bool,
     /// One of the terms matches.
     pub(super) selectors: Vec<Vec<Term>>,
     /// Numbers of the selectors that stand for a volume's node affinity.
     affinities: Map<Vec<NodeSelectorTerm>, usize>,
 }
+
+/// What a pod's claims ask of a node where no volume without a claim comes into question: plans with equal ones find
+/// the same on every node.
+#[derive(Debug, Default, PartialEq, Eq, Hash)]
+pub(super) struct Asks {
+    /// The volumes of the claims that are bound, in order; `None` where there is no such volume.
+    bound: Vec<Option<AskedOfBound>>,
+    /// What is asked by the claims that wait: class, bytes, and the node that was chosen.
+    waiting: Vec<(Box<str>, Option<i64>, Option<Box<str>>)>,
+    /// Where any claim waits, the epochs of classes and of what storage is left.
+    storage: Option<(u64, u64)>,
+}
+
+/// A volume's affinity, and the one where a CSI driver takes the place of the in-tree plugin of this name.
+type AskedOfBound = (Affinity, Option<(&'static str, Result<Affinity, String>)>);
+
+/// One of these terms must match the node, if there are any.
+type Affinity = Option<Vec<NodeSelectorTerm>>;
 
 /// The volume of a claim that is bound.
 pub(super) enum Bound {
@@ -92,18 +114,38 @@ impl Plan {
         free.sort_by_key(|claim| claim.request.unwrap_or(Quantity::ZERO));
         for claim in selected.chain(free) {
             let waiting = plan.waiting(view, claim);
+            plan.waits_for_volumes |= waiting.waits_for_volumes(view.cluster);
+            let (class, node) = (claim.class.clone(), claim.selected_node.clone());
+            plan.asks.waiting.push((class, claim.request.map(Quantity::value), node));
             plan.waiting.push(waiting);
         }
+        if !plan.waiting.is_empty() {
+            let objects = view.cluster.objects();
+            plan.asks.storage = Some((objects.classes_epoch(), objects.capacities.epoch()));
+        }
         plan
+    }
+
+    /// Whether it follows from the claims alone what is found on a node, until that node changes.
+    pub(super) fn is_local(&self) -> bool {
+        !self.waits_for_volumes
+    }
+
+    /// What it asks for, where it [is local](Plan::is_local).
+    pub(super) fn asks(&self) -> &Asks {
+        &self.asks
     }
 
     /// Upstream: volumeBinder.checkBoundClaims and tryTranslatePVToCSI, v1.37.
     fn bound(&mut self, view: &View<'_>, name: &str) -> Bound {
         let Some(volume) = view.cluster.objects().assumed_volume(name) else {
+            self.asks.bound.push(None);
             return Bound::Missing;
         };
         let nodes = self.affinity(view, volume.node_affinity.as_ref());
-        let migrated = migrated_affinity(volume).map(|(plugin, affinity)| {
+        let migrated = migrated_affinity(volume);
+        self.asks.bound.push(Some((volume.node_affinity.clone(), migrated.clone())));
+        let migrated = migrated.map(|(plugin, affinity)| {
             (plugin, affinity.map(|affinity| self.affinity(view, affinity.as_ref())))
         });
         Bound::There { nodes, migrated }
@@ -203,6 +245,16 @@ impl Plan {
 }
 
 impl Waiting {
+    /// Whether a volume that nobody has may do for it on some node, or one is kept for it.
+    fn waits_for_volumes(&self, cluster: &Cluster) -> bool {
+        let Self { claim, candidates, error, .. } = self;
+        let takes_any = claim.selected_node.is_none();
+        takes_any
+            && (error.is_some()
+                || !candidates.is_empty()
+                || cluster.objects().has_volumes_on_hosts(&claim.class))
+    }
+
     /// What it asks for, in bytes.
     pub(super) fn request(&self) -> i64 {
         self.claim.request.unwrap_or(Quantity::ZERO).value()
