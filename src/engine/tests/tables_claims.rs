@@ -126,3 +126,20 @@ fn volumes_that_nobody_has_are_looked_for_each_time() {
     world.object(PersistentVolume { name: "free".into(), ..volume(1, UNBOUND | 0b1_1000) });
     assert_eq!(of_own_claims(&mut world, 4, OWN, |_| UNBOUND), (0, 0));
 }
+
+#[test]
+fn a_disk_in_a_pod_may_be_the_volume_of_a_claim() {
+    let mut world = with_a_bound_claim(2, CSI);
+    for which in 0..2 {
+        world.object(said(&Happening::CsiNode { node: which, max: 1 }));
+        // The driver that takes the place of the plugin of the disk of template 2, which is called `h0`.
+        world.object(volume(which, 0b0110_0000));
+    }
+    let on_disk = node_of(&mut world, "disk", 2).expect("no node has a volume");
+    let first = |_| BOUND | 1 << 4;
+    assert_eq!(of_own_claims(&mut world, 2, OWN, first), (0, 1));
+    world.put_with_claim("same", OWN, BOUND);
+    world.attempt(false);
+    let on = world.pods["same"].node_name.clone();
+    assert_eq!(on, Some(on_disk), "the disk is there, and the other node takes no more");
+}

@@ -55,6 +55,12 @@ pub(super) enum Happening {
         node: u8,
         template: u8,
     },
+    /// A gated pod that is nominated to a node, where it counts for others.
+    Nominated {
+        which: u8,
+        node: u8,
+        template: u8,
+    },
     PodGoes(u8),
     Claim {
         which: u8,
@@ -101,7 +107,7 @@ pub(super) enum Happening {
 fn happening() -> impl Strategy<Value = Happening> {
     use Happening::{
         Attachment, Attempts, Capacity, Claim, Class, CsiNode, Driver, Foreign, Goes, Node,
-        NodeGoes, OwnClaim, Pod, PodGoes, Volume, Wait,
+        NodeGoes, Nominated, OwnClaim, Pod, PodGoes, Volume, Wait,
     };
     prop_oneof![
         4 => (0u8..6, 500u16..4000).prop_map(|(which, cpu)| Node { which, cpu }),
@@ -113,7 +119,9 @@ fn happening() -> impl Strategy<Value = Happening> {
         1 => (0u8..24, any::<u8>()).prop_map(|(which, traits)| OwnClaim { which, traits }),
         2 => (0u8..6, 0u8..7, 0..TEMPLATES)
             .prop_map(|(which, node, template)| Foreign { which, node, template }),
-        2 => (0u8..30).prop_map(PodGoes),
+        1 => (0u8..4, 0u8..6, EPHEMERAL..TEMPLATES)
+            .prop_map(|(which, node, template)| Nominated { which, node, template }),
+        2 => (0u8..34).prop_map(PodGoes),
         4 => (0..CLAIMS, any::<u8>()).prop_map(|(which, traits)| Claim { which, traits }),
         3 => (0..CLAIMS, any::<u8>()).prop_map(|(which, traits)| Volume { which, traits }),
         2 => any::<u8>().prop_map(Class),
@@ -149,7 +157,7 @@ pub(super) fn templated(name: &str, template: u8) -> TestPod {
     let source = match template {
         0 => VolumeSource::GcePersistentDisk { pd_name: "d".into(), read_only: true },
         1 => VolumeSource::GcePersistentDisk { pd_name: "d".into(), read_only: false },
-        2 => VolumeSource::AwsElasticBlockStore { volume_id: "e".into() },
+        2 => VolumeSource::AwsElasticBlockStore { volume_id: "h0".into() },
         EPHEMERAL => VolumeSource::Ephemeral,
         OWN => VolumeSource::Claim { name: own_claim(name, OWN).into() },
         _ => VolumeSource::Claim { name: format!("c{}", template - SHARED).into() },
@@ -299,9 +307,17 @@ impl World {
                 let test = templated(&format!("f{which}"), template).scheduler("x");
                 self.put(test.on(&format!("n{node}")))
             }
+            Happening::Nominated { which, node, template } => {
+                let mut test = templated(&format!("q{which}"), template).gate("wait");
+                test.0.nominated_node = Some(format!("n{node}").into());
+                self.put(test)
+            }
             Happening::PodGoes(which) => {
-                let name =
-                    if which < 24 { format!("p{which}") } else { format!("f{}", which - 24) };
+                let name = match which {
+                    0..24 => format!("p{which}"),
+                    24..30 => format!("f{}", which - 24),
+                    _ => format!("q{}", which - 30),
+                };
                 let gone = self.pods.remove(&name).is_some();
                 if gone { self.kit.delete(&name) } else { Vec::new() }
             }
@@ -474,12 +490,20 @@ proptest! {
     #[test]
     fn decisions_are_the_same_without_tables(
         happenings in prop::collection::vec(happening(), 1..100),
+        traits in prop::array::uniform5(any::<u8>()),
         seed in 0u64..4,
     ) {
         let mut with = World::new(Kit::seeded(seed));
         let mut without = Kit::seeded(seed);
         without.engine = without.engine.without_tables();
         let mut without = World::new(without);
+        // Where drivers call volumes, and take so many on a node.
+        let volumes = (0..CLAIMS).map(|which| Happening::Volume { which, traits: traits[usize::from(which)] });
+        let nodes = (0u8..6).map(|node| Happening::CsiNode { node, max: 1 + i32::from(node % 2) });
+        for happening in volumes.chain(nodes) {
+            let (one, other) = (with.happen(&happening), without.happen(&happening));
+            prop_assert_eq!(one, other, "{:?}", happening);
+        }
         for happening in &happenings {
             let (one, other) = (with.happen(happening), without.happen(happening));
             prop_assert_eq!(one, other, "{:?}", happening);
