@@ -53,8 +53,8 @@ impl Plugin for VolumeRestrictions {
                 return PluginEval::Reject(Code::UnschedulableAndUnresolvable, vec![reason]);
             }
         };
-        let is_used = |name: &&Box<str>| cluster.is_claim_named(&pod.key.namespace, name);
-        let in_use = claims.iter().filter(is_used).map(|_| 1).sum();
+        let is_used = |name: &str| cluster.is_claim_named(&pod.key.namespace, name);
+        let in_use = claims.iter().map(|name| i64::from(is_used(name))).sum();
         let disks = restricted_disks(pod);
         if disks.is_empty() && in_use == 0 {
             return PluginEval::Skip;

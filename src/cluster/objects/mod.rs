@@ -197,7 +197,9 @@ impl Cluster {
     fn have_changed(&mut self, mut nodes: Vec<NodeId>) {
         nodes.sort_unstable();
         nodes.dedup();
-        nodes.into_iter().for_each(|node| self.changes.push(node));
+        for node in nodes {
+            self.changes.push(node);
+        }
     }
 
     /// Forgets an object; gives it back, if it was there.

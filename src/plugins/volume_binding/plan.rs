@@ -44,11 +44,14 @@ pub(super) struct Plan {
 pub(super) struct Asks {
     /// The volumes of the claims that are bound, in order; `None` where there is no such volume.
     bound: Vec<Option<AskedOfBound>>,
-    /// What is asked by the claims that wait: class, bytes, and the node that was chosen.
-    waiting: Vec<(Box<str>, Option<i64>, Option<Box<str>>)>,
+    /// What is asked by the claims that wait.
+    waiting: Vec<AskedOfWaiting>,
     /// Where any claim waits, the epochs of classes and of what storage is left.
     storage: Option<(u64, u64)>,
 }
+
+/// Class, bytes, and the node that was chosen.
+type AskedOfWaiting = (Box<str>, Option<i64>, Option<Box<str>>);
 
 /// A volume's affinity, and the one where a CSI driver takes the place of the in-tree plugin of this name.
 type AskedOfBound = (Affinity, Option<(&'static str, Result<Affinity, String>)>);
