@@ -67,8 +67,11 @@ impl Engine {
         if placed {
             self.victim_goes(&uid);
             self.pod_left(before, Reach::All, now);
-        } else if let Some(pod) = nominated {
-            self.nomination_gone(pod, now);
+        } else {
+            self.unbound_victim_gone(&uid, now);
+            if let Some(pod) = nominated {
+                self.nomination_gone(pod, now);
+            }
         }
     }
 

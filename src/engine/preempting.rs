@@ -7,7 +7,7 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use crate::cluster::Cluster;
+use crate::cluster::{Cluster, Place, PodEntry};
 use crate::model::PodKey;
 use crate::queue::{QueuedPod, Rejected};
 use crate::units::{Nanos, PodId, Set};
@@ -224,8 +224,8 @@ impl Engine {
             if under_way.asked.remove(uid) {
                 self.ask_last(&by, now, out);
             } else {
-                let failed = under_way.failed;
-                self.room_made(&by, failed, now);
+                let look_again = under_way.failed || self.left_unseen(key, uid, &by);
+                self.room_made(&by, look_again, now);
             }
         }
     }
@@ -256,7 +256,8 @@ impl Engine {
         }
     }
 
-    /// A pod is going or gone: whoever waited for it as the last one may be tried again.
+    /// A pod is going or gone: whoever waited for it as the last one may be tried again. Its room is free
+    /// only after this, which wakes them.
     pub(super) fn victim_goes(&mut self, uid: &str) {
         let wanted_by = self.preemptions.wanted_by.get(uid).map_or(&[][..], Vec::as_slice);
         for by in wanted_by {
@@ -264,6 +265,32 @@ impl Engine {
                 self.cluster.set_preempting(by, false);
             }
         }
+    }
+
+    /// As [`Engine::victim_goes`], of a pod that is gone and was not counted on a node any more.
+    ///
+    /// Differs from upstream: whoever waited for it is tried at once. The room was free when the Binding came to
+    /// nothing, and they were held then, so that upstream lets them wait for some other change.
+    pub(super) fn unbound_victim_gone(&mut self, uid: &str, now: Nanos) {
+        let wanted_by = self.preemptions.wanted_by.get(uid).cloned().unwrap_or_default();
+        let held = wanted_by.into_iter().filter(|by| self.cluster.is_preempting(by));
+        let held: Vec<_> = held.collect();
+        self.victim_goes(uid);
+        for by in held {
+            let under_way = self.preemptions.under_way.get(&by);
+            let Some(id) = under_way.map(|under_way| under_way.preemptor) else { continue };
+            let free = !self.cluster.is_preempting(&by);
+            if free && self.cluster.pod(id).is_some_and(|pod| pod.uid == by) {
+                self.queue.force(id, &by, world(&self.config, &self.cluster, now));
+            }
+        }
+    }
+
+    /// Whether a victim has agreed to go whose room was free while `by` was held: its Binding had come to nothing.
+    fn left_unseen(&self, victim: &PodKey, uid: &str, by: &str) -> bool {
+        let victim = self.cluster.find_pod(victim).and_then(|id| self.cluster.pod(id));
+        let unbound = |victim: &PodEntry| *victim.uid == *uid && victim.place == Place::Pending;
+        victim.is_some_and(unbound) && self.cluster.is_preempting(by)
     }
 
     /// A preemption is over. With `look_again` the pod is to be tried at once: nothing else would wake it.

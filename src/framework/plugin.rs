@@ -244,9 +244,9 @@ pub trait Eval: Any + Send {
 
     /// Whether what [`Eval::filter`] (without a gate), [`Eval::score`] and [`Eval::key`] say of a node stays
     /// the same for all pods of one [`Template`](crate::model::Template) until that node changes: they read
-    /// nothing else of the pod (or [`Eval::is_like`] tells), and nothing of the cluster but the node's own row, columns, labels, taints and
-    /// images. If so, a number for what else the meaning of its key words follows from, mostly 0. `None`, which
-    /// is always right: every pod has all nodes judged again.
+    /// nothing else of the pod (or [`Eval::is_like`] tells), and nothing of the cluster but the node's own row,
+    /// columns, labels, taints and images. If so, a number for what else the meaning of its key words follows
+    /// from, mostly 0. `None`, which is always right: every pod has all nodes judged again.
     fn lasting(&self) -> Option<u64> {
         None
     }

@@ -2,7 +2,9 @@
 
 use super::kit::{self, Kit, node, pod};
 use super::lifecycle::wishing;
-use crate::engine::{DecisionVerdict, Effect, Event, EvictionOutcome, Nomination, Report};
+use crate::engine::{
+    BindOutcome, DecisionVerdict, Effect, Event, EvictionOutcome, Nomination, Report,
+};
 use crate::units::Nanos;
 
 /// Names of the pods that are to be deleted.
@@ -307,5 +309,54 @@ fn a_victim_that_is_not_bound_yet_is_not_deleted() {
         assert!(told.contains(&preempted) && told.contains(&failed), "{label:?}: {told:?}");
         // Nothing will be seen to go, so that it is tried at once; the room is its own.
         kit.attempt_binds("n1");
+    }
+}
+
+/// What happens around a victim whose Binding is under way when it is asked to go.
+#[derive(Clone, Copy, Debug)]
+enum Seen {
+    /// The Binding finds no pod.
+    Unbound,
+    /// The watch shows that it is gone.
+    Deleted,
+    /// It has been deleted.
+    Evicted,
+}
+
+#[test]
+fn a_victim_whose_binding_finds_it_gone_leaves_its_room_in_any_order() {
+    use Seen::{Deleted, Evicted, Unbound};
+    for order in [
+        [Unbound, Deleted, Evicted],
+        [Unbound, Evicted, Deleted],
+        [Deleted, Unbound, Evicted],
+        [Deleted, Evicted, Unbound],
+        [Evicted, Unbound, Deleted],
+        [Evicted, Deleted, Unbound],
+    ] {
+        let mut kit = Kit::with_nodes([node("n").cpu(1000)]);
+        kit.put(pod("victim").cpu(600));
+        let binding = kit.attempt_binds("n");
+        kit.put(pod("p").cpu(600).priority(10));
+        assert_eq!(evicted(&kit.step(Event::Attempt)), ["victim"]);
+        let mut bound = Vec::new();
+        for seen in order {
+            assert_eq!(bound, [""; 0], "{order:?}: before {seen:?}");
+            match seen {
+                Unbound => drop(kit.answer(binding, BindOutcome::Gone)),
+                Deleted => drop(kit.delete("victim")),
+                Evicted => drop(answer(&mut kit, "victim", EvictionOutcome::Done)),
+            }
+            kit.wait(Nanos::from_secs(20));
+            // The victim itself may be tried again before it is known to be gone.
+            while bound.is_empty() && kit.next.attempt {
+                bound.extend(kit::bind(&kit.step(Event::Attempt)).map(|(_, node)| node));
+            }
+            if !bound.is_empty() {
+                break;
+            }
+        }
+        assert_eq!(bound, ["n"], "{order:?}");
+        assert_eq!(kit.engine.queue_lengths().gated, 0, "{order:?}");
     }
 }
