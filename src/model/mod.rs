@@ -46,7 +46,7 @@ pub use resource_report::{Amounts, ResourceReport};
 pub use selector::{LabelOperator, LabelRequirement, LabelSelector};
 pub use storage::{
     AccessModes, BindingMode, ClaimRef, ClaimSelector, PersistentVolume, PersistentVolumeClaim,
-    PersistentVolumeSource, StorageClass, VolumeGroup, VolumeMode,
+    PersistentVolumeSource, StorageClass, VolumeGroup, VolumeMode, end_of,
 };
 pub use taints::{Effect, Taint, Toleration, TolerationOperator, UNSCHEDULABLE_TAINT_KEY};
 pub use template::Template;

@@ -137,9 +137,19 @@ impl PersistentVolume {
             Some(Cow::Owned(text))
         };
         let called = match &self.source {
-            PersistentVolumeSource::Csi { handle, .. } => named(VolumeGroup::Called(handle)),
+            PersistentVolumeSource::Csi { handle, .. } => {
+                named(VolumeGroup::Called(end_of(handle)))
+            }
             PersistentVolumeSource::Other => None,
-            _ => named(VolumeGroup::InTree),
+            PersistentVolumeSource::AwsElasticBlockStore { volume_id: name }
+            | PersistentVolumeSource::GcePersistentDisk { pd_name: name }
+            | PersistentVolumeSource::AzureDisk { disk_uri: name, .. }
+            | PersistentVolumeSource::Cinder { volume_id: name }
+            | PersistentVolumeSource::Portworx { volume_id: name } => {
+                let end = end_of(name);
+                let is_plain = !end.is_empty() && !name.contains(['%', '?', '#']);
+                named(if is_plain { VolumeGroup::Called(end) } else { VolumeGroup::CalledOddly })
+            }
         };
         let (who, on_hosts) = match (&self.claim, self.host()) {
             (Some(claim), _) => (named(VolumeGroup::Of(&claim.namespace, &claim.name)), None),
@@ -161,10 +171,20 @@ pub enum VolumeGroup<'a> {
     OnHosts,
     /// The claim of this namespace and name has them, or they are kept for it.
     Of(&'a str, &'a str),
-    /// A CSI driver calls them so, in whatever class.
+    /// What a CSI driver calls them [ends](end_of) so, in whatever class: their own, or one that takes the place of
+    /// their plugin.
     Called(&'a str),
-    /// They have no CSI driver of their own, but one may take their plugin's place; in whatever class.
-    InTree,
+    /// They have no CSI driver of their own, and what one in their plugin's place would call them is not seen from
+    /// their name, since it is a URL with more than a path; in whatever class.
+    CalledOddly,
+}
+
+/// The last part of what a volume is called. Each plugin's name for a volume ends as that of the CSI driver does which
+/// takes its place, but for URLs, which are decoded.
+#[must_use]
+pub fn end_of(handle: &str) -> &str {
+    let path = handle.trim_end_matches('/');
+    path.rsplit_once('/').map_or(path, |(_, end)| end)
 }
 
 impl VolumeGroup<'_> {
@@ -172,16 +192,16 @@ impl VolumeGroup<'_> {
     pub fn write(self, class: &str, text: &mut String) {
         text.clear();
         // No class, label or namespace has a line break in it, and no label a slash.
-        if !matches!(self, Self::Called(_) | Self::InTree) {
+        if !matches!(self, Self::Called(_) | Self::CalledOddly) {
             text.push_str(class);
         }
         match self {
             Self::Free => {}
             Self::OnHosts => text.push_str("\n\n"),
-            Self::InTree => text.push_str("\n\nin-tree"),
-            Self::Called(handle) => {
+            Self::CalledOddly => text.push_str("\n\noddly"),
+            Self::Called(end) => {
                 text.push_str("\n\ncalled\n");
-                text.push_str(handle);
+                text.push_str(end);
             }
             Self::OnHost(host) => {
                 text.push('\n');

@@ -13,7 +13,7 @@ use assumed::Assumed;
 use crate::model::{
     CsiDriver, CsiNode, CsiStorageCapacity, Object, ObjectKey, ObjectKind, PersistentVolume,
     PersistentVolumeClaim, PodDisruptionBudget, ReplicaSet, ReplicationController, Service,
-    StatefulSet, StorageClass, VolumeAttachment, VolumeGroup,
+    StatefulSet, StorageClass, VolumeAttachment, VolumeGroup, end_of,
 };
 
 use crate::units::NodeId;
@@ -138,21 +138,22 @@ impl Objects {
         self.attachments.in_group(&VolumeAttachment::group_of_volume(volume))
     }
 
-    /// The volumes that a CSI driver calls so, whichever it is, by name.
+    /// The volumes that a CSI driver may call so, whichever it is, and others that it calls by names with the same
+    /// [end](end_of), by name.
     pub fn volumes_called<'a>(
         &'a self,
         handle: &str,
     ) -> impl Iterator<Item = &'a PersistentVolume> + use<'a> {
         let mut text = String::new();
-        VolumeGroup::Called(handle).write("", &mut text);
+        VolumeGroup::Called(end_of(handle)).write("", &mut text);
         self.volumes.in_group(&text)
     }
 
-    /// Whether there is a volume without a CSI driver of its own, for which one may take its plugin's place.
+    /// Whether [`Objects::volumes_called`] may not find a volume, which has no CSI driver of its own.
     #[must_use]
-    pub fn has_in_tree_volumes(&self) -> bool {
+    pub fn has_volumes_called_oddly(&self) -> bool {
         let mut text = String::new();
-        VolumeGroup::InTree.write("", &mut text);
+        VolumeGroup::CalledOddly.write("", &mut text);
         self.volumes.has_group(&text)
     }
 

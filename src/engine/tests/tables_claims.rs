@@ -15,6 +15,10 @@ const BOUND: u8 = 0b1000;
 const UNBOUND: u8 = 0b0001;
 /// Traits of a volume of a CSI driver.
 const CSI: u8 = 0b1000_0000;
+/// Traits of a disk of a plugin that is called by a URL.
+const URL: u8 = 0b0010_0000;
+/// As [`URL`], with letters in it that have to be decoded.
+const ODD_URL: u8 = 0b0010_0100;
 
 /// A world with so many nodes and a claim, `c0`, that is bound to a volume with these traits.
 fn with_a_bound_claim(nodes: u8, traits: u8) -> World {
@@ -95,13 +99,45 @@ fn pods_whose_claims_wait_share_a_table() {
 
 #[test]
 fn pods_whose_claims_are_bound_share_a_table() {
-    let mut world = with_a_bound_claim(20, CSI);
-    for which in 1..4 {
-        world.object(volume(which, CSI));
+    // Disks of a plugin, and what the CSI driver in its place calls them: as they are called, the end of a URL, and
+    // one that has to be decoded, which is not seen to be nowhere yet.
+    let kinds = [(CSI, (10, 1)), (0b0100_0000, (10, 1)), (URL, (10, 1)), (ODD_URL, (6, 3))];
+    for (kind, found_and_built) in kinds {
+        let mut world = with_a_bound_claim(20, kind);
+        for which in 1..4 {
+            world.object(volume(which, kind));
+        }
+        // Four claims a volume, and four volumes of three handles: what others have counts no more.
+        let traits = |at: u8| BOUND | (at % 4) << 4 & 0b0011_0000;
+        let tables = of_own_claims(&mut world, 12, OWN, traits);
+        assert_eq!(tables, found_and_built, "{kind:b}");
     }
-    // Four claims a volume, and four volumes of three handles: what others have counts no more.
-    let traits = |at: u8| BOUND | (at % 4) << 4 & 0b0011_0000;
-    assert_eq!(of_own_claims(&mut world, 12, OWN, traits), (10, 1));
+}
+
+#[test]
+fn a_disk_of_a_plugin_may_be_the_volume_of_a_driver() {
+    for kind in [0b0100_0000, URL, ODD_URL] {
+        let mut world = with_a_bound_claim(2, kind);
+        for node in 0..2 {
+            world.object(said(&Happening::CsiNode { node, max: 1 }));
+        }
+        world.object(volume(1, 0b0110_0000));
+        // It has the handle of the volume 0.
+        world.object(volume(3, 0b0110_0000));
+        let on = |world: &mut World, name: &str, which: u8| {
+            world.put_with_claim(name, OWN, BOUND | which << 4);
+            world.attempt(false);
+            world.pods[name].node_name.clone()
+        };
+        let on_disk = on(&mut world, "disk", 0).expect("no node has a volume");
+        let other = on(&mut world, "other", 1).expect("one has none");
+        assert_ne!(on_disk, other);
+        for (name, which, node) in
+            [("same", 3, &on_disk), ("too", 1, &other), ("disk-2", 0, &on_disk)]
+        {
+            assert_eq!(on(&mut world, name, which).as_ref(), Some(node), "{name} {kind:b}");
+        }
+    }
 }
 
 #[test]
@@ -132,7 +168,7 @@ fn a_disk_in_a_pod_may_be_the_volume_of_a_claim() {
     let mut world = with_a_bound_claim(2, CSI);
     for which in 0..2 {
         world.object(said(&Happening::CsiNode { node: which, max: 1 }));
-        // The driver that takes the place of the plugin of the disk of template 2, which is called `h0`.
+        // The driver that takes the place of the plugin of the disk of template 2, which is called `vol-0`.
         world.object(volume(which, 0b0110_0000));
     }
     let on_disk = node_of(&mut world, "disk", 2).expect("no node has a volume");

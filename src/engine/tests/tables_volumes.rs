@@ -157,7 +157,7 @@ pub(super) fn templated(name: &str, template: u8) -> TestPod {
     let source = match template {
         0 => VolumeSource::GcePersistentDisk { pd_name: "d".into(), read_only: true },
         1 => VolumeSource::GcePersistentDisk { pd_name: "d".into(), read_only: false },
-        2 => VolumeSource::AwsElasticBlockStore { volume_id: "h0".into() },
+        2 => VolumeSource::AwsElasticBlockStore { volume_id: "vol-0".into() },
         EPHEMERAL => VolumeSource::Ephemeral,
         OWN => VolumeSource::Claim { name: own_claim(name, OWN).into() },
         _ => VolumeSource::Claim { name: format!("c{}", template - SHARED).into() },
@@ -183,10 +183,14 @@ pub(super) fn volume(which: u8, traits: u8) -> PersistentVolume {
     if has(traits, 1) {
         volume.labels = [(ZONE, "z1")].into_iter().collect();
     }
-    let name = format!("h{}", which % HANDLES);
+    let name = format!("vol-{}", which % HANDLES);
+    let disk =
+        |name: String| PersistentVolumeSource::AwsElasticBlockStore { volume_id: name.into() };
     volume.source = match traits >> 5 {
-        0 | 1 => PersistentVolumeSource::Other,
-        2 => PersistentVolumeSource::AwsElasticBlockStore { volume_id: name.into() },
+        0 => PersistentVolumeSource::Other,
+        1 if has(traits, 2) => disk(format!("aws://z1/%76ol-{}", which % HANDLES)),
+        1 => disk(format!("aws://z1/{name}")),
+        2 => disk(name),
         3 => PersistentVolumeSource::Csi { driver: DISKS.into(), handle: name.into() },
         _ => PersistentVolumeSource::Csi { driver: DRIVER.into(), handle: name.into() },
     };

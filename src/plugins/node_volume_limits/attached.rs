@@ -7,7 +7,8 @@ use std::borrow::Cow;
 use crate::cluster::{Cluster, PodEntry, View};
 use crate::framework::Code;
 use crate::model::{
-    PersistentVolumeClaim, PersistentVolumeSource, Pod, PodKey, PodVolume, VolumeSource,
+    PersistentVolume, PersistentVolumeClaim, PersistentVolumeSource, Pod, PodKey, PodVolume,
+    VolumeSource,
 };
 use crate::plugins::csi_translation::{InTreePlugin, in_tree_volume, inline_volume};
 use crate::units::NodeId;
@@ -121,7 +122,7 @@ pub(super) fn attached_volumes<'a>(cluster: &'a Cluster, node: &str) -> Vec<CsiV
 pub(super) fn is_traceable(volume: &CsiVolume<'_>, cluster: &Cluster) -> bool {
     matches!(volume.handle, Handle::Claim(..))
         || !InTreePlugin::is_driver(&volume.driver)
-        || !cluster.has_disks_in_pods() && !cluster.objects().has_in_tree_volumes()
+        || !cluster.has_disks_in_pods() && !cluster.objects().has_volumes_called_oddly()
 }
 
 /// Adds the nodes to which the volume is attached, or on which a pod uses it, and perhaps others; false where they
@@ -134,7 +135,11 @@ pub(super) fn add_nodes_with(
     match &volume.handle {
         Handle::Claim(namespace, name) => out.extend(cluster.nodes_with_claim(namespace, name)),
         Handle::Known(handle) => {
-            for volume in cluster.objects().volumes_called(handle) {
+            let is_it = |other: &&PersistentVolume| match &other.source {
+                PersistentVolumeSource::Csi { handle: other, .. } => **other == **handle,
+                _ => in_tree_volume(other).is_some_and(|(_, other)| other == *handle),
+            };
+            for volume in cluster.objects().volumes_called(handle).filter(is_it) {
                 out.extend(cluster.nodes_with_volume(&volume.name));
             }
         }
